@@ -1,0 +1,100 @@
+"""What a link is: the interface that every gauge group implements."""
+
+import abc
+
+import equinox as eqx
+from jax.typing import DTypeLike
+from jaxtyping import Array, Key, Shaped
+
+
+class Group(eqx.Module):
+    """A compact group G, the values that a link may take.
+
+    Elements and algebra elements are arrays whose trailing axes are `link_shape`; all leading axes
+    are batch axes. The algebra is spanned by generators T_a; an element v = v_a T_a has real
+    components v_a, which are unit normals in the momentum distribution of HMC. Derivatives are
+    left derivatives: (df)_a = d/de f(exp(e T_a) u) at e = 0, returned as the algebra element
+    (df)_a T_a, so that `exp(-dt * force)` moves downhill.
+    """
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """The group's name in the field, e.g. "SU(3)"."""
+
+    @property
+    @abc.abstractmethod
+    def link_shape(self) -> tuple[int, ...]:
+        """Trailing axes of one link: () for angles, (N, N) for matrices."""
+
+    @property
+    @abc.abstractmethod
+    def log_volume(self) -> float:
+        """Log of the group's volume in the measure that densities refer to."""
+
+    @property
+    @abc.abstractmethod
+    def winds(self) -> bool:
+        """Whether pi_1(G) = Z, so that fields in two dimensions carry a topological charge."""
+
+    @abc.abstractmethod
+    def dtype(self, real: DTypeLike) -> DTypeLike:
+        """Type of a link when the physics runs in the real type `real` (float32 or float64)."""
+
+    @abc.abstractmethod
+    def identity(self, shape: tuple[int, ...], dtype: DTypeLike) -> Shaped[Array, "..."]:
+        """The identity at each of `shape` links; returns shape + link_shape."""
+
+    @abc.abstractmethod
+    def random(
+        self, key: Key[Array, ""], shape: tuple[int, ...], dtype: DTypeLike
+    ) -> Shaped[Array, "..."]:
+        """Haar-random elements; returns shape + link_shape."""
+
+    @abc.abstractmethod
+    def random_algebra(
+        self, key: Key[Array, ""], shape: tuple[int, ...], dtype: DTypeLike
+    ) -> Shaped[Array, "..."]:
+        """Algebra elements with unit normal components; returns shape + link_shape."""
+
+    @abc.abstractmethod
+    def multiply(self, a: Shaped[Array, "..."], b: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """The product a b."""
+
+    @abc.abstractmethod
+    def adjoint(self, a: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """The inverse of a."""
+
+    @abc.abstractmethod
+    def transport(self, u: Shaped[Array, "..."], v: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """The algebra element u^-1 v u: v, carried along the link u."""
+
+    @abc.abstractmethod
+    def exp(self, v: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """The group element exp(v)."""
+
+    @abc.abstractmethod
+    def project(self, u: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """The group element nearest to u: removes what rounding has accumulated."""
+
+    @abc.abstractmethod
+    def trace(self, u: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """Re tr(u) / N, which is 1 at the identity; drops the axes of link_shape."""
+
+    @abc.abstractmethod
+    def angle(self, u: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """arg det(u) in [-pi, pi): the Abelian flux through a loop; drops the axes of link_shape."""
+
+    @abc.abstractmethod
+    def trace_gradient(self, u: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """Left derivative of -trace(u), an algebra element."""
+
+    @abc.abstractmethod
+    def left_derivative(
+        self, u: Shaped[Array, "..."], gradient: Shaped[Array, "..."]
+    ) -> Shaped[Array, "..."]:
+        """Left derivative of f at u, from jax.grad(f)(u), an algebra element."""
+
+    @abc.abstractmethod
+    def kinetic_energy(self, v: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """Half the sum of squares of v's components; drops the axes of link_shape."""

@@ -1,0 +1,124 @@
+"""The one driver: many chains of any sampler at once, in compiled chunks."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key, PyTree, Shaped
+
+from gaugemc.samplers.progress import progress_bar
+from gaugemc.samplers.sampler import Info, Sampler
+
+
+class Draws(NamedTuple):
+    """What was measured, as NumPy arrays of shape [chain, draw]."""
+
+    observables: dict[str, np.ndarray]
+    info: Info
+
+
+class Samples(NamedTuple):
+    """The draws, and the states from which the chains can be continued (leading axis: chain)."""
+
+    draws: Draws
+    states: PyTree
+
+
+@eqx.filter_jit
+def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
+    """New states of `chains` chains: the first half hot, the second half cold.
+
+    Agreement of the two halves (R-hat) shows that the chains have forgotten their start.
+    """
+    keys = jax.vmap(lambda c: jax.random.fold_in(key, c))(jnp.arange(chains))
+    hot = (chains + 1) // 2
+    halves = [jax.vmap(lambda k: sampler.init(k, "hot"))(keys[:hot])]
+    if hot < chains:
+        halves.append(jax.vmap(lambda k: sampler.init(k, "cold"))(keys[hot:]))
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *halves)
+
+
+@eqx.filter_jit(donate="all-except-first")
+def _advance(
+    sampler: Sampler, states: PyTree, key: Key[Array, ""], first: Shaped[Array, ""], length: int
+) -> tuple[PyTree, tuple[dict[str, Shaped[Array, "..."]], Info]]:
+    """Draws first .. first + length of every chain, each with its own key."""
+    chains = jax.tree.leaves(states)[0].shape[0]
+    keys = jax.vmap(lambda c: jax.random.fold_in(key, c))(jnp.arange(chains))
+
+    def draw(states: PyTree, index: Shaped[Array, ""]) -> tuple[PyTree, tuple]:
+        step_keys = jax.vmap(lambda k: jax.random.fold_in(k, index))(keys)
+        states, info = jax.vmap(sampler.step)(step_keys, states)
+        return states, (jax.vmap(sampler.theory.observables)(states.x), info)
+
+    states, measured = jax.lax.scan(draw, states, first + jnp.arange(length))
+    return states, jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), measured)
+
+
+def chunks(
+    sampler: Sampler, key: Key[Array, ""], states: PyTree, draws: int, chunk: int, first: int = 0
+) -> Iterator[tuple[int, Samples]]:
+    """Run draws first .. draws in chunks; yields the draws done so far and the chunk's samples.
+
+    Draw i of chain c depends on the key, c, i and the state before it alone, so a chain that is
+    stopped after any chunk and continued from its states is the same chain.
+    """
+    while first < draws:
+        length = min(chunk, draws - first)
+        states = jax.tree.map(jnp.copy, states)  # donated below; the caller keeps its own
+        states, (observables, info) = _advance(sampler, states, key, jnp.asarray(first), length)
+        first += length
+        yield first, Samples(jax.device_get(Draws(observables, info)), states)
+
+
+def concatenate(parts: list[Draws]) -> Draws:
+    """One set of draws from consecutive chunks."""
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays, axis=1), *parts)
+
+
+def sample(
+    sampler: Sampler,
+    key: Key[Array, ""],
+    *,
+    chains: int = 64,
+    draws: int = 1000,
+    warmup: int = 100,
+    chunk: int | None = None,
+    states: PyTree | None = None,
+    progress: bool = False,
+) -> Samples:
+    """Run `chains` chains of a sampler for `warmup` + `draws` steps and keep the last `draws`.
+
+    Args:
+        sampler: any sampler.
+        key: the one source of randomness.
+        chains: number of chains; half start hot, half cold. Ignored where `states` is given.
+        draws: draws to keep of each chain.
+        warmup: draws to discard first.
+        chunk: draws compiled into one call; by default a twentieth of the run.
+        states: states to continue from, as returned by an earlier call.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        Samples: observables and infos of shape [chain, draw], and the final states.
+    """
+    if chains < 1 or draws < 1 or warmup < 0:
+        raise ValueError(
+            f"chains {chains}, draws {draws}, warmup {warmup}: must be at least 1, 1 and 0"
+        )
+    start_key, run_key = jax.random.split(key)
+    if states is None:
+        states = start_chains(sampler, start_key, chains)
+    everything = warmup + draws
+    kept: list[Draws] = []
+    with progress_bar("sampling", everything, progress) as report:
+        for done, samples in chunks(
+            sampler, run_key, states, everything, chunk or max(1, everything // 20)
+        ):
+            states = samples.states
+            kept.append(samples.draws)
+            report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
+    return Samples(jax.tree.map(lambda a: a[:, warmup:], concatenate(kept)), states)

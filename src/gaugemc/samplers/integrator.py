@@ -1,0 +1,82 @@
+"""Symplectic integrators: an integrator is a list of coefficients."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Shaped
+
+from gaugemc.theories import Space
+
+Field = Shaped[Array, "..."]
+
+
+class Integrator(eqx.Module):
+    """A palindrome kick, drift, kick, ..., drift, kick, in units of the step size.
+
+    `kicks` has one entry more than `drifts`; each sums to 1. Only half of the kicks need be
+    given: the constructor mirrors them.
+    """
+
+    name: str
+    kicks: tuple[float, ...]
+    drifts: tuple[float, ...]
+
+    def __check_init__(self) -> None:
+        palindromes = self.kicks == self.kicks[::-1] and self.drifts == self.drifts[::-1]
+        sums = abs(sum(self.kicks) - 1) + abs(sum(self.drifts) - 1)
+        if len(self.kicks) != len(self.drifts) + 1 or not palindromes or sums > 1e-12:
+            raise ValueError(f"integrator {self.name}: not a palindrome of kicks and drifts to 1")
+
+    @property
+    def forces_per_step(self) -> int:
+        """Force evaluations of one step: the last kick of a step shares its force with the next."""
+        return len(self.drifts)
+
+
+LEAPFROG = Integrator("leapfrog", (0.5, 0.5), (1.0,))
+"""Second order, one force a step."""
+
+_LAMBDA = 0.1931833275037836
+OMELYAN = Integrator("omelyan", (_LAMBDA, 1 - 2 * _LAMBDA, _LAMBDA), (0.5, 0.5))
+"""2MN: second order with the smallest error constant (cond-mat/0110585; hep-lat/0505020)."""
+
+_FR = 1 / (2 - 2 ** (1 / 3))
+FOREST_RUTH = Integrator(
+    "forest_ruth", (_FR / 2, (1 - _FR) / 2, (1 - _FR) / 2, _FR / 2), (_FR, 1 - 2 * _FR, _FR)
+)
+"""Fourth order, three forces a step (Forest and Ruth 1990)."""
+
+INTEGRATORS = {i.name: i for i in (LEAPFROG, OMELYAN, FOREST_RUTH)}
+
+
+class Phase(NamedTuple):
+    """A point of phase space, with the force there."""
+
+    x: Field
+    v: Field
+    force: Field
+
+
+def trajectory(
+    integrator: Integrator,
+    space: Space,
+    force: Callable[[Field], Field],
+    start: Phase,
+    step_size: Float[Array, ""],
+    n_steps: Int[Array, ""],
+) -> Phase:
+    """n_steps steps of the integrator. Reversible: run again from (x, -v), it returns."""
+    dt = step_size.astype(space.real_dtype)
+
+    def step(_: Int[Array, ""], phase: Phase) -> Phase:
+        x, v, f = phase
+        for kick, drift in zip(integrator.kicks[:-1], integrator.drifts):
+            v = v - kick * dt * f
+            x = space.move(x, v, drift * dt)
+            f = force(x)
+        return Phase(x, v - integrator.kicks[-1] * dt * f, f)
+
+    return jax.lax.fori_loop(jnp.zeros_like(n_steps), n_steps, step, start)

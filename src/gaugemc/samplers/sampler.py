@@ -1,0 +1,47 @@
+"""What a sampler is: a pure Markov kernel, `init` and `step`."""
+
+import abc
+from typing import Literal, NamedTuple
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
+
+from gaugemc.theories import Space, Theory
+
+Field = Shaped[Array, "..."]
+Scalar = Float[Array, ""]
+Start = Literal["hot", "cold"]
+
+
+class Info(NamedTuple):
+    """What a step reports."""
+
+    accepted: Bool[Array, ""]
+    acceptance: Scalar
+    """The probability of acceptance, min(1, exp(-delta_h))."""
+    delta_h: Scalar
+    """Minus the log of the acceptance ratio, in float64."""
+    force_evaluations: Int[Array, ""]
+
+
+class Sampler(eqx.Module):
+    """A Markov kernel that leaves a theory's density invariant.
+
+    Write for one chain; `sample` runs many. States are NamedTuples of arrays with a field `x`,
+    a variable of `theory` (so `theory.configuration(state.x)` is the physical configuration).
+    """
+
+    theory: eqx.AbstractVar[Theory]
+
+    def start(self, key: Key[Array, ""], start: Start) -> Field:
+        """A hot (reference measure) or cold (ordered) point of the space."""
+        space: Space = self.theory.space
+        return space.random(key) if start == "hot" else space.origin()
+
+    @abc.abstractmethod
+    def init(self, key: Key[Array, ""], start: Start = "hot") -> PyTree:
+        """The state of a new chain."""
+
+    @abc.abstractmethod
+    def step(self, key: Key[Array, ""], state: PyTree) -> tuple[PyTree, Info]:
+        """One draw: the next state, and what happened."""

@@ -1,0 +1,198 @@
+"""The manifolds that fields live on: Euclidean space and the links of a lattice."""
+
+import abc
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Key, Shaped
+
+from gaugemc.groups import Group
+
+Field = Shaped[Array, "..."]
+Scalar = Float[Array, ""]
+
+
+def total(density: Float[Array, "..."]) -> Scalar:
+    """The sum of a density in float64, whatever the density's own type.
+
+    Energies are differences of large sums; float32 sums would bias the acceptance. Without
+    jax_enable_x64 JAX would silently sum in float32, so that is refused.
+    """
+    if not jax.config.read("jax_enable_x64"):
+        raise RuntimeError(
+            "gaugemc sums energies in float64: call jax.config.update('jax_enable_x64', True) first"
+        )
+    return jnp.sum(density, dtype=jnp.float64)
+
+
+class Space(eqx.Module):
+    """The manifold of one field configuration, with its reference measure and its momenta."""
+
+    @property
+    @abc.abstractmethod
+    def field_shape(self) -> tuple[int, ...]:
+        """Shape of one configuration."""
+
+    @property
+    @abc.abstractmethod
+    def real_dtype(self) -> DTypeLike:
+        """The real type of the physics: float32 or float64."""
+
+    @abc.abstractmethod
+    def random(self, key: Key[Array, ""]) -> Field:
+        """A draw from the reference measure: a hot start."""
+
+    @abc.abstractmethod
+    def origin(self) -> Field:
+        """The ordered configuration: a cold start."""
+
+    @abc.abstractmethod
+    def log_reference(self, x: Field) -> Scalar:
+        """Log density of the reference measure at x."""
+
+    @abc.abstractmethod
+    def random_momentum(self, key: Key[Array, ""]) -> Field:
+        """A momentum with unit normal components."""
+
+    @abc.abstractmethod
+    def kinetic_energy(self, v: Field) -> Scalar:
+        """Half the squared norm of the momentum, summed in float64."""
+
+    @abc.abstractmethod
+    def move(self, x: Field, v: Field, dt: Scalar | float) -> Field:
+        """The exponential map: follow the momentum v from x for a time dt."""
+
+    @abc.abstractmethod
+    def project(self, x: Field) -> Field:
+        """The nearest point of the space: removes what rounding has accumulated."""
+
+    @abc.abstractmethod
+    def gradient(self, f: Callable[[Field], Scalar]) -> Callable[[Field], Field]:
+        """The derivative of a scalar function, a function from fields to momenta."""
+
+    @abc.abstractmethod
+    def value_and_gradient(
+        self, f: Callable[[Field], Scalar]
+    ) -> Callable[[Field], tuple[Scalar, Field]]:
+        """As `gradient`, with the value of f."""
+
+
+class Euclidean(Space):
+    """R^n with a unit normal reference measure."""
+
+    shape: tuple[int, ...]
+    dtype: DTypeLike = jnp.float64
+
+    @property
+    def field_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    @property
+    def real_dtype(self) -> DTypeLike:
+        return self.dtype
+
+    def random(self, key: Key[Array, ""]) -> Field:
+        return jax.random.normal(key, self.shape, self.dtype)
+
+    def origin(self) -> Field:
+        return jnp.zeros(self.shape, self.dtype)
+
+    def log_reference(self, x: Field) -> Scalar:
+        return -total(x**2) / 2 - x.size * np.log(2 * np.pi) / 2
+
+    def random_momentum(self, key: Key[Array, ""]) -> Field:
+        return jax.random.normal(key, self.shape, self.dtype)
+
+    def kinetic_energy(self, v: Field) -> Scalar:
+        return total(v**2) / 2
+
+    def move(self, x: Field, v: Field, dt: Scalar | float) -> Field:
+        return x + jnp.asarray(dt, self.dtype) * v
+
+    def project(self, x: Field) -> Field:
+        return x
+
+    def gradient(self, f: Callable[[Field], Scalar]) -> Callable[[Field], Field]:
+        return jax.grad(f)
+
+    def value_and_gradient(
+        self, f: Callable[[Field], Scalar]
+    ) -> Callable[[Field], tuple[Scalar, Field]]:
+        return jax.value_and_grad(f)
+
+
+class Links(Space):
+    """A group element on every link of a periodic lattice; the reference is the Haar measure.
+
+    Configurations have shape (d, L_0, ..., L_{d-1}, *group.link_shape), d = len(lattice).
+    """
+
+    group: Group
+    lattice: tuple[int, ...]
+    real: DTypeLike = jnp.float64
+
+    def __check_init__(self) -> None:
+        if len(self.lattice) < 2 or any(length < 2 for length in self.lattice):
+            raise ValueError(
+                f"lattice {list(self.lattice)}: needs two or more directions of at least 2 sites"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array of links, without the group's axes."""
+        return (len(self.lattice), *self.lattice)
+
+    @property
+    def field_shape(self) -> tuple[int, ...]:
+        return (*self.shape, *self.group.link_shape)
+
+    @property
+    def real_dtype(self) -> DTypeLike:
+        return self.real
+
+    @property
+    def n_links(self) -> int:
+        """The number of links."""
+        return int(np.prod(self.shape))
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Type of a configuration's entries."""
+        return self.group.dtype(self.real)
+
+    def random(self, key: Key[Array, ""]) -> Field:
+        return self.group.random(key, self.shape, self.dtype)
+
+    def origin(self) -> Field:
+        return self.group.identity(self.shape, self.dtype)
+
+    def log_reference(self, x: Field) -> Scalar:
+        return jnp.asarray(-self.n_links * self.group.log_volume, jnp.float64)
+
+    def random_momentum(self, key: Key[Array, ""]) -> Field:
+        return self.group.random_algebra(key, self.shape, self.dtype)
+
+    def kinetic_energy(self, v: Field) -> Scalar:
+        return total(self.group.kinetic_energy(v))
+
+    def move(self, x: Field, v: Field, dt: Scalar | float) -> Field:
+        return self.group.multiply(self.group.exp(jnp.asarray(dt, self.real) * v), x)
+
+    def project(self, x: Field) -> Field:
+        return self.group.project(x)
+
+    def gradient(self, f: Callable[[Field], Scalar]) -> Callable[[Field], Field]:
+        return lambda x: self.group.left_derivative(x, jax.grad(f)(x))
+
+    def value_and_gradient(
+        self, f: Callable[[Field], Scalar]
+    ) -> Callable[[Field], tuple[Scalar, Field]]:
+        def both(x: Field) -> tuple[Scalar, Field]:
+            value, gradient = jax.value_and_grad(f)(x)
+            return value, self.group.left_derivative(x, gradient)
+
+        return both

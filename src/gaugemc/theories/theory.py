@@ -1,0 +1,79 @@
+"""A theory: a density exp(-S) on a space, with its force and its observables."""
+
+from __future__ import annotations
+
+import abc
+from typing import Protocol
+
+import equinox as eqx
+from jaxtyping import Array, Float, Shaped
+
+from gaugemc.theories.space import Space
+
+Field = Shaped[Array, "..."]
+Scalar = Float[Array, ""]
+
+
+class Transformation(Protocol):
+    """What `pullback` needs of a flow: x = f(z) and log |det df/dz|."""
+
+    def forward(self, z: Field) -> tuple[Field, Scalar]: ...
+
+
+class Theory(eqx.Module):
+    """A density p(x) ~ exp(-S(x)) on a space. S contains every coupling."""
+
+    space: eqx.AbstractVar[Space]
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """A name for tables and files."""
+
+    @abc.abstractmethod
+    def action(self, x: Field) -> Scalar:
+        """S(x), summed in float64."""
+
+    def force(self, x: Field) -> Field:
+        """dS/dx, a momentum; the momentum update subtracts it."""
+        return self.space.gradient(self.action)(x)
+
+    @abc.abstractmethod
+    def observables(self, x: Field) -> dict[str, Scalar]:
+        """What is measured on every configuration, by name."""
+
+    def configuration(self, x: Field) -> Field:
+        """The physical configuration that the variable x stands for: x itself, unless pulled back."""
+        return x
+
+    def pullback(self, flow: Transformation) -> Pullback:
+        """The same theory in the variables z of x = flow(z)."""
+        return Pullback(self, flow)
+
+
+class Pullback(Theory):
+    """A theory in the variables of a flow: S(f(z)) - log |det df/dz| (0907.5491, Eq. 2.6).
+
+    Field-transformation HMC is HMC on this theory. z lives on the same space as x.
+    """
+
+    theory: Theory
+    flow: Transformation
+
+    @property
+    def space(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.theory.space
+
+    @property
+    def name(self) -> str:
+        return f"{self.theory.name} in flow variables"
+
+    def action(self, x: Field) -> Scalar:
+        physical, log_det = self.flow.forward(x)
+        return self.theory.action(physical) - log_det
+
+    def observables(self, x: Field) -> dict[str, Scalar]:
+        return self.theory.observables(self.configuration(x))
+
+    def configuration(self, x: Field) -> Field:
+        return self.theory.configuration(self.flow.forward(x)[0])

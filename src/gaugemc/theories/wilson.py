@@ -1,0 +1,53 @@
+"""Wilson's plaquette action, for any group in any dimension."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
+
+from gaugemc.lattice import plane_plaquettes, planes, plaquettes, shift
+from gaugemc.theories.space import Links, total
+from gaugemc.theories.theory import Theory
+
+Field = Shaped[Array, "..."]
+Scalar = Float[Array, ""]
+
+
+class Wilson(Theory):
+    """S = -(beta / N) sum_P Re tr P on the links of a periodic lattice (Wilson 1974).
+
+    For U(1) this is -beta sum_P cos(x_P). Observables: `plaquette`, the mean of Re tr P / N, and,
+    for a group that winds in two dimensions, the integer `charge` and its square.
+    """
+
+    space: Links
+    beta: float
+
+    def __check_init__(self) -> None:
+        if not self.beta >= 0:
+            raise ValueError(f"beta {self.beta}: must not be negative")
+
+    @property
+    def name(self) -> str:
+        return f"{len(self.space.lattice)}D {self.space.group.name}"
+
+    def action(self, x: Field) -> Scalar:
+        return -self.beta * total(self.space.group.trace(plaquettes(self.space.group, x)))
+
+    def force(self, x: Field) -> Field:
+        """The left derivative of S: each plaquette's gradient, carried to its four links."""
+        group = self.space.group
+        force: list[Field | float] = [0.0] * len(self.space.lattice)
+        for mu, nu in planes(len(self.space.lattice)):
+            g = self.beta * group.trace_gradient(plane_plaquettes(group, x, mu, nu))
+            at_mu, at_nu = group.transport(x[mu], g), group.transport(x[nu], g)
+            force[mu] += g - shift(at_nu, nu, -1)
+            force[nu] += shift(at_mu, mu, -1) - g
+        return jnp.stack(force)
+
+    def observables(self, x: Field) -> dict[str, Scalar]:
+        group = self.space.group
+        loops = plaquettes(group, x)
+        result = {"plaquette": jnp.mean(group.trace(loops), dtype=jnp.float64)}
+        if group.winds and len(self.space.lattice) == 2:
+            charge = jnp.round(total(group.angle(loops)) / (2 * jnp.pi))
+            result |= {"charge": charge, "charge_squared": charge**2}
+        return result
