@@ -1,1 +1,12 @@
+"""Invertible maps with the log of their Jacobian."""
 
+from gaugemc.flows.affine import affine_flow as affine_flow
+from gaugemc.flows.circle import CircleMap as CircleMap
+from gaugemc.flows.coupling import GaugeCoupling as GaugeCoupling
+from gaugemc.flows.coupling import gauge_flow as gauge_flow
+from gaugemc.flows.flow import Chain as Chain
+from gaugemc.flows.flow import Flow as Flow
+from gaugemc.flows.flow import Repeat as Repeat
+from gaugemc.flows.flow import Translate as Translate
+from gaugemc.flows.ncp import NCP as NCP
+from gaugemc.flows.spline import Spline as Spline

@@ -3,6 +3,7 @@
 import abc
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
@@ -40,3 +41,45 @@ class Chain(Flow):
             x, log_det = layer.inverse(x)
             total = total + log_det
         return x, total
+
+
+class Repeat(Flow):
+    """The same kind of layer several times: one flow whose arrays have a leading axis of layers.
+
+    Compiled once and scanned, so depth costs no compile time.
+    """
+
+    layers: Flow
+    times: int
+
+    def forward(self, z: Field) -> tuple[Field, Scalar]:
+        return self._scan(z, "forward", reverse=False)
+
+    def inverse(self, x: Field) -> tuple[Field, Scalar]:
+        return self._scan(x, "inverse", reverse=True)
+
+    def _scan(self, x: Field, direction: str, reverse: bool) -> tuple[Field, Scalar]:
+        arrays, static = eqx.partition(self.layers, eqx.is_array)
+
+        def one(carry: tuple[Field, Scalar], layer: Flow) -> tuple[tuple[Field, Scalar], None]:
+            x, log_det = getattr(eqx.combine(layer, static), direction)(carry[0])
+            return (x, carry[1] + log_det), None
+
+        start = (x, jnp.zeros((), jnp.float64))
+        return jax.lax.scan(one, start, arrays, length=self.times, reverse=reverse)[0]
+
+
+class Translate(Flow):
+    """The links of the lattice moved by a whole number of sites; no Jacobian."""
+
+    sites: tuple[int, ...]
+
+    def forward(self, z: Field) -> tuple[Field, Scalar]:
+        return self._roll(z, -1), jnp.zeros((), jnp.float64)
+
+    def inverse(self, x: Field) -> tuple[Field, Scalar]:
+        return self._roll(x, 1), jnp.zeros((), jnp.float64)
+
+    def _roll(self, x: Field, sign: int) -> Field:
+        steps = tuple(sign * s for s in self.sites)
+        return jnp.roll(x, steps, tuple(range(1, 1 + len(steps))))

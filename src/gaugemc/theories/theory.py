@@ -57,12 +57,14 @@ class Pullback(Theory):
     Field-transformation HMC is HMC on this theory. z lives on the same space as x.
     """
 
+    space: Space
     theory: Theory
     flow: Transformation
 
-    @property
-    def space(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.theory.space
+    def __init__(self, theory: Theory, flow: Transformation):
+        self.space = theory.space
+        self.theory = theory
+        self.flow = flow
 
     @property
     def name(self) -> str:

@@ -1,0 +1,62 @@
+"""What a circle map is: a monotone map of the circle to itself, with parameters."""
+
+import abc
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+Angle = Float[Array, "..."]
+Parameters = Float[Array, "parameter ..."]
+
+
+class CircleMap(eqx.Module):
+    """A family of orientation-preserving C^1 maps of the circle; parameters near 0 mean near identity."""
+
+    @property
+    @abc.abstractmethod
+    def n_parameters(self) -> int:
+        """Number of parameters of one map."""
+
+    @abc.abstractmethod
+    def forward(self, x: Angle, parameters: Parameters) -> tuple[Angle, Angle]:
+        """f(x) in [-pi, pi), for x in [-pi, pi), and log f'(x)."""
+
+    @abc.abstractmethod
+    def inverse(self, y: Angle, parameters: Parameters) -> tuple[Angle, Angle]:
+        """The x in [-pi, pi) with f(x) = y, and log f'(x)."""
+
+
+def invert_monotone(
+    f: Callable[[Angle], tuple[Angle, Angle]], y: Angle, tolerance: float
+) -> tuple[Angle, Angle]:
+    """Solve f(x) = y for an increasing f of [-pi, pi] onto itself.
+
+    Bisection brackets the root to 2 pi / 2^20, Newton steps that may not leave the bracket finish.
+    f returns the value and the log of the derivative. Raises at run time, naming the residual's
+    bound, if any |f(x) - y| exceeds the tolerance.
+    """
+
+    def bisect(_: int, bracket: tuple[Angle, Angle]) -> tuple[Angle, Angle]:
+        low, high = bracket
+        middle = (low + high) / 2
+        above = f(middle)[0] > y
+        return jnp.where(above, low, middle), jnp.where(above, middle, high)
+
+    low, high = jax.lax.fori_loop(
+        0, 20, bisect, (jnp.full_like(y, -np.pi), jnp.full_like(y, np.pi))
+    )
+    x = (low + high) / 2
+    for _ in range(4):
+        value, log_derivative = f(x)
+        x = jnp.clip(x - (value - y) * jnp.exp(-log_derivative), low, high)
+    value, log_derivative = f(x)
+    x = eqx.error_if(
+        x,
+        jnp.any(~(jnp.abs(value - y) <= tolerance)),
+        f"a circle map's inverse did not converge to {tolerance:g}: are its parameters finite?",
+    )
+    return x, log_derivative

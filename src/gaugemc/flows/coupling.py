@@ -1,0 +1,116 @@
+"""Gauge-equivariant coupling of U(1) links in two dimensions (2003.06413; 2101.08176)."""
+
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from gaugemc.flows.circle import Angle, CircleMap, Parameters
+from gaugemc.flows.flow import Chain, Flow, Repeat, Translate
+from gaugemc.flows.stripes import PERIOD, StripeNetwork
+from gaugemc.groups import U1, wrap
+from gaugemc.lattice import plane_plaquettes
+from gaugemc.theories import Links, total
+
+Field = Float[Array, "2 x y"]
+Scalar = Float[Array, ""]
+
+
+class GaugeCoupling(Flow):
+    """Moves every fourth line of links along `direction`; all other links are frozen.
+
+    An active link's plaquette follows a circle map whose parameters are functions of frozen
+    plaquettes, so the map commutes with gauge transformations. Needs lattices whose extent across
+    the stripes is a multiple of 4.
+    """
+
+    direction: int
+    circle: CircleMap
+    network: StripeNetwork
+
+    def forward(self, z: Field) -> tuple[Field, Scalar]:
+        return self._move(z, self.circle.forward, 1)
+
+    def inverse(self, x: Field) -> tuple[Field, Scalar]:
+        return self._move(x, self.circle.inverse, -1)
+
+    def _move(
+        self, x: Field, circle: Callable[[Angle, Parameters], tuple[Angle, Angle]], sign: int
+    ) -> tuple[Field, Scalar]:
+        x = self._turned(x)
+        plaquettes = plane_plaquettes(U1(), x, 0, 1)
+        active = wrap(plaquettes[:, ::PERIOD])
+        moved, log_derivative = circle(active, self.network(plaquettes))
+        change = jnp.pad((moved - active)[:, :, None], ((0, 0), (0, 0), (0, PERIOD - 1)))
+        links = wrap(x[0] + change.reshape(x[0].shape))
+        return self._turned(jnp.stack([links, x[1]])), sign * total(log_derivative)
+
+    def _turned(self, x: Field) -> Field:
+        """The lattice reflected in its diagonal if the active links point in direction 1."""
+        return x if self.direction == 0 else jnp.swapaxes(x[::-1], 1, 2)
+
+
+def gauge_flow(
+    key: Key[Array, ""],
+    space: Links,
+    circle: CircleMap,
+    *,
+    n_layers: int = 24,
+    hidden: Sequence[int] = (8, 8),
+    kernel_size: int = 3,
+    compute_dtype: str | None = None,
+) -> Flow:
+    """The seed's architecture: couplings in both directions, stripes shifted from pair to pair.
+
+    Layer i moves the links of direction i mod 2 on the lines (i // 2) mod 4, so 8 layers move
+    every link once (2112.01586). The flow holds no lattice size: use it on any other lattice of
+    the same kind (volume transfer).
+
+    Raises:
+        ValueError: the space is not 2D U(1), a lattice extent is not a multiple of 4, or n_layers
+            is not a positive even number.
+    """
+    check_space(space)
+    if n_layers < 2 or n_layers % 2:
+        raise ValueError(f"n_layers {n_layers}: must be a positive even number")
+
+    @eqx.filter_vmap
+    def pair(key: Key[Array, ""]) -> Chain:
+        couplings = tuple(
+            GaugeCoupling(
+                direction,
+                circle,
+                StripeNetwork(
+                    k,
+                    circle.n_parameters,
+                    hidden,
+                    kernel_size,
+                    space.real_dtype,
+                    None if compute_dtype is None else jnp.dtype(compute_dtype),
+                ),
+            )
+            for direction, k in enumerate(jax.random.split(key))
+        )
+        return Chain((*couplings, Translate((1, 1))))
+
+    n_pairs = n_layers // 2
+    return Chain(
+        (Repeat(pair(jax.random.split(key, n_pairs)), n_pairs), Translate((-n_pairs, -n_pairs)))
+    )
+
+
+def check_space(space: Links) -> None:
+    """Raise ValueError unless stripes of period 4 fit the space."""
+    if not (space.group.winds and len(space.lattice) == 2):
+        raise ValueError(
+            f"flow: needs 2D U(1) links, not {len(space.lattice)}D {space.group.name}"
+        )
+    for extent in space.lattice:
+        if extent % PERIOD:
+            below = max(extent // PERIOD * PERIOD, PERIOD)
+            raise ValueError(
+                f"lattice {list(space.lattice)}: stripes of period {PERIOD} need multiples of"
+                f" {PERIOD}; nearest to {extent}: {sorted({below, below + PERIOD})}"
+            )

@@ -1,0 +1,97 @@
+"""Circular rational-quadratic splines (1906.04032; on the circle 2002.02428)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from gaugemc.flows.circle import Angle, CircleMap, Parameters
+from gaugemc.groups import wrap
+
+Knots = Float[Array, "bin ..."]
+
+_SLOPE_AT_ZERO = float(np.log(np.e - 1))  # softplus of this is 1
+
+
+class Spline(CircleMap):
+    """A monotone rational-quadratic spline with periodic slopes, followed by a rotation.
+
+    Parameters: `bins` log-widths, `bins` log-heights, `bins` slopes at the knots, one angle.
+    The map is C^1, so forces exist everywhere. `minimum` bounds widths and heights, in units of
+    the mean bin, and slopes from below.
+    """
+
+    bins: int = 8
+    minimum: float = 0.02
+
+    @property
+    def n_parameters(self) -> int:
+        return 3 * self.bins + 1
+
+    def forward(self, x: Angle, parameters: Parameters) -> tuple[Angle, Angle]:
+        knots = self._knots(parameters)
+        y, log_derivative = _rational_quadratic(x, *_in_bin(x, knots[0], knots))
+        return wrap(y + parameters[-1]), log_derivative
+
+    def inverse(self, y: Angle, parameters: Parameters) -> tuple[Angle, Angle]:
+        y = wrap(y - parameters[-1])
+        knots = self._knots(parameters)
+        cell = _in_bin(y, knots[1], knots)
+        x = _invert_rational_quadratic(y, *cell)
+        return wrap(x), _rational_quadratic(x, *cell)[1]
+
+    def _knots(self, parameters: Parameters) -> tuple[Knots, Knots, Knots, Knots, Knots]:
+        """Left edges in x and y, widths, heights, and slopes at the left edges."""
+        k = self.bins
+
+        def lengths(logits: Knots) -> Knots:
+            share = self.minimum + (1 - self.minimum) * k * jax.nn.softmax(logits, axis=0)
+            return share * (2 * np.pi / k)
+
+        widths, heights = lengths(parameters[:k]), lengths(parameters[k : 2 * k])
+        softplus = jax.nn.softplus(parameters[2 * k : 3 * k] + _SLOPE_AT_ZERO)
+        slopes = self.minimum + (1 - self.minimum) * softplus
+        return (
+            jnp.cumsum(widths, axis=0) - widths - np.pi,
+            jnp.cumsum(heights, axis=0) - heights - np.pi,
+            widths,
+            heights,
+            slopes,
+        )
+
+
+def _in_bin(value: Angle, edges: Knots, knots: tuple[Knots, ...]) -> tuple[Angle, ...]:
+    """Each knot quantity in the bin that holds the value, and the slope at the bin's right edge."""
+    above: Bool[Array, "bin ..."] = value >= edges
+    first = above.at[0].set(True)
+    last = jnp.concatenate([~first[1:], jnp.ones_like(first[:1])])
+    here = (first & last).astype(value.dtype)
+    quantities = (*knots, jnp.roll(knots[-1], -1, axis=0))
+    return tuple(jnp.sum(here * q, axis=0) for q in quantities)
+
+
+def _rational_quadratic(
+    x: Angle, x0: Angle, y0: Angle, width: Angle, height: Angle, d0: Angle, d1: Angle
+) -> tuple[Angle, Angle]:
+    """The segment from (x0, y0) with end slopes d0, d1, and the log of its derivative."""
+    s = height / width
+    t = (x - x0) / width
+    u = t * (1 - t)
+    denominator = s + (d0 + d1 - 2 * s) * u
+    y = y0 + height * (s * t**2 + d0 * u) / denominator
+    numerator = d1 * t**2 + 2 * s * u + d0 * (1 - t) ** 2
+    return y, 2 * jnp.log(s) + jnp.log(numerator) - 2 * jnp.log(denominator)
+
+
+def _invert_rational_quadratic(
+    y: Angle, x0: Angle, y0: Angle, width: Angle, height: Angle, d0: Angle, d1: Angle
+) -> Angle:
+    """The x of a segment at height y: the stable root of a quadratic (1906.04032, Eqs. 6-8)."""
+    s = height / width
+    rise = y - y0
+    bend = d0 + d1 - 2 * s
+    a = height * (s - d0) + rise * bend
+    b = height * d0 - rise * bend
+    c = -s * rise
+    root = jnp.sqrt(jnp.maximum(b**2 - 4 * a * c, 0))
+    return x0 + width * 2 * c / (-b - root)
