@@ -1,6 +1,6 @@
 """Hamiltonian Monte Carlo on any theory; on a pulled-back theory it is field-transformation HMC."""
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, Shaped
 
 from gaugemc.samplers.integrator import LEAPFROG, Integrator, Phase, trajectory
+from gaugemc.samplers.metropolis import metropolis
 from gaugemc.samplers.sampler import Info, Sampler, Start
 from gaugemc.theories import Theory
 
 Field = Shaped[Array, "..."]
-State = TypeVar("State")
 
 
 class HMCState(NamedTuple):
@@ -65,14 +65,3 @@ class HMC(Sampler):
         return state, info._replace(
             force_evaluations=self.n_steps * self.integrator.forces_per_step
         )
-
-
-def metropolis(
-    key: Key[Array, ""], state: State, proposal: State, delta_h: Float[Array, ""]
-) -> tuple[State, Info]:
-    """Accept the proposal with probability min(1, exp(-delta_h)); a NaN is rejected."""
-    delta_h = jnp.where(jnp.isnan(delta_h), jnp.inf, delta_h)
-    acceptance = jnp.exp(-jnp.maximum(delta_h, 0))
-    accepted = jax.random.uniform(key, dtype=jnp.float64) < acceptance
-    state = jax.tree.map(lambda new, old: jnp.where(accepted, new, old), proposal, state)
-    return state, Info(accepted, acceptance, delta_h, jnp.zeros((), jnp.int32))

@@ -1,1 +1,13 @@
+"""Training of samplers: objectives, schedules, the one loop."""
 
+from gaugemc.training.objective import Quality as Quality
+from gaugemc.training.objective import ReverseKL as ReverseKL
+from gaugemc.training.objective import quality as quality
+from gaugemc.training.schedule import BetaSchedule as BetaSchedule
+from gaugemc.training.schedule import learning_rates as learning_rates
+from gaugemc.training.schedule import optimiser as optimiser
+from gaugemc.training.train import Metrics as Metrics
+from gaugemc.training.train import TrainingDivergedError as TrainingDivergedError
+from gaugemc.training.train import TrainingState as TrainingState
+from gaugemc.training.train import start_training as start_training
+from gaugemc.training.train import train as train

@@ -1,0 +1,99 @@
+"""The one training loop: an objective, a model, an optimiser; compiled chunks of steps."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+Model = TypeVar("Model")
+Objective = Callable[[Model, Key[Array, ""], Int[Array, ""]], Float[Array, ""]]
+
+
+class TrainingState(NamedTuple):
+    """All that training needs to go on: save it, restore it, and the future is the same."""
+
+    model: PyTree
+    optimiser: PyTree
+    step: Int[Array, ""]
+
+
+class Metrics(NamedTuple):
+    """What each step of a chunk reports, as NumPy arrays [step]."""
+
+    loss: np.ndarray
+    gradient_norm: np.ndarray
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss or the gradient is no longer finite."""
+
+
+def start_training(model: PyTree, optimiser: optax.GradientTransformation) -> TrainingState:
+    """The state before the first step."""
+    parameters = eqx.filter(model, eqx.is_inexact_array)
+    return TrainingState(model, optimiser.init(parameters), jnp.zeros((), jnp.int32))
+
+
+@eqx.filter_jit
+def _advance(
+    objective: Objective,
+    optimiser: optax.GradientTransformation,
+    state: TrainingState,
+    key: Key[Array, ""],
+    length: int,
+) -> tuple[TrainingState, Metrics]:
+    arrays, static = eqx.partition(state.model, eqx.is_inexact_array)
+
+    def step(carry: tuple[PyTree, PyTree, Int[Array, ""]], _: None):
+        parameters, optimiser_state, index = carry
+
+        def loss_of(parameters: PyTree) -> Float[Array, ""]:
+            step_key = jax.random.fold_in(key, index)
+            return objective(eqx.combine(parameters, static), step_key, index)
+
+        loss, gradient = jax.value_and_grad(loss_of)(parameters)
+        updates, optimiser_state = optimiser.update(gradient, optimiser_state, parameters)
+        parameters = optax.apply_updates(parameters, updates)
+        metrics = Metrics(loss, optax.global_norm(gradient))
+        return (parameters, optimiser_state, index + 1), metrics
+
+    (arrays, optimiser_state, index), metrics = jax.lax.scan(
+        step, (arrays, state.optimiser, state.step), None, length
+    )
+    return TrainingState(eqx.combine(arrays, static), optimiser_state, index), metrics
+
+
+def train(
+    objective: Objective,
+    optimiser: optax.GradientTransformation,
+    state: TrainingState,
+    key: Key[Array, ""],
+    steps: int,
+    chunk: int,
+) -> Iterator[tuple[TrainingState, Metrics]]:
+    """Train up to `steps` steps in all, in chunks; yields the state and metrics after each.
+
+    Step i depends on the key, i and the state before it alone, so a run that is stopped after any
+    chunk and continued from its state is the same run.
+
+    Raises:
+        TrainingDivergedError: with the first step whose loss or gradient is not finite.
+    """
+    done = int(state.step)
+    while done < steps:
+        length = min(chunk, steps - done)
+        state, metrics = _advance(objective, optimiser, state, key, length)
+        metrics = jax.device_get(metrics)
+        bad = ~(np.isfinite(metrics.loss) & np.isfinite(metrics.gradient_norm))
+        if bad.any():
+            raise TrainingDivergedError(
+                f"training diverged at step {done + int(bad.argmax())}: the loss is not finite;"
+                " try a smaller training.learning_rate, a smaller training.clip or more annealing"
+            )
+        done += length
+        yield state, metrics
