@@ -1,0 +1,70 @@
+"""Means, errors and autocorrelation times by the Gamma method, over many chains (hep-lat/0306017)."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pyerrors
+
+LONG_ENOUGH = 20
+"""A chain of fewer than this many tau_int bounds tau_int, and so the error, only from below."""
+
+
+class Estimate(NamedTuple):
+    """The mean of an observable over all chains, with its cost in correlated draws."""
+
+    mean: float
+    error: float
+    tau_int: float
+    """Integrated autocorrelation time in draws, 1/2 for independent draws."""
+    tau_int_error: float
+    lower_bound: bool
+    """Whether the chains are too short for their tau_int (or never moved)."""
+
+
+def estimate(samples: np.ndarray) -> Estimate:
+    """Analyse samples of shape [chain, draw]; chains are replicas of one ensemble.
+
+    Fluctuations are taken about the mean of all chains, so that chains which are each stuck
+    somewhere else do not look precise.
+    """
+    samples = np.asarray(samples, np.float64)
+    chains, draws = samples.shape
+    mean = float(samples.mean())
+    if np.all(samples == samples[:, :1]):  # no chain ever moved
+        spread = float(samples[:, 0].std(ddof=1) / np.sqrt(chains)) if chains > 1 else 0.0
+        return Estimate(mean, spread, draws / 2, float("inf"), True)
+    names = [f"chain|r{c:04d}" for c in range(chains)]
+    observable = pyerrors.Obs(list(samples - mean), names, means=[mean] * chains)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # short chains: judged below
+        observable.gamma_method(S=2.0)
+    tau = float(observable.e_tauint["chain"])
+    return Estimate(
+        mean,
+        float(observable.dvalue),
+        tau,
+        float(observable.e_dtauint["chain"]),
+        not draws >= LONG_ENOUGH * tau,
+    )
+
+
+def r_hat(samples: np.ndarray) -> float:
+    """Potential scale reduction of chains [chain, draw], each split in halves (1903.08008).
+
+    Near 1 where the chains have forgotten their (hot or cold) starts; infinite where none moves.
+    """
+    half = samples.shape[1] // 2
+    if half < 2:
+        return float("nan")
+    parts = np.concatenate([samples[:, :half], samples[:, -half:]]).astype(np.float64)
+    within = parts.var(axis=1, ddof=1).mean()
+    between = parts.mean(axis=1).var(ddof=1)
+    if within == 0:
+        return 1.0 if between == 0 else float("inf")
+    return float(np.sqrt((half - 1) / half + between / within))
+
+
+def z_score(result: Estimate, exact: float) -> float | None:
+    """Deviation from the exact value in standard errors; None where the error is unknown."""
+    return (result.mean - exact) / result.error if result.error > 0 else None

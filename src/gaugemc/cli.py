@@ -1,0 +1,155 @@
+"""The command line: `gaugemc [KEY=VALUE ...]`, `gaugemc resume DIR`, `gaugemc report DIR`."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+import jax
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from gaugemc.conf import register
+from gaugemc.conf.errors import one_line
+from gaugemc.experiment.experiment import run
+from gaugemc.experiment.notation import format_error
+from gaugemc.experiment.report import write_report
+from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
+from gaugemc.experiment.settings import Settings, SettingsError
+from gaugemc.io.checkpoint import CheckpointError
+from gaugemc.training import TrainingDivergedError
+
+USAGE = """usage: gaugemc [KEY=VALUE ...]   train, sample, compare with tuned HMC, report
+       gaugemc resume DIR        go on with an interrupted run
+       gaugemc report DIR        draw the report of a run again
+       gaugemc --help            all keys and choices"""
+
+FAILED, BAD_INPUT, INEXACT, INTERRUPTED = 1, 2, 3, 130
+"""Exit codes."""
+
+
+def main() -> NoReturn:
+    """The program `gaugemc`; exits with 0, or one of the codes above."""
+    arguments = sys.argv[1:]
+    verb = arguments[0] if arguments else ""
+    if verb in ("resume", "report") and len(arguments) != 2:
+        fail(f"{verb} needs one run directory\n{USAGE}", BAD_INPUT)
+    prepare_jax()
+    if verb == "resume":
+        sys.exit(guarded(lambda: resume(Path(arguments[1]))))
+    if verb == "report":
+        sys.exit(guarded(lambda: report(Path(arguments[1]))))
+    sys.exit(guarded(configured))
+
+
+def prepare_jax() -> None:
+    """float64 sums, and compiled programs kept on disk for the next start."""
+    jax.config.update("jax_enable_x64", True)
+    if jax.config.jax_compilation_cache_dir is None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaugemc"
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def guarded(task: Callable[[], int]) -> int:
+    """Run a task; what a user can mend becomes one line and an exit code."""
+    try:
+        return task()
+    except (HydraException, OmegaConfBaseException) as error:
+        fail(one_line(error), BAD_INPUT)
+    except (SettingsError, RunDirectoryError, CheckpointError, FileNotFoundError) as error:
+        fail(str(error), BAD_INPUT)
+    except (TrainingDivergedError, OSError) as error:
+        fail(str(error), FAILED)
+
+
+def configured() -> int:
+    """The Hydra application: one run, or with --multirun several."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach `guarded`
+    register()
+    codes: list[int] = []
+
+    def one_run(config: DictConfig) -> int:
+        plain = OmegaConf.to_container(config, resolve=True)
+        settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Settings), plain))
+        assert isinstance(settings, Settings)
+        return run_and_show(settings, Path(HydraConfig.get().runtime.output_dir))
+
+    def job(config: DictConfig) -> None:
+        try:
+            codes.append(guarded(lambda: one_run(config)))
+        except SystemExit as end:  # Hydra would add lines of its own
+            codes.append(int(end.code or 0))
+
+    hydra.main(version_base="1.3", config_path=None, config_name="command")(job)()
+    return max(codes, default=0)
+
+
+def resume(path: Path) -> int:
+    """Go on with the run in a directory."""
+    return run_and_show(RunDirectory(path).settings(), path)
+
+
+def report(path: Path) -> int:
+    """Draw a run's report again."""
+    try:
+        print(write_report(path))
+    except ValueError as error:
+        fail(str(error), BAD_INPUT)
+    return 0
+
+
+def run_and_show(settings: Settings, path: Path) -> int:
+    """Run, show the numbers, and return the exit code."""
+    console = Console(stderr=True)
+    console.print(f"run directory: {path}", highlight=False, soft_wrap=True)
+    try:
+        numbers = run(settings, path, console)
+    except KeyboardInterrupt:
+        if not RunDirectory(path).config.is_file():
+            fail("interrupted before anything was done", INTERRUPTED)
+        fail(f"interrupted; go on with: gaugemc resume {path}", INTERRUPTED)
+    show(numbers, console)
+    print(path / "report.html")
+    inexact = [name for name, check in numbers["checks"].items() if not check["passed"]]
+    if inexact:
+        console.print(
+            Panel(f"exactness checks FAILED: {', '.join(inexact)}", style="bold white on red")
+        )
+    return INEXACT if inexact and settings.strict else 0
+
+
+def show(numbers: dict[str, Any], console: Console) -> None:
+    """A table of the observables, and the verdict."""
+    table = Table("observable", "sampler", "mean", "exact", "z", "tau_int (draws)")
+    sections = {numbers["sampler"]["name"]: numbers["evaluate"], "tuned hmc": numbers["hmc"]}
+    for name in numbers["evaluate"]["observables"]:
+        for sampler, section in sections.items():
+            if section is None:
+                continue
+            o = section["observables"][name]
+            bound = ">= " if o["lower_bound"] else ""
+            table.add_row(
+                name,
+                sampler,
+                format_error(o["mean"], o["error"]),
+                "" if o["exact"] is None else f"{o['exact']:.5f}",
+                "" if o["z"] is None else f"{o['z']:+.1f}",
+                bound + format_error(o["tau_int"], o["tau_int_error"]),
+            )
+    console.print(table)
+    console.print(numbers["verdict"], style="bold", highlight=False)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what is wrong on stderr and exit."""
+    print(f"gaugemc: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,108 @@
+"""Hydra's configuration groups: each choice is a set of settings under a name."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from gaugemc.experiment.settings import (
+    EvaluateSettings,
+    FlowSettings,
+    NetworkSettings,
+    SamplerSettings,
+    Settings,
+    TheorySettings,
+    TrainingSettings,
+)
+
+THEORIES = {
+    "u1_2d": TheorySettings("2D U(1)", "U1", [8, 8], 4.0),
+    "su2_2d": TheorySettings("2D SU(2)", "SU2", [8, 8], 4.0),
+    "su3_2d": TheorySettings("2D SU(3)", "SU3", [8, 8], 6.0),
+    "su3_4d": TheorySettings("4D SU(3)", "SU3", [4, 4, 4, 4], 5.7),
+}
+SAMPLERS = {name: SamplerSettings(name) for name in ("fthmc", "flow", "hmc", "heatbath", "exact")}
+FLOWS = {name: FlowSettings(name) for name in ("ncp", "spline")}
+
+MODES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "demo": {"name": "demo"},
+    "debug": {
+        "name": "debug",
+        "chains": 8,
+        "theory": {"beta": 2.0},
+        "flow": {"n_layers": 8},
+        "training": {
+            "steps": 40,
+            "batch": 16,
+            "warmup": 5,
+            "chunk": 10,
+            "quality_every": 20,
+            "ess_samples": 512,
+        },
+        "evaluate": {
+            "draws": 40,
+            "warmup": 10,
+            "hmc_draws": 200,
+            "hmc_warmup": 40,
+            "chunks": 4,
+            "lengths": [1.0],
+            "targets": [0.8],
+            "tune_iterations": 10,
+            "tune_draws": 10,
+            "most_steps": 20,
+            "timing_rounds": 2,
+        },
+    },
+}
+"""Settings that a mode changes; what the command line says still wins."""
+
+
+@dataclass
+class Command(Settings):
+    """The root of the configuration: the settings, and Hydra's own."""
+
+    defaults: list[Any] = field(
+        default_factory=lambda: [
+            {"theory": "u1_2d"},
+            {"sampler": "fthmc"},
+            {"network": "default"},
+            {"flow": "ncp"},
+            {"training": "default"},
+            {"evaluate": "default"},
+            "_self_",
+            {"mode": "default"},
+            {"override hydra/job_logging": "none"},
+            {"override hydra/hydra_logging": "none"},
+        ]
+    )
+    hydra: Any = field(
+        default_factory=lambda: {
+            "run": {"dir": "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}-${name}"},
+            "sweep": {
+                "dir": "multirun/${now:%Y-%m-%d}/${now:%H-%M-%S}-${name}",
+                "subdir": "${hydra.job.num}",
+            },
+            "output_subdir": None,
+            "job": {"chdir": False, "name": "gaugemc"},
+        }
+    )
+
+
+def register() -> None:
+    """Put every group into Hydra's store."""
+    store = ConfigStore.instance()
+    for group, choices in {
+        "theory": THEORIES,
+        "sampler": SAMPLERS,
+        "flow": FLOWS,
+        "network": {"default": NetworkSettings()},
+        "training": {"default": TrainingSettings()},
+        "evaluate": {"default": EvaluateSettings()},
+    }.items():
+        for name, node in choices.items():
+            store.store(group=group, name=name, node=node)
+    for name, changes in MODES.items():
+        store.store(group="mode", name=name, node=OmegaConf.create(changes), package="_global_")
+    store.store(name="command", node=Command)

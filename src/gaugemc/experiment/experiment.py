@@ -1,0 +1,123 @@
+"""A run from end to end: train, evaluate, tuned HMC, compare, check, report."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+
+from gaugemc.analysis import exact_u1
+from gaugemc.experiment import checks, summary
+from gaugemc.experiment.build import TRAINED, build_hmc, build_sampler, build_theory, validate
+from gaugemc.experiment.chain_phase import Phase, run_chains
+from gaugemc.experiment.report import write_report
+from gaugemc.experiment.run_directory import RunDirectory, software
+from gaugemc.experiment.settings import Settings
+from gaugemc.experiment.timing import time_draws
+from gaugemc.experiment.train_phase import run_training
+from gaugemc.samplers import HMC
+
+
+def run(settings: Settings, path: Path | str, console: Console | None = None) -> dict[str, Any]:
+    """Do everything that is not yet done in the run directory `path`; returns the summary.
+
+    Call it again on the same directory with the same settings to go on after an interruption:
+    the draws and the parameters are bit for bit those of an uninterrupted run.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+        RunDirectoryError: the directory cannot be written.
+        CheckpointError: a checkpoint does not fit these settings.
+        TrainingDivergedError: training diverged.
+    """
+    console = console or Console(stderr=True, quiet=not settings.progress)
+    validate(settings)
+    directory = RunDirectory(path)
+    directory.create(settings)
+    directory.note(f"start: {settings.sampler.name} on {settings.theory.name}")
+    train_key, evaluate_key, hmc_key, timing_key, check_key = jax.random.split(
+        jax.random.key(settings.seed), 5
+    )
+    theory = build_theory(settings)
+    exact = summary.exact_values(theory)
+    volume = math.prod(theory.space.lattice)
+
+    trained = None
+    if settings.sampler.name in TRAINED:
+        log_z = exact_u1.log_partition_function(theory.beta, volume)
+        trained = run_training(settings, directory, theory, train_key, log_z)
+    flow = trained.flow if trained else None
+    e = settings.evaluate
+    tunable = settings.sampler.tune and settings.sampler.name in ("hmc", "fthmc")
+    sampler = build_sampler(settings, theory, flow)
+    evaluate = run_chains(
+        settings,
+        directory,
+        Phase("evaluate", sampler, e.draws, e.warmup, tunable),
+        evaluate_key,
+    )
+    baseline = None
+    if settings.sampler.name != "hmc" and e.hmc_draws > 0:
+        hmc = build_hmc(settings, theory)
+        baseline = run_chains(
+            settings, directory, Phase("hmc", hmc, e.hmc_draws, e.hmc_warmup, True), hmc_key
+        )
+    measured = [evaluate] if baseline is None else [evaluate, baseline]
+    with console.status("timing, analysis and exactness checks"):
+        timing = time_draws(measured, timing_key, e.timing_rounds)
+        analysed = [summary.estimates(chains) for chains in measured]
+        results = [
+            summary.result(chains, estimates, exact, seconds)
+            for chains, estimates, seconds in zip(measured, analysed, timing.seconds)
+        ]
+        compared = (
+            summary.comparisons(evaluate, analysed[0], baseline, analysed[1], timing)
+            if baseline is not None
+            else None
+        )
+        checked: dict[str, Any] = {}
+        reversible = evaluate.sampler if isinstance(evaluate.sampler, HMC) else None
+        if reversible is not None:
+            checked["reversibility"] = checks.reversibility(reversible, theory, flow, check_key)
+        if flow is not None:
+            checked["log_det"] = checks.log_det(flow, theory, check_key)
+        if reversible is not None:
+            checked["exp_minus_delta_h"] = checks.exp_minus_delta_h(evaluate)
+        if baseline is not None:
+            checked["hmc_exp_minus_delta_h"] = checks.exp_minus_delta_h(baseline)
+        for prefix, estimates in zip(("", "hmc_"), analysed):
+            for name in ("plaquette", "charge_squared"):
+                if name in exact:
+                    check = checks.against_exact(estimates[name], exact[name])
+                    checked |= {f"{prefix}{name}": check} if check else {}
+    numbers = {
+        "theory": summary.theory_section(settings, theory),
+        "sampler": {"name": settings.sampler.name, "parameters": dataclasses.asdict(settings)},
+        "training": None
+        if trained is None
+        else {
+            "steps": trained.steps,
+            "seconds": trained.seconds,
+            "loss": trained.quality.loss,
+            "kl": trained.quality.kl,
+            "ess": trained.quality.ess,
+            "ess_samples": trained.quality.samples,
+            "charge_squared": trained.quality.charge_squared,
+            "charge_squared_exact": exact.get("charge_squared"),
+        },
+        "evaluate": results[0],
+        "hmc": results[1] if baseline is not None else None,
+        "comparison": None
+        if compared is None
+        else {name: c._asdict() for name, c in compared.items()},
+        "checks": checked,
+        "charge_distribution": summary.charge_distribution(theory),
+        "software": software(),
+        "verdict": summary.verdict(settings, compared, results[0], checked),
+    }
+    directory.write(directory.summary, summary.to_json(numbers))
+    write_report(directory.path)
+    directory.note(numbers["verdict"])
+    return numbers

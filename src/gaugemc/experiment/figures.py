@@ -1,0 +1,239 @@
+"""Figures of a run: histories, training curves, charge distribution, autocorrelation functions.
+
+Every function returns a matplotlib `Figure` and leaves no global state behind.
+"""
+
+# ruff: noqa: RUF001 (typographic signs are meant)
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+from gaugemc.experiment.chains import (
+    Chains,
+    autocorrelation,
+    is_integer_charge,
+    sector_frequencies,
+    shown_chains,
+)
+from gaugemc.experiment.style import PALETTE, styled
+
+LABELS = {"plaquette": "plaquette", "charge": "Q", "charge_squared": "Q²"}
+HISTORY_DRAWS = 2000
+WIDTH = 4.6
+
+Sectors = Float[np.ndarray, " sector"]
+
+
+@styled
+def history_figure(
+    runs: Sequence[Chains],
+    compared: Sequence[Chains] | None = None,
+    exact: Mapping[str, float] | None = None,
+) -> Figure:
+    """Plaquette and charge against draw, one column per run (Foreman et al. 2112.01586, Fig. 4).
+
+    The first `HISTORY_DRAWS` draws of a few chains are shown, `exact` values as lines. The vertical
+    ranges cover `compared` (default: `runs`), so that figures drawn apart can be read side by side.
+    """
+    compared = runs if compared is None else compared
+    first = runs[0].observables
+    names = [name for name in ("plaquette", "charge") if name in first] or list(first)[:2]
+    lanes = shown_chains(min(next(iter(run.observables.values())).shape[0] for run in runs))
+    rows = [(names[0], lanes[0])] if len(names) > 1 else []
+    rows += [(names[-1], chain) for chain in lanes]
+    heights = [1.0 if name == "charge" else 1.45 for name, _ in rows]
+    figure = Figure(figsize=(WIDTH * len(runs), 0.5 + 0.72 * sum(heights)), layout="constrained")
+    grid = figure.subplots(
+        len(rows), len(runs), squeeze=False, sharex="col", gridspec_kw={"height_ratios": heights}
+    )
+    for column, run in enumerate(runs):
+        grid[0, column].set_title(run.label)
+        for axes, (name, chain) in zip(grid[:, column], rows):
+            history(axes, run, name, chain, (exact or {}).get(name))
+            axes.set_ylim(history_range(compared, name))
+            axes.set_ylabel(LABELS.get(name, name))
+            axes.text(
+                1.01,
+                0.5,
+                f"chain {chain + 1}",
+                transform=axes.transAxes,
+                rotation=-90,
+                va="center",
+                fontsize=7.5,
+                color=PALETTE["muted"],
+            )
+        grid[-1, column].set_xlabel("draw")
+    figure.align_ylabels()
+    return figure
+
+
+def history(axes: Axes, run: Chains, name: str, chain: int, exact: float | None) -> None:
+    """One observable of one chain against draw."""
+    series = run.observables[name][chain, :HISTORY_DRAWS]
+    draws = np.arange(series.size)
+    if exact is not None and name != "charge":
+        axes.axhline(exact, color=PALETTE["ink"], linewidth=0.9, linestyle=(0, (4, 3)), zorder=3)
+    if name == "charge" and is_integer_charge(run):
+        axes.step(draws, np.rint(series), where="mid", color=PALETTE[run.colour], linewidth=0.9)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    else:
+        axes.plot(draws, series, color=PALETTE[run.colour], linewidth=0.6)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.grid(axis="y")
+    axes.set_xlim(0, series.size)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def history_range(runs: Sequence[Chains], name: str) -> tuple[float, float]:
+    """A vertical range that holds what the histories of all runs show of one observable."""
+    parts = [run.observables[name][:, :HISTORY_DRAWS] for run in runs if name in run.observables]
+    finite = np.concatenate([part[np.isfinite(part)] for part in parts])
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    margin = 0.06 * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+@styled
+def training_figure(
+    metrics: Mapping[str, Float[np.ndarray, " row"]], column: str, title: str
+) -> Figure:
+    """One column of the training history against step; the shade marks annealed betas."""
+    figure = Figure(figsize=(3.5, 2.5), layout="constrained")
+    axes = figure.subplots()
+    step, series = metrics["step"], metrics[column]
+    measured = np.isfinite(series)
+    marker = "o" if 0 < np.sum(measured) <= 60 else ""
+    axes.plot(
+        step[measured],
+        series[measured],
+        color=PALETTE["sampler"],
+        linewidth=1.1,
+        marker=marker,
+        markersize=3.0,
+    )
+    beta = metrics.get("beta", np.zeros(0))
+    annealed = step[beta != beta[-1]] if beta.size else beta
+    if annealed.size:
+        axes.axvspan(
+            float(step[0]),
+            float(annealed[-1]),
+            color=PALETTE["grid"],
+            alpha=0.6,
+            linewidth=0,
+            zorder=0,
+        )
+    positive = series[measured & (series > 0)]
+    if (
+        column == "kl"
+        and positive.size == np.sum(measured)
+        and positive.max() > 20 * positive.min()
+    ):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    elif column == "ess":
+        axes.set_ylim(0, 1 if np.max(series[measured]) > 0.3 else None)
+    elif column == "loss":
+        axes.set_ylim(*loss_range(series[measured]))
+    axes.grid(axis="y")
+    axes.set_title(title)
+    axes.set_xlabel("training step")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    return figure
+
+
+def loss_range(loss: Float[np.ndarray, " row"]) -> tuple[float, float]:
+    """A range that the first, untrained steps do not squeeze: up to the 98 % quantile."""
+    low, high = float(loss.min()), float(np.quantile(loss, 0.98))
+    margin = 0.06 * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+@styled
+def charge_figure(runs: Sequence[Chains], exact: tuple[Sectors, Sectors] | None) -> Figure:
+    """Frequency of each topological sector over the `exact` P(Q): (values, probabilities)."""
+    figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
+    axes = figure.subplots()
+    largest = max(float(np.max(np.abs(np.rint(run.observables["charge"])))) for run in runs)
+    values = np.arange(-largest, largest + 1)
+    if exact is not None:
+        sectors, probability = exact
+        axes.bar(
+            sectors,
+            probability,
+            width=0.86,
+            color=PALETTE["grid"],
+            edgecolor=PALETTE["exact"],
+            linewidth=0.8,
+            label="exact",
+            zorder=1,
+        )
+        values = np.union1d(values, sectors)
+    for index, run in enumerate(runs):
+        frequency, error = sector_frequencies(run.observables["charge"], values)
+        offset = 0.3 * (index - (len(runs) - 1) / 2)
+        axes.errorbar(
+            values + offset,
+            frequency,
+            yerror(error),
+            fmt="os"[index % 2],
+            color=PALETTE[run.colour],
+            markersize=4.5,
+            capsize=2.5,
+            elinewidth=1.2,
+            label=run.label,
+            zorder=3,
+        )
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(9, integer=True))
+    axes.set_xlabel("topological charge Q")
+    axes.set_title("P(Q)")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def yerror(error: Sectors) -> Sectors | None:
+    """Error bars, or none at all where a single short chain has no spread to take them from."""
+    return error if np.all(np.isfinite(error)) else None
+
+
+@styled
+def autocorrelation_figure(runs: Sequence[Chains], name: str, lags: int) -> Figure:
+    """Autocorrelation function rho(t) of one observable, both samplers, t on a logarithmic axis."""
+    figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(0.0, color=PALETTE["muted"], linewidth=0.8)
+    for index, run in enumerate(runs):
+        if name not in run.observables:
+            continue
+        rho = autocorrelation(run.observables[name], lags + 1)
+        frozen = not np.isfinite(rho[0])
+        label = f"{run.label} (never changed)" if frozen else run.label
+        # A frozen observable stays in the legend: its absence from the axes is the result.
+        axes.plot(
+            np.arange(1, rho.size),
+            rho[1:],
+            ("-", "--")[index % 2],
+            color=PALETTE[run.colour],
+            linewidth=1.5,
+            label=label,
+        )
+    axes.set_xscale("log")
+    axes.set_xlim(1, max(lags, 2))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(top=1.03)
+    axes.grid(axis="y")
+    axes.set_title(f"ρ(t) of {LABELS.get(name, name)}")
+    axes.set_xlabel("lag t in draws")
+    axes.legend(fontsize=8)
+    return figure

@@ -1,0 +1,125 @@
+"""The sections of the report that are figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from gaugemc.experiment import figures
+from gaugemc.experiment.chains import is_integer_charge
+from gaugemc.experiment.notation import number
+from gaugemc.experiment.record import Run
+from gaugemc.experiment.svg import inlined, svg_of
+from gaugemc.io.atomic import write_atomically
+
+MAX_LAGS = 2000
+
+
+def section(title: str, text: str, content: str) -> str:
+    """A titled section with a sentence on what it shows."""
+    paragraph = f"<p>{text}</p>\n" if text else ""
+    return f"<section>\n<h2>{title}</h2>\n{paragraph}{content}\n</section>" if content else ""
+
+
+def histories(run: Run) -> str:
+    """Plaquette and charge histories of the samplers side by side."""
+    drawn = [
+        (
+            f"history-{chains.colour}",
+            figures.history_figure([chains], run.chains, run.exact),
+            f"History of {chains.label}",
+        )
+        for chains in run.chains
+    ]
+    if not drawn:
+        return ""
+    draws = max(next(iter(chains.observables.values())).shape[1] for chains in run.chains)
+    shown = min(draws, figures.HISTORY_DRAWS)
+    text = f"The first {shown:,} of {draws:,} draws" if shown < draws else f"All {draws:,} draws"
+    warmups = {chains.warmup for chains in run.chains}
+    warm = (
+        f", after {max(warmups):,} draws of warm-up" if len(warmups) == 1 and max(warmups) else ""
+    )
+    line = "; the dashed line is the exact value" if run.exact.keys() & {"plaquette"} else ""
+    return section("Histories", f"{text} of a few chains{warm}{line}.", panels(run, drawn))
+
+
+def training_curves(run: Run) -> str:
+    """Loss, KL divergence and effective sample size against training step."""
+    titles = {
+        "loss": "Loss",
+        "kl": "KL divergence of flow and target",
+        "ess": "ESS on fresh samples, as a fraction",
+    }
+    drawn = [
+        (
+            f"training-{column}",
+            figures.training_figure(run.metrics, column, title),
+            f"{title} against training step",
+        )
+        for column, title in titles.items()
+        if "step" in run.metrics and np.isfinite(run.metrics.get(column, np.full(1, np.nan))).any()
+    ]
+    beta = run.metrics.get("beta", np.zeros(0))
+    annealed = "Shaded: β was annealed." if beta.size and np.any(beta != beta[-1]) else ""
+    return section("Training history", annealed, panels(run, drawn)) if drawn else ""
+
+
+def distribution(run: Run) -> str:
+    """The distribution of the charge over the exact one."""
+    charged = [chains for chains in run.chains if is_integer_charge(chains)]
+    known = run.part("charge_distribution")
+    parts = [np.array(known.get(part, []), np.float64) for part in ("values", "probability")]
+    exact = (parts[0], parts[1]) if known else None
+    if not charged:
+        return ""
+    figure = figures.charge_figure(charged, exact)
+    text = "Frequency of every topological sector" + (", over the exact P(Q)." if exact else ".")
+    text += " Errors come from the spread between chains."
+    return section(
+        "Topological charge",
+        text,
+        panels(run, [("charge", figure, "Distribution of the topological charge")]),
+    )
+
+
+def autocorrelations(run: Run) -> str:
+    """Autocorrelation functions of charge and plaquette."""
+    if not run.chains:
+        return ""
+    available = list(run.chains[0].observables)
+    names = [name for name in ("charge", "plaquette") if name in available] or available[:2]
+    drawn = [
+        (
+            f"autocorrelation-{name}",
+            figures.autocorrelation_figure(run.chains, name, lags_of(run, name)),
+            f"Autocorrelation function of {name}",
+        )
+        for name in names
+    ]
+    return section("Autocorrelation", "Averaged over the chains.", panels(run, drawn))
+
+
+def lags_of(run: Run, name: str) -> int:
+    """How far to draw an autocorrelation function: ten tau_int, at most a quarter of a chain."""
+    observed = [(result.get("observables") or {}).get(name) or {} for result in run.results]
+    taus = [number(entry.get("tau_int")) for entry in observed]
+    draws = min(next(iter(chains.observables.values())).shape[1] for chains in run.chains)
+    wanted = max(10 * max(taus), 30) if all(map(math.isfinite, taus)) else MAX_LAGS
+    return max(1, min(draws // 4, MAX_LAGS, round(wanted)))
+
+
+def panels(run: Run, drawn: Sequence[tuple[str, Figure, str]]) -> str:
+    """Save every (name, figure, description) as a file, and show it inline beside the others."""
+    (run.directory / "figures").mkdir(exist_ok=True)
+    content = ""
+    for name, figure, description in drawn:
+        svg = svg_of(figure)
+        with write_atomically(run.directory / "figures" / f"{name}.svg") as temporary:
+            temporary.write_text(svg, encoding="utf-8")
+        content += f"<figure>{inlined(svg, name, description)}</figure>\n"
+    count = {1: " one", 3: " three"}.get(len(drawn), "")
+    return f'<div class="panels{count}">\n{content}</div>'

@@ -1,0 +1,104 @@
+"""What a run left in its directory, read back."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gaugemc.experiment.chains import Chains
+from gaugemc.experiment.notation import number
+
+SAMPLERS = {
+    "hmc": "HMC",
+    "fthmc": "FT-HMC",
+    "flow": "Flow with Metropolis",
+    "l2hmc": "L2HMC",
+    "heatbath": "Heatbath",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the files of a run directory say."""
+
+    directory: pathlib.Path
+    summary: Mapping[str, Any]
+    metrics: Mapping[str, np.ndarray]
+    chains: Sequence[Chains]
+    config: str
+
+    def part(self, name: str) -> Mapping[str, Any]:
+        """One part of the summary, empty where it is null."""
+        return self.summary.get(name) or {}
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the samplers with results: the evaluated one, then the baseline."""
+        name = str(self.part("sampler").get("name", "sampler"))
+        return [SAMPLERS.get(name, name)] + (["HMC"] if self.part("hmc") else [])
+
+    @property
+    def results(self) -> list[Mapping[str, Any]]:
+        """What was measured of each of the `labels`."""
+        return [self.part("evaluate")] + ([self.part("hmc")] if self.part("hmc") else [])
+
+    @property
+    def headings(self) -> list[str]:
+        """The labels as HTML, each in the colour that it has in the figures."""
+        return [
+            f'<span class="{c}">{html.escape(label)}</span>'
+            for label, c in zip(self.labels, ("sampler", "hmc"))
+        ]
+
+    @property
+    def exact(self) -> dict[str, float]:
+        """The exact values that are known."""
+        observables = self.part("evaluate").get("observables") or {}
+        values = {name: number((entry or {}).get("exact")) for name, entry in observables.items()}
+        return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def read_run(directory: pathlib.Path) -> Run:
+    """Read the files of a run directory."""
+    path = directory / "summary.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file, so there is no run to report on")
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: not a readable JSON file ({error})") from error
+    if not isinstance(summary, dict) or not isinstance(summary.get("evaluate"), dict):
+        raise ValueError(f"{path}: not the summary of a run: it has no results under 'evaluate'")
+    config = directory / "config.yaml"
+    run = Run(directory, summary, read_metrics(directory / "metrics.csv"), [],
+              config.read_text(encoding="utf-8") if config.is_file() else "")  # fmt: skip
+    files = [directory / "chains" / f"{name}.h5" for name in ("evaluate", "hmc")]
+    chains = [
+        Chains.read(file, label, colour)
+        for file, label, colour in zip(files, run.labels, ("sampler", "hmc"))
+        if file.is_file()
+    ]
+    return Run(directory, summary, run.metrics, [c for c in chains if c.observables], run.config)
+
+
+def read_metrics(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """The columns of the training history, NaN where a cell is empty; {} without a file."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return {
+            name: np.array([float(row[name] or "nan") for row in rows], np.float64)
+            for name in (rows[0] if rows else {})
+        }
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a readable training history ({error})") from error

@@ -1,0 +1,213 @@
+"""The sections of the report, each from what the run left; one with nothing to show is empty."""
+
+# ruff: noqa: RUF001 (typographic signs are meant)
+
+from __future__ import annotations
+
+import html
+import json
+import math
+
+from gaugemc.experiment import tables
+from gaugemc.experiment.notation import (
+    MISSING,
+    format_error,
+    format_integer,
+    format_number,
+    format_seconds,
+    number,
+)
+from gaugemc.experiment.panels import (
+    autocorrelations,
+    distribution,
+    histories,
+    section,
+    training_curves,
+)
+from gaugemc.experiment.record import Run
+
+
+def body(run: Run) -> str:
+    """The page from its title to its footer; a section with nothing to show is left out."""
+    sections = [
+        opening(run),
+        histories(run),
+        training_curves(run),
+        distribution(run),
+        autocorrelations(run),
+        cost(run),
+        section("Observables", "", tables.observables_table(run.headings, run.results)),
+        checks(run),
+        tuning(run),
+        training(run),
+        configuration(run),
+    ]
+    return "\n".join(part for part in sections if part)
+
+
+def title_of(run: Run) -> str:
+    """What was run, in one line."""
+    theory = run.part("theory")
+    lattice = theory.get("lattice") or []
+    shape = "×".join(str(length) for length in lattice)
+    beta = number(theory.get("beta"))
+    name = str(theory.get("group") or theory.get("name") or "theory")
+    words = [
+        name,
+        *([f"on {shape}"] if shape else []),
+        *([f"at β = {beta:g}"] if math.isfinite(beta) else []),
+    ]
+    return f"{' against '.join(run.labels)}: {' '.join(words)}"
+
+
+def opening(run: Run) -> str:
+    """Title, question, verdict with its badge, and the numbers that decide it."""
+    outcomes = {name: check.get("passed") for name, check in run.part("checks").items()}
+    failed = [
+        tables.name_of(tables.CHECKS, name) for name, passed in outcomes.items() if passed is False
+    ]
+    if failed:
+        state, badge = (
+            "failed",
+            f"✗ {len(failed)} of {len(outcomes)} checks failed: {'; '.join(failed)}",
+        )
+    elif outcomes:
+        state, badge = "passed", f"✓ {len(outcomes)} of {len(outcomes)} checks passed"
+    else:
+        state, badge = "unchecked", "not checked"
+    label = html.escape(run.labels[0])
+    question = (
+        f"Is {label} exact, and how many independent samples does it make "
+        "for what tuned HMC spends on one?"
+        if run.part("hmc")
+        else f"Is {label} exact, and what does an independent sample cost?"
+    )
+    verdict = html.escape(str(run.summary.get("verdict") or ""))
+    titled = ("group", "lattice", "beta")
+    theory = {key: value for key, value in run.part("theory").items() if key not in titled}
+    said = [f"{key} {plain(value)}" for key, value in theory.items() if key != "name"]
+    name, date = str(theory.get("name", "")), str(run.part("software").get("date", ""))
+    setting = html.escape(" · ".join(part for part in (name, *said, date) if part))
+    return (
+        f'<header>\n<h1>{html.escape(title_of(run))}</h1>\n<p class="setting">{setting}</p>\n'
+        f'<p class="question">{question}</p>\n'
+        f'<div class="verdict {state}"><span class="badge {state}">{badge}</span>'
+        f"<p>{verdict}</p></div>\n"
+        f"{key_numbers(run)}</header>"
+    )
+
+
+def plain(value: object) -> str:
+    """A value of the theory's description as text: a lattice as 8×8."""
+    return "×".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def key_numbers(run: Run) -> str:
+    """The few numbers that a reader wants first."""
+    evaluate, comparison = run.part("evaluate"), run.part("comparison")
+    leading = "charge_squared" if "charge_squared" in comparison else next(iter(comparison), "")
+    compared = comparison.get(leading) or {}
+    symbol = tables.SYMBOLS.get(leading, html.escape(leading))
+    entries = [
+        (
+            f"Independent {symbol} per second, relative to HMC",
+            tables.ratio_text(compared, "ess_per_second_ratio", "error"),
+        ),
+        (
+            f"Independent {symbol} per force, relative to HMC",
+            tables.ratio_text(compared, "ess_per_force_ratio", "force_error"),
+        ),
+    ]
+    for name, observed in list((evaluate.get("observables") or {}).items())[:1]:
+        mean = format_error(number(observed.get("mean")), number(observed.get("error")))
+        entries.append((tables.name_of(tables.OBSERVABLES, name), mean))
+    acceptance, ess = number(evaluate.get("acceptance")), number(run.part("training").get("ess"))
+    entries.append(("Acceptance", format_number(acceptance, 3)))
+    entries.append(("ESS of the flow, as a fraction", format_number(ess, 3)))
+    shown = [(name, text) for name, text in entries if text != MISSING]
+    items = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>\n" for name, text in shown)
+    return f'<dl class="key">\n{items}</dl>\n' if items else ""
+
+
+def cost(run: Run) -> str:
+    """The cost table, with the definition of what it counts."""
+    totals = {chains.colour: chains.force_evaluations for chains in run.chains}
+    forces = []
+    for colour, result in zip(("sampler", "hmc"), run.results):
+        total = totals.get(colour)
+        forces.append(number(result.get("force_evaluations")) if total is None else total)
+    note = (
+        f'<p class="note">Independent samples are draws / 2{tables.TAU}, over all chains together. '
+        f"Errors of rates and ratios are those of {tables.TAU}. ≥ and ≤ mark bounds: "
+        f"the chain is too short for its {tables.TAU}.</p>"
+    )
+    content = tables.cost_table(run.headings, run.results, run.part("comparison"), forces)
+    return section("Cost of an independent sample", "", content + note)
+
+
+def checks(run: Run) -> str:
+    """The exactness checks."""
+    text = "What an exact sampler satisfies, whatever it has learned."
+    return section(
+        "Exactness", text, tables.checks_table(run.part("checks")) if run.part("checks") else ""
+    )
+
+
+def tuning(run: Run) -> str:
+    """The tuning grid of every sampler that was tuned."""
+    parts = [
+        f"<h3>{heading}</h3>\n{tables.tuning_table(result['tuning'])}"
+        for heading, result in zip(run.headings, run.results)
+        if result.get("tuning")
+    ]
+    return section(
+        "Tuning", "The grid of trajectories that was tried, and what was kept.", "\n".join(parts)
+    )
+
+
+def training(run: Run) -> str:
+    """What the training ended with."""
+    summary = run.part("training")
+    if not summary:
+        return ""
+    formats = {
+        "steps": ("Steps", format_integer),
+        "seconds": ("Duration", format_seconds),
+        "loss": ("Final loss", format_number),
+        "kl": ("KL divergence", format_number),
+        "ess": ("ESS, as a fraction", lambda value: format_number(value, 3)),
+        "ess_samples": ("Fresh samples for the ESS", format_integer),
+        "charge_squared": ("⟨<i>Q</i>²⟩ under the flow", format_number),
+        "charge_squared_exact": ("⟨<i>Q</i>²⟩, exact", format_number),
+    }
+    rows = [[title, write(number(summary.get(name)))] for name, (title, write) in formats.items()]
+    rows = [row for row in rows if row[1] != MISSING]
+    return section(
+        "Training", "", tables.table("Training", ["Quantity", "Value"], rows, kind="narrow")
+    )
+
+
+def configuration(run: Run) -> str:
+    """Configuration and parameters, folded, and the versions that ran them."""
+    parameters = json.dumps(
+        run.part("sampler").get("parameters") or {}, indent=2, ensure_ascii=False
+    )
+    parts = [folded("config.yaml", run.config)] if run.config else []
+    parts += [folded("Parameters of the sampler", parameters)] if parameters != "{}" else []
+    software = dict(run.part("software"))
+    versions = software.pop("versions", None) or {}
+    listed = (
+        [f"{name} {version}" for name, version in versions.items()]
+        if isinstance(versions, dict)
+        else [str(versions)]
+    )
+    listed = [
+        f"{name.replace('_', ' ')} {value}" for name, value in software.items() if value
+    ] + listed
+    footer = f"<footer>{html.escape(' · '.join(listed))}</footer>" if listed else ""
+    return section("Configuration", "", "\n".join([*parts, footer]).strip())
+
+
+def folded(title: str, text: str) -> str:
+    """A block of plain text that opens on a click."""
+    return f"<details><summary>{title}</summary><pre>{html.escape(text)}</pre></details>"

@@ -1,0 +1,137 @@
+"""Everything that a run can be told, with defaults; each comment is the key's documentation."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used: one line with the key, the value and the choices."""
+
+    def __init__(self, key: str, value: Any, problem: str):
+        super().__init__(f"{key}={value}: {problem}")
+
+
+def option(default: Any, doc: str) -> Any:
+    """A field of settings with its documentation."""
+    metadata = {"doc": doc}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class TheorySettings:
+    """What is sampled."""
+
+    name: str = option(MISSING, "name of the theory, for the report")
+    group: str = option(MISSING, "gauge group: U1, SU2 or SU3")
+    lattice: list[int] = option(MISSING, "extent of the lattice in each direction")
+    beta: float = option(MISSING, "inverse coupling; the action contains it")
+
+
+@dataclass
+class SamplerSettings:
+    """How it is sampled."""
+
+    name: str = option(MISSING, "hmc, fthmc, flow (independence Metropolis), heatbath or exact")
+    integrator: str = option("omelyan", "integrator of HMC: leapfrog, omelyan or forest_ruth")
+    tune: bool = option(True, "tune trajectory length and step size (hmc, fthmc)")
+    trajectory_length: float = option(1.0, "trajectory length where tune=false")
+    n_steps: int = option(10, "steps of a trajectory where tune=false")
+    overrelaxation: int = option(4, "overrelaxation sweeps of each heatbath draw")
+
+
+@dataclass
+class NetworkSettings:
+    """The network inside each coupling layer."""
+
+    hidden: list[int] = option([8, 8], "channels of the hidden convolutions")
+    kernel_size: int = option(3, "extent of a convolution kernel, odd")
+
+
+@dataclass
+class FlowSettings:
+    """The normalizing flow of fthmc and flow."""
+
+    name: str = option(MISSING, "circle map of the coupling layers: ncp or spline")
+    n_layers: int = option(24, "coupling layers, even; 8 move every link once")
+    components: int = option(2, "terms of the ncp mixture")
+    bound: float = option(4.0, "largest log-scale of an ncp term")
+    bins: int = option(8, "bins of the spline")
+    load: str | None = option(
+        None, "run directory whose trained flow to start from, also from another lattice"
+    )
+
+
+@dataclass
+class TrainingSettings:
+    """How the flow is trained."""
+
+    steps: int = option(2000, "gradient steps; 0 uses the flow as loaded")
+    batch: int = option(64, "configurations in each step")
+    learning_rate: float = option(3e-3, "largest learning rate of Adam")
+    schedule: str = option("cosine", "learning rate after warm-up: constant or cosine")
+    warmup: int = option(100, "steps of linear warm-up")
+    clip: float = option(1.0, "largest norm of the gradient")
+    annealing: str = option("linear", "beta during training: none, linear or eras")
+    anneal_start: float = option(0.2, "first beta, as a fraction of the theory's")
+    anneal_fraction: float = option(0.5, "fraction of the steps after which beta is reached")
+    eras: int = option(4, "number of equal rises where annealing=eras")
+    chunk: int = option(50, "steps compiled into one call; a kill loses at most one chunk")
+    quality_every: int = option(500, "steps between measurements of ESS and D_KL")
+    ess_samples: int = option(4096, "fresh configurations for ESS and D_KL")
+    keep: int = option(3, "checkpoints to keep")
+
+
+@dataclass
+class EvaluateSettings:
+    """How the trained sampler and the HMC baseline are measured."""
+
+    draws: int = option(500, "draws of each chain of the sampler")
+    warmup: int = option(100, "draws discarded first")
+    hmc_draws: int = option(4000, "draws of each chain of the HMC baseline; 0 for no baseline")
+    hmc_warmup: int = option(500, "draws of the baseline discarded first")
+    chunks: int = option(20, "chunks that each set of draws is run in; a kill loses at most one")
+    lengths: list[float] = option([0.5, 1.0, 2.0, 4.0], "trajectory lengths that the tuner tries")
+    targets: list[float] = option([0.65, 0.9], "acceptances that the tuner tries")
+    tune_iterations: int = option(60, "trajectories for adapting each step size")
+    tune_draws: int = option(60, "trajectories for scoring each candidate")
+    most_steps: int = option(100, "most steps of a trajectory")
+    timing_rounds: int = option(7, "alternating rounds in which sampler and baseline are timed")
+    configurations: bool = option(False, "save the last configuration of every chain")
+
+
+@dataclass
+class Settings:
+    """A whole run."""
+
+    theory: TheorySettings = field(default_factory=TheorySettings)
+    sampler: SamplerSettings = field(default_factory=SamplerSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    flow: FlowSettings = field(default_factory=FlowSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
+    name: str = option("run", "name of the run, part of its directory's name")
+    seed: int = option(1, "seed of all randomness")
+    chains: int = option(64, "chains run at once; half start hot, half cold")
+    precision: str = option(
+        "fp32", "fp64 or fp32 for everything; bf16 or fp16 for the network, fp32 for the physics"
+    )
+    framework: str = option("jax", "numerical framework: jax")
+    backend: str = option("none", "distribution over processes: none")
+    strict: bool = option(False, "exit with code 3 if an exactness check fails")
+    progress: bool = option(True, "show progress bars")
+
+
+def one_of(key: str, value: Any, choices: list[str]) -> None:
+    """Raise SettingsError unless the value is one of the choices."""
+    if value not in choices:
+        raise SettingsError(key, value, f"choose one of {', '.join(choices)}")
+
+
+def at_least(key: str, value: float, smallest: float) -> None:
+    """Raise SettingsError unless the value is large enough (NaN is not)."""
+    if not value >= smallest:
+        raise SettingsError(key, value, f"must be at least {smallest:g}")

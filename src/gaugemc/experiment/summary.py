@@ -1,0 +1,166 @@
+"""summary.json: the numbers of a run."""
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+from gaugemc.analysis import exact_u1
+from gaugemc.analysis.autocorrelation import Estimate, estimate, r_hat, z_score
+from gaugemc.analysis.compare import Comparison, Cost, compare
+from gaugemc.experiment.chain_phase import Chains
+from gaugemc.experiment.settings import Settings
+from gaugemc.experiment.timing import Timing
+from gaugemc.samplers import HMC
+from gaugemc.theories import Wilson
+
+NAMES = {
+    "hmc": "HMC",
+    "fthmc": "FT-HMC",
+    "flow": "independence Metropolis",
+    "heatbath": "heatbath",
+    "exact": "exact sampler",
+}
+
+
+def has_exact_results(theory: Wilson) -> bool:
+    """Whether analysis/exact_u1.py knows this theory."""
+    return theory.space.group.winds and len(theory.space.lattice) == 2
+
+
+def exact_values(theory: Wilson) -> dict[str, float]:
+    """Exact expectation values by observable; empty where none are known."""
+    if not has_exact_results(theory):
+        return {}
+    return exact_u1.exact_observables(theory.beta, math.prod(theory.space.lattice))
+
+
+def estimates(chains: Chains) -> dict[str, Estimate]:
+    """The Gamma-method analysis of every observable."""
+    return {name: estimate(values) for name, values in chains.draws.observables.items()}
+
+
+def result(
+    chains: Chains,
+    analysed: dict[str, Estimate],
+    exact: dict[str, float],
+    seconds_per_draw: float,
+) -> dict[str, Any]:
+    """The section of summary.json about one sampler."""
+    info = chains.draws.info
+    n_chains, draws = info.accepted.shape
+    hmc = chains.sampler if isinstance(chains.sampler, HMC) else None
+    return {
+        "acceptance": float(info.acceptance.mean()),
+        "seconds": chains.seconds,
+        "seconds_per_draw": seconds_per_draw,
+        "force_evaluations": float(info.force_evaluations.mean()),
+        "chains": n_chains,
+        "draws": draws,
+        "step_size": None if hmc is None else float(hmc.step_size),
+        "n_steps": None if hmc is None else int(hmc.n_steps),
+        "integrator": None if hmc is None else hmc.integrator.name,
+        "r_hat": {name: r_hat(values) for name, values in chains.draws.observables.items()},
+        "observables": {
+            name: {
+                **e._asdict(),
+                "exact": exact.get(name),
+                "z": z_score(e, exact[name]) if name in exact else None,
+            }
+            for name, e in analysed.items()
+        },
+        "tuning": chains.tuning,
+    }
+
+
+def comparisons(
+    sampler: Chains,
+    analysed: dict[str, Estimate],
+    baseline: Chains,
+    analysed_baseline: dict[str, Estimate],
+    timing: Timing,
+) -> dict[str, Comparison]:
+    """The comparison with the baseline, by observable."""
+
+    def cost(chains: Chains, seconds: float) -> Cost:
+        return Cost(seconds, float(chains.draws.info.force_evaluations.mean()))
+
+    return {
+        name: compare(
+            e,
+            cost(sampler, timing.seconds[0]),
+            analysed_baseline[name],
+            cost(baseline, timing.seconds[-1]),
+            timing.ratio_error,
+        )
+        for name, e in analysed.items()
+    }
+
+
+def verdict(
+    settings: Settings,
+    comparison: dict[str, Comparison] | None,
+    measured: dict[str, Any],
+    checks: dict[str, Any],
+) -> str:
+    """One sentence: what is cheaper, by how much, and whether the checks passed."""
+    name = NAMES[settings.sampler.name]
+    where = (
+        f"At beta = {settings.theory.beta:g} on "
+        f"{'x'.join(map(str, settings.theory.lattice))}, {name}"
+    )
+    failed = [key for key, check in checks.items() if not check["passed"]]
+    ending = (
+        f"all {len(checks)} exactness checks passed."
+        if not failed
+        else f"{len(failed)} of {len(checks)} exactness checks FAILED: {', '.join(failed)}."
+    )
+    if comparison is None:
+        return f"{where} ran with acceptance {measured['acceptance']:.2f}; {ending}"
+    key = "charge_squared" if "charge_squared" in comparison else next(iter(comparison))
+    key = "charge" if "charge" in comparison else key
+    what = {"charge": "topological charges"}.get(key, f"{key} values")
+    c = comparison[key]
+    if c.upper_bound:
+        claim = f"has chains too short to judge its independent {what}"
+    elif c.ess_per_second_ratio >= 1:
+        bound = "at least " if c.lower_bound else ""
+        claim = (
+            f"makes {bound}{c.ess_per_second_ratio:.3g} +- {c.error:.2g} times as many"
+            f" independent {what} per second as tuned HMC"
+        )
+    else:
+        claim = (
+            f"makes only {c.ess_per_second_ratio:.3g} +- {c.error:.2g} times as many"
+            f" independent {what} per second as tuned HMC: here HMC is the better choice"
+        )
+    return f"{where} {claim}; {ending}"
+
+
+def theory_section(settings: Settings, theory: Wilson) -> dict[str, Any]:
+    """The section of summary.json about the theory."""
+    return {**dataclasses.asdict(settings.theory), "title": theory.name}
+
+
+def charge_distribution(theory: Wilson, smallest: float = 1e-6) -> dict[str, Any] | None:
+    """The exact P(Q), where it is known and not negligible."""
+    if not has_exact_results(theory):
+        return None
+    exact = exact_u1.charge_distribution(theory.beta, math.prod(theory.space.lattice))
+    kept = {q: p for q, p in sorted(exact.items()) if p >= smallest}
+    return {"values": list(kept), "probability": list(kept.values())}
+
+
+def to_json(summary: dict[str, Any]) -> str:
+    """JSON; NaN and infinity, which JSON lacks, become null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: clean(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(v) for v in value]
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        return value
+
+    return json.dumps(clean(summary), indent=2, allow_nan=False) + "\n"

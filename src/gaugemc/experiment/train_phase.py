@@ -1,0 +1,166 @@
+"""Training a run's flow, with checkpoints, a history and quality measurements."""
+
+import time
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Key
+
+from gaugemc.experiment.build import build_flow
+from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
+from gaugemc.experiment.settings import Settings, SettingsError
+from gaugemc.flows import Flow
+from gaugemc.io.checkpoint import (
+    CheckpointError,
+    checkpoint_path,
+    latest_checkpoint,
+    load_checkpoint,
+    prune,
+    save_checkpoint,
+)
+from gaugemc.samplers.progress import progress_bar
+from gaugemc.theories import Wilson
+from gaugemc.training import (
+    BetaSchedule,
+    Quality,
+    ReverseKL,
+    TrainingDivergedError,
+    TrainingState,
+    learning_rates,
+    optimiser,
+    quality,
+    start_training,
+    train,
+)
+
+COLUMNS = (
+    "step",
+    "seconds",
+    "beta",
+    "loss",
+    "kl",
+    "ess",
+    "charge_squared",
+    "gradient_norm",
+    "learning_rate",
+)
+
+
+class Trained(NamedTuple):
+    """The trained flow, and the numbers of its training."""
+
+    flow: Flow
+    seconds: float
+    steps: int
+    quality: Quality
+
+
+def run_training(
+    settings: Settings,
+    directory: RunDirectory,
+    theory: Wilson,
+    key: Key[Array, ""],
+    log_partition: float | None,
+) -> Trained:
+    """Train, or go on training from the last valid checkpoint, to settings.training.steps."""
+    t = settings.training
+    init_key, train_key, quality_key = jax.random.split(key, 3)
+    flow = build_flow(settings, theory, init_key)
+    if settings.flow.load is not None:
+        flow = load_flow(RunDirectory(settings.flow.load), flow)
+    optimise = optimiser(
+        t.learning_rate, max(t.steps, 1), schedule=t.schedule, warmup=t.warmup, clip=t.clip
+    )
+    rates = learning_rates(t.learning_rate, max(t.steps, 1), t.schedule, t.warmup)
+    beta = BetaSchedule(
+        theory.beta, t.steps, t.annealing, t.anneal_start, t.anneal_fraction, t.eras
+    )
+    state = start_training(flow, optimise)
+    rows: list[dict[str, Any]] = []
+    seconds = 0.0
+    newest = latest_checkpoint(directory.checkpoints, "train")
+    if newest is not None:
+        state, metadata = load_checkpoint(newest, state)
+        rows, seconds = metadata["rows"], metadata["seconds"]
+        directory.note(f"training goes on from step {int(state.step)} ({newest.name})")
+
+    def measure(state: TrainingState, samples: int) -> Quality:
+        step_key = jax.random.fold_in(quality_key, state.step)
+        return quality(
+            state.model, theory, step_key, samples=samples, log_partition=log_partition
+        )
+
+    objective = ReverseKL(theory, t.batch, beta)
+    last_good = int(state.step)
+    started = time.perf_counter() - seconds
+    try:
+        with progress_bar("training", t.steps, settings.progress, last_good) as report:
+            for state, metrics in train(objective, optimise, state, train_key, t.steps, t.chunk):
+                step = int(state.step)
+                due = step == t.steps or step // t.quality_every > last_good // t.quality_every
+                measured = measure(state, t.ess_samples) if due else None
+                seconds = time.perf_counter() - started
+                row = {
+                    "step": step,
+                    "seconds": seconds,
+                    "beta": float(beta(state.step)),
+                    "loss": float(np.mean(metrics.loss)),
+                    "kl": measured.kl if measured else None,
+                    "ess": measured.ess if measured else None,
+                    "charge_squared": measured.charge_squared if measured else None,
+                    "gradient_norm": float(np.mean(metrics.gradient_norm)),
+                    "learning_rate": float(np.asarray(rates(step))),
+                }
+                rows.append(row)
+                save_checkpoint(
+                    checkpoint_path(directory.checkpoints, "train", step),
+                    state,
+                    {"rows": rows, "seconds": seconds},
+                )
+                prune(directory.checkpoints, "train", t.keep)
+                write_metrics(directory, rows)
+                last_good = step
+                seen = next((r for r in reversed(rows) if r["ess"] is not None), None)
+                report(
+                    step,
+                    f"loss {row['loss']:.2f}" + (f" ESS {seen['ess']:.3f}" if seen else ""),
+                )
+    except TrainingDivergedError as error:
+        raise TrainingDivergedError(
+            f"{error} (last good checkpoint: step {last_good} in {directory.checkpoints})"
+        ) from error
+    write_metrics(directory, rows)
+    return Trained(state.model, seconds, int(state.step), measure(state, t.ess_samples))
+
+
+def write_metrics(directory: RunDirectory, rows: list[dict[str, Any]]) -> None:
+    """metrics.csv, with empty cells where nothing was measured."""
+    lines = [",".join(COLUMNS)]
+    for row in rows:
+        lines.append(",".join("" if row[c] is None else str(row[c]) for c in COLUMNS))
+    directory.write(directory.metrics, "\n".join(lines) + "\n")
+
+
+def load_flow(directory: RunDirectory, like: Flow) -> Flow:
+    """The trained flow of another run, perhaps on another lattice (volume transfer).
+
+    Raises:
+        SettingsError: there is no trained flow, or it has another architecture.
+    """
+    try:
+        settings = directory.settings()
+        newest = latest_checkpoint(directory.checkpoints, "train")
+        if newest is None:
+            raise RunDirectoryError(f"{directory.checkpoints} holds no valid training checkpoint")
+        t = settings.training
+        state = start_training(like, optimiser(t.learning_rate, max(t.steps, 1), clip=t.clip))
+        return load_checkpoint(newest, state)[0].model
+    except (CheckpointError, RunDirectoryError) as error:
+        raise SettingsError("flow.load", directory.path, str(error)) from error
+
+
+def cast(tree, real) -> Any:
+    """A flow or theory with its floating-point arrays in another precision."""
+    return jax.tree.map(lambda a: a.astype(real) if eqx.is_inexact_array(a) else a, tree)
