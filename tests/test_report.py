@@ -1,0 +1,259 @@
+"""The report says what the files of a run say, whole and on one page."""
+
+import html.parser
+import json
+import math
+import pathlib
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from synthetic_run import EXACT, PROBABILITY, VALUES, jumping_charge, su3_run, u1_run
+
+from gaugemc.experiment.chains import Chains, autocorrelation, sector_frequencies
+from gaugemc.experiment.figures import charge_figure, history_figure
+from gaugemc.experiment.report import format_error, write_report
+from gaugemc.experiment.svg import svg_of
+
+
+class Outline(html.parser.HTMLParser):
+    """The tags that are open at the end, the ids, what the page would load, and its text."""
+
+    void = frozenset({"meta", "br", "img", "link", "path", "use", "rect"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.loaded: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ids += [given["id"] or ""] if "id" in given else []
+        links = [given.get(name) for name in ("src", "href", "srcset", "data", "action")]
+        self.loaded += [link for link in links if link and not link.startswith("#")]
+        assert tag not in ("script", "link", "iframe")
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.void:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.void:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read_page(directory: pathlib.Path) -> tuple[str, str]:
+    """The source of a fresh report and its text; fails where the page is not well-formed."""
+    source = write_report(directory).read_text(encoding="utf-8")
+    outline = Outline()
+    outline.feed(source)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert outline.loaded == []
+    assert not re.search(r"@import|url\((?!#)", source)
+    return source, " ".join(outline.text.split())
+
+
+def change(directory: pathlib.Path, **parts: Any) -> None:
+    """Replace parts of the summary."""
+    path = directory / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | parts))
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "text"),
+    [
+        (0.89123, 0.0004, "0.8912(4)"),
+        (0.89123, 0.00136, "0.8912(14)"),
+        (0.89123, 0.00096, "0.8912(10)"),
+        (-2.5, 0.3, "−2.5(3)"),  # noqa: RUF001
+        (123.4, 5.0, "123(5)"),
+        (1234.0, 56.0, "1230(60)"),
+        (9.5, 1.0, "9.5(1.0)"),
+        (0.5, 1.2, "0.5(1.2)"),
+        (0.1, 0.96, "0.1(1.0)"),
+        (3.2e-7, 4e-9, "3.20(4)×10⁻⁷"),  # noqa: RUF001
+        (0.0, 0.02, "0.00(2)"),
+        (2.0, 0.0, "2.000"),
+        (math.inf, math.nan, "∞"),
+        (410.0, math.inf, "410.0(∞)"),
+        (math.nan, 1.0, "–"),  # noqa: RUF001
+    ],
+)
+def test_error_is_in_parentheses(mean: float, error: float, text: str) -> None:
+    assert format_error(mean, error) == text
+
+
+def test_full_run_has_every_section_and_number(tmp_path: pathlib.Path) -> None:
+    source, text = read_page(u1_run(tmp_path / "run"))
+    sections = ["Histories", "Training history", "Topological charge", "Autocorrelation"]
+    sections += ["Cost of an independent sample", "Observables", "Exactness", "Tuning"]
+    sections += ["Training", "Configuration"]
+    assert re.findall(r"<h2>(.*?)</h2>", source) == sections
+    for shown in ("makes 31(4) times as many", "6 of 6 checks passed", "0.912402", "≥ 410(50)"):
+        assert shown in text
+    # 8 chains of 3000 draws, tau 1.71(19), in 41 s and with 8 forces a draw; of HMC in 5.2 s.
+    for shown in ("171(19)", "37(4)", "5.6(6)", "31(4)", "154(17)", "0.831", "0.3680"):
+        assert shown in text
+    assert "lattice: [8, 8]" in text
+    assert "✓ chosen" in text
+    assert source.count("<svg") == 8
+    assert len(list((tmp_path / "run" / "figures").glob("*.svg"))) == 8
+    assert "viewport" in source
+    assert "prefers-color-scheme: dark" in source
+
+
+def test_run_of_hmc_alone_leaves_out_what_it_has_not(tmp_path: pathlib.Path) -> None:
+    source, text = read_page(su3_run(tmp_path / "run"))
+    assert "1 of 2 checks failed" in text
+    assert "✗ failed" in text
+    assert "HMC failed a check" in text
+    assert "0.5937(4)" in text
+    for absent in ("Training", "Topological charge", "Ratio", "FT-HMC", "Exact<", "None", "nan"):
+        assert absent not in source
+    assert source.count("<svg") == 2
+
+
+def test_names_are_escaped(tmp_path: pathlib.Path) -> None:
+    run = u1_run(tmp_path / "run", draws=200)
+    evil = "<script>alert('$title &amp;')</script>"
+    summary = json.loads((run / "summary.json").read_text())
+    observables = summary["evaluate"]["observables"]
+    observables[evil] = observables["plaquette"]
+    change(
+        run,
+        evaluate=summary["evaluate"],
+        theory={"name": evil, "group": evil, "lattice": [8, 8], "beta": 6.0, evil: evil},
+        sampler={"name": evil, "parameters": {evil: evil}},
+        checks={evil: {"value": 1.0, "limit": 2.0, "passed": False}},
+        software={"versions": {evil: evil}, "machine": evil},
+        verdict=evil,
+    )
+    (run / "config.yaml").write_text(evil)
+    source, text = read_page(run)
+    assert "<script" not in source
+    assert text.count(evil) > 10
+
+
+def test_undefined_numbers_are_shown_as_such(tmp_path: pathlib.Path) -> None:
+    run = u1_run(tmp_path / "run", draws=200)
+    summary = json.loads((run / "summary.json").read_text())
+    broken = {"mean": math.nan, "error": math.nan, "tau_int": math.inf, "tau_int_error": math.inf}
+    for part in ("evaluate", "hmc"):
+        for observed in summary[part]["observables"].values():
+            observed |= broken | {"exact": None, "z": None, "lower_bound": True}
+        summary[part] |= {"r_hat": {"charge": math.inf}, "seconds": 0.0, "acceptance": math.nan}
+    for compared in summary["comparison"].values():
+        compared |= {"ess_per_second_ratio": math.nan, "ess_per_force_ratio": math.inf}
+    change(run, **{name: summary[name] for name in ("evaluate", "hmc", "comparison")})
+    _, text = read_page(run)
+    assert "∞" in text
+    assert "nan" not in text.lower().replace("resonance", "")
+    assert "inf" not in re.sub("inform", "", text)
+
+
+def test_frozen_charge_is_said_to_be_frozen(tmp_path: pathlib.Path) -> None:
+    run = u1_run(tmp_path / "run", draws=200)
+    with_h5 = pytest.importorskip("h5py")
+    with with_h5.File(run / "chains" / "hmc.h5", "r+") as file:
+        file["observables/charge"][...] = 1.0
+    _, text = read_page(run)
+    assert "HMC (never changed)" in text
+
+
+def test_files_beside_the_summary_may_be_missing(tmp_path: pathlib.Path) -> None:
+    run = u1_run(tmp_path / "run", draws=200)
+    for name in ("config.yaml", "metrics.csv", "chains/evaluate.h5", "chains/hmc.h5"):
+        (run / name).unlink()
+    source, text = read_page(run)
+    assert "<svg" not in source
+    assert "37(4)" in text
+
+
+def test_missing_or_broken_files_are_named(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"summary\.json"):
+        write_report(tmp_path)
+    (tmp_path / "summary.json").write_text('{"theory": ')
+    with pytest.raises(ValueError, match=r"summary\.json: not a readable"):
+        write_report(tmp_path)
+    (tmp_path / "summary.json").write_text("[1, 2]")
+    with pytest.raises(ValueError, match=r"summary\.json: not the summary"):
+        write_report(tmp_path)
+    run = u1_run(tmp_path / "run", draws=50)
+    (run / "chains" / "hmc.h5").write_bytes(b"not HDF5")
+    with pytest.raises(ValueError, match=r"hmc\.h5") as raised:
+        write_report(run)
+    assert "\n" not in str(raised.value)
+    (run / "chains" / "hmc.h5").unlink()
+    (run / "metrics.csv").write_text("step,loss\n1,what\n")
+    with pytest.raises(ValueError, match=r"metrics\.csv"):
+        write_report(run)
+    assert not (run / "report.html").exists()
+
+
+def test_page_is_the_same_when_written_again(tmp_path: pathlib.Path) -> None:
+    run = u1_run(tmp_path / "run", draws=200)
+    first = write_report(run).read_text()
+    assert write_report(run).read_text() == first
+
+
+def test_tick_labels_keep_their_decimals() -> None:
+    series = np.linspace(0.5551, 0.5559, 50)[None]
+    svg = svg_of(history_figure([Chains("HMC", "hmc", {"plaquette": series})]))
+    assert re.search(r">0\.555\d", svg)
+    assert not re.search(r' d="[^"]*\d\.\d{3}', svg)
+
+
+def test_autocorrelation_of_an_autoregressive_series() -> None:
+    """rho(t) = a^t; tolerance 5 sigma of the estimate, so a false alarm in 10^5 keys."""
+    rng = np.random.default_rng(1)
+    memory, draws, chains = 0.8, 4000, 16
+    series = rng.normal(size=(chains, draws))
+    for t in range(1, draws):
+        series[:, t] = memory * series[:, t - 1] + math.sqrt(1 - memory**2) * series[:, t]
+    rho = autocorrelation(series + 7.0, 12)
+    sigma = math.sqrt((1 + memory**2) / (1 - memory**2) / (chains * draws))
+    np.testing.assert_allclose(rho, memory ** np.arange(12), atol=5 * sigma)
+
+
+def test_autocorrelation_agrees_with_its_definition() -> None:
+    series = np.random.default_rng(2).normal(size=(3, 9))
+    deviation = series - series.mean()
+    direct = [np.mean(deviation[:, : 9 - t] * deviation[:, t:]) for t in range(9)]
+    np.testing.assert_allclose(autocorrelation(series, 9), np.array(direct) / direct[0])
+
+
+def test_autocorrelation_of_frozen_chains() -> None:
+    assert np.all(np.isnan(autocorrelation(np.full((4, 50), 0.3), 5)))
+    apart = np.array([-1.0, 1.0])[:, None] * np.ones((2, 50))
+    np.testing.assert_allclose(autocorrelation(apart, 5), 1.0)
+
+
+def test_sector_frequencies_are_normalised_with_honest_errors() -> None:
+    """Independent draws: the error is sqrt(P (1 - P) / N), to 30 % (3 sigma of 64 blocks)."""
+    charge = jumping_charge(np.random.default_rng(3), 1.0, 64, 2000)
+    frequency, error = sector_frequencies(charge, np.array(VALUES, np.float64))
+    assert frequency.sum() == pytest.approx(1.0)
+    p = PROBABILITY[3] / sum(PROBABILITY)
+    assert error[3] == pytest.approx(math.sqrt(p * (1 - p) / charge.size), rel=0.3)
+    assert abs(frequency[3] - p) < 5 * error[3]
+
+
+def test_histogram_without_exact_distribution_or_blocks() -> None:
+    figure = charge_figure([Chains("HMC", "hmc", {"charge": np.zeros((1, 1))})], None)
+    assert "exact" not in svg_of(figure)
+
+
+def test_exact_value_is_drawn_in_the_history() -> None:
+    series = np.full((1, 20), EXACT["plaquette"]) + np.linspace(-0.1, 0.1, 20)
+    run = Chains("HMC", "hmc", {"plaquette": series})
+    assert svg_of(history_figure([run], exact=EXACT)) != svg_of(history_figure([run]))
