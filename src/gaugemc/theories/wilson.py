@@ -1,5 +1,7 @@
 """Wilson's plaquette action, for any group in any dimension."""
 
+import math
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
@@ -22,8 +24,8 @@ class Wilson(Theory):
     beta: float
 
     def __check_init__(self) -> None:
-        if not self.beta >= 0:
-            raise ValueError(f"beta {self.beta}: must not be negative")
+        if not 0 <= self.beta < math.inf:
+            raise ValueError(f"beta {self.beta}: must be finite and not negative")
 
     @property
     def name(self) -> str:
