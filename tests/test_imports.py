@@ -1,0 +1,128 @@
+"""The shape of the package: imports go one way, and importing changes nothing."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gaugemc
+
+SOURCE = Path(str(gaugemc.__file__)).parent
+ORDER = (
+    "groups",
+    "lattice",
+    "theories",
+    "observables",
+    "flows",
+    "samplers",
+    "training",
+    "analysis",
+    "io",
+    "experiment",
+    "conf",
+    "cli",
+)
+FREE = ("__init__", "__main__", "cli", "interop")  # import anything; nothing imports them
+
+
+def imported(module: str, package: bool, source: str) -> set[str]:
+    """Dotted names of everything that a module imports, at any depth of its code."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")[: len(module.split(".")) - node.level + package]
+            start = ".".join(base) if node.level else ""
+            origin = ".".join(filter(None, (start, node.module)))
+            names |= {f"{origin}.{alias.name}" for alias in node.names}
+    return names
+
+
+def violations(root: Path) -> list[str]:
+    """Imports in the package at `root` that go against ORDER, as "file imports name"."""
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        parts = (root.name, *path.relative_to(root).with_suffix("").parts)
+        folder, package = parts[1], parts[-1] == "__init__"
+        module = ".".join(parts[:-1] if package else parts)
+        if folder in FREE:
+            continue
+        allowed = ORDER[: ORDER.index(folder) + 1] if folder in ORDER else ()
+        for name in sorted(imported(module, package, path.read_text())):
+            top, _, rest = name.partition(".")
+            target = rest.split(".")[0]
+            if top == root.name and target not in (*allowed, "", "__version__"):
+                found.append(f"{path.relative_to(root)} imports {name}")
+    return found
+
+
+def test_imports_go_one_way() -> None:
+    assert violations(SOURCE) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "wrong"),
+    [
+        ("flows/a.py", "from p.groups import G", False),
+        ("flows/a.py", "from p.flows.b import B", False),
+        ("flows/a.py", "from p import __version__", False),
+        ("flows/a.py", "import numpy.training", False),
+        ("flows/a.py", "from p.training import T", True),
+        ("flows/a.py", "import p.training.loop", True),
+        ("flows/a.py", "from p import training", True),
+        ("flows/a.py", "from ..training import T", True),
+        ("flows/a.py", "from .. import training", True),
+        ("flows/__init__.py", "from ..training import T", True),
+        ("flows/__init__.py", "from .a import A", False),
+        ("flows/a.py", "def f():\n    from p.cli import main", True),
+        ("io/a.py", "from p.experiment import E", True),
+        ("experiment/a.py", "from p.io import E", False),
+        ("groups/a.py", "from p.interop import torch", True),
+        ("cli.py", "from p.experiment import E", False),
+        ("unknown/a.py", "from p.groups import G", True),
+    ],
+)
+def test_a_wrong_import_is_found(tmp_path: Path, file: str, line: str, wrong: bool) -> None:
+    path = tmp_path / "p" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(line)
+    assert bool(violations(tmp_path / "p")) == wrong
+
+
+def test_every_file_has_the_name_of_what_it_holds() -> None:
+    nameless = ("util", "utils", "helper", "helpers", "common", "misc")
+    parts = {path: path.relative_to(SOURCE).with_suffix("").parts for path in SOURCE.rglob("*")}
+    assert [path for path, names in parts.items() if set(names) & set(nameless)] == []
+
+
+IMPORT_EVERYTHING = """
+import importlib, pkgutil, sys
+import jax
+before = dict(jax.config.values)
+import gaugemc
+for module in pkgutil.walk_packages(gaugemc.__path__, "gaugemc."):
+    if not module.name.startswith(("gaugemc.interop", "gaugemc.__main__")):
+        importlib.import_module(module.name)
+assert "gaugemc.io.checkpoint" in sys.modules
+changed = [name for name, value in jax.config.values.items() if before.get(name, value) != value]
+assert not changed, f"changed jax.config: {changed}"
+assert not jax.config.jax_enable_x64
+foreign = {"torch", "tensorflow"} & set(sys.modules)
+assert not foreign, f"imported {foreign}"
+jax.config.update("jax_num_cpu_devices", 2)  # fails once an import has made an array
+"""
+
+
+def test_importing_has_no_side_effects(tmp_path: Path) -> None:
+    for framework in ("torch", "tensorflow"):  # so that an import succeeds, and shows
+        (tmp_path / f"{framework}.py").touch()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))}
+    environment["PYTHONPATH"] = os.pathsep.join((str(tmp_path), str(SOURCE.parent)))
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_EVERYTHING], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
