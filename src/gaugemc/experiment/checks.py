@@ -13,7 +13,7 @@ from gaugemc.experiment.chain_phase import Chains
 from gaugemc.flows import Flow
 from gaugemc.samplers import HMC
 from gaugemc.samplers.integrator import Phase, trajectory
-from gaugemc.theories import Links, Wilson
+from gaugemc.theories import Links, Theory, Wilson
 
 Z_LIMIT = 4.0
 """Two-sided false-alarm probability 6e-5 for each z-score."""
@@ -45,26 +45,24 @@ def reversibility(
     target = base if flow is None else base.pullback(in_float64(flow))
     start_key, momentum_key = jax.random.split(key)
 
-    @eqx.filter_jit
-    def there_and_back(sampler: HMC, target):
-        x = base.space.random(start_key)
-        v = base.space.random_momentum(momentum_key)
-        for _ in range(2):
-            phase = Phase(x, v, target.force(x))
-            x, v, _ = trajectory(
-                sampler.integrator,
-                base.space,
-                target.force,
-                phase,
-                sampler.step_size,
-                sampler.n_steps,
-            )
-            v = -v
-        difference = group.multiply(x, group.adjoint(base.space.random(start_key)))
-        return jnp.max(1 - group.trace(difference))
+    start = base.space.random(start_key), base.space.random_momentum(momentum_key)
 
-    # 1 - Re tr / N is quadratic in the distance.
-    distance = float(np.sqrt(2 * max(0.0, float(there_and_back(sampler, target)))))
+    @eqx.filter_jit
+    def there(sampler: HMC, target: Theory, x: Array, v: Array) -> tuple[Array, Array]:
+        end = trajectory(
+            sampler.integrator,
+            base.space,
+            target.force,
+            Phase(x, v, target.force(x)),
+            sampler.step_size,
+            sampler.n_steps,
+        )
+        return end.x, -end.v
+
+    x, _ = there(sampler, target, *there(sampler, target, *start))
+    there_and_back = group.project(group.multiply(x, group.adjoint(start[0])))
+    identity = group.identity(base.space.shape, base.space.dtype)
+    distance = float(jnp.max(jnp.abs(there_and_back - identity)))
     return bounded(distance, _REVERSIBILITY_LIMIT)
 
 

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key, PyTree, Shaped
+from jaxtyping import Array, Int, Key, PyTree, Shaped
 
 from gaugemc.samplers.progress import progress_bar
 from gaugemc.samplers.sampler import Info, Sampler
@@ -27,35 +27,54 @@ class Samples(NamedTuple):
     states: PyTree
 
 
+CAPACITY = 64
+"""Most draws of one compiled call. It is the same everywhere, so each sampler compiles once."""
+
+
 @eqx.filter_jit
 def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
     """New states of `chains` chains: the first half hot, the second half cold.
 
     Agreement of the two halves (R-hat) shows that the chains have forgotten their start.
     """
-    keys = jax.vmap(lambda c: jax.random.fold_in(key, c))(jnp.arange(chains))
-    hot = (chains + 1) // 2
-    halves = [jax.vmap(lambda k: sampler.init(k, "hot"))(keys[:hot])]
-    if hot < chains:
-        halves.append(jax.vmap(lambda k: sampler.init(k, "cold"))(keys[hot:]))
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *halves)
+    hot = jnp.arange(chains) < (chains + 1) // 2
+    return jax.vmap(sampler.init)(_chain_keys(key, chains), hot)
 
 
-@eqx.filter_jit(donate="all-except-first")
-def _advance(
-    sampler: Sampler, states: PyTree, key: Key[Array, ""], first: Shaped[Array, ""], length: int
+def _chain_keys(key: Key[Array, ""], chains: int) -> Key[Array, " chain"]:
+    return jax.vmap(lambda c: jax.random.fold_in(key, c))(jnp.arange(chains))
+
+
+@eqx.filter_jit
+def advance(
+    sampler: Sampler,
+    states: PyTree,
+    key: Key[Array, ""],
+    first: Int[Array, ""],
+    length: Int[Array, ""],
 ) -> tuple[PyTree, tuple[dict[str, Shaped[Array, "..."]], Info]]:
-    """Draws first .. first + length of every chain, each with its own key."""
-    chains = jax.tree.leaves(states)[0].shape[0]
-    keys = jax.vmap(lambda c: jax.random.fold_in(key, c))(jnp.arange(chains))
+    """Draws first .. first + length of every chain, length <= CAPACITY.
 
-    def draw(states: PyTree, index: Shaped[Array, ""]) -> tuple[PyTree, tuple]:
+    Returns the states, and observables and infos of shape [chain, CAPACITY] of which the first
+    `length` draws are filled.
+    """
+    keys = _chain_keys(key, jax.tree.leaves(states)[0].shape[0])
+
+    def draw(index: Int[Array, ""], states: PyTree) -> tuple[PyTree, tuple]:
         step_keys = jax.vmap(lambda k: jax.random.fold_in(k, index))(keys)
         states, info = jax.vmap(sampler.step)(step_keys, states)
         return states, (jax.vmap(sampler.theory.observables)(states.x), info)
 
-    states, measured = jax.lax.scan(draw, states, first + jnp.arange(length))
-    return states, jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), measured)
+    def body(i: Int[Array, ""], carry: tuple[PyTree, tuple]) -> tuple[PyTree, tuple]:
+        states, measured = draw(first + i, carry[0])
+        return states, jax.tree.map(lambda m, new: m.at[i].set(new), carry[1], measured)
+
+    empty = jax.tree.map(
+        lambda leaf: jnp.zeros((CAPACITY, *leaf.shape), leaf.dtype),
+        jax.eval_shape(draw, first, states)[1],
+    )
+    states, measured = jax.lax.fori_loop(jnp.zeros_like(length), length, body, (states, empty))
+    return states, jax.tree.map(lambda m: jnp.swapaxes(m, 0, 1), measured)
 
 
 def chunks(
@@ -67,11 +86,17 @@ def chunks(
     stopped after any chunk and continued from its states is the same chain.
     """
     while first < draws:
-        length = min(chunk, draws - first)
-        states = jax.tree.map(jnp.copy, states)  # donated below; the caller keeps its own
-        states, (observables, info) = _advance(sampler, states, key, jnp.asarray(first), length)
-        first += length
-        yield first, Samples(jax.device_get(Draws(observables, info)), states)
+        parts = []
+        end = min(first + chunk, draws)
+        while first < end:
+            length = min(CAPACITY, end - first)
+            states, (observables, info) = advance(
+                sampler, states, key, jnp.asarray(first), jnp.asarray(length)
+            )
+            measured = jax.device_get(Draws(observables, info))
+            parts.append(jax.tree.map(lambda a, n=length: a[:, :n], measured))
+            first += length
+        yield first, Samples(concatenate(parts), states)
 
 
 def concatenate(parts: list[Draws]) -> Draws:
@@ -98,7 +123,7 @@ def sample(
         chains: number of chains; half start hot, half cold. Ignored where `states` is given.
         draws: draws to keep of each chain.
         warmup: draws to discard first.
-        chunk: draws compiled into one call; by default a twentieth of the run.
+        chunk: draws between two reports of progress; by default a twentieth of the run.
         states: states to continue from, as returned by an earlier call.
         progress: show a progress bar on stderr.
 

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 from gaugemc.samplers.integrator import LEAPFROG, Integrator, Phase, trajectory
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.samplers.sampler import Info, Sampler, Start
+from gaugemc.samplers.sampler import Info, Sampler
 from gaugemc.theories import Theory
 
 Field = Shaped[Array, "..."]
@@ -35,8 +35,8 @@ class HMC(Sampler):
     n_steps: Int[Array, ""] = eqx.field(converter=lambda n: jnp.asarray(n, jnp.int32))
     integrator: Integrator = LEAPFROG
 
-    def init(self, key: Key[Array, ""], start: Start = "hot") -> HMCState:
-        return self.state(self.start(key, start))
+    def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HMCState:
+        return self.state(self.start(key, hot))
 
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""

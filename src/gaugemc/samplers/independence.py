@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import jax
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from gaugemc.flows import Flow
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.samplers.sampler import Info, Sampler, Start
+from gaugemc.samplers.sampler import Info, Sampler
 from gaugemc.theories import Theory
 
 Field = Shaped[Array, "..."]
@@ -29,10 +29,8 @@ class Independence(Sampler):
     theory: Theory
     flow: Flow
 
-    def init(self, key: Key[Array, ""], start: Start = "hot") -> IndependenceState:
-        if start == "hot":
-            return self.propose(key)
-        x = self.theory.space.origin()
+    def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> IndependenceState:
+        x = self.start(key, hot)
         z, log_det = self.flow.inverse(x)
         log_q = self.theory.space.log_reference(z) + log_det
         return IndependenceState(x, -self.theory.action(x) - log_q)

@@ -16,8 +16,7 @@ Field = Shaped[Array, "..."]
 class Integrator(eqx.Module):
     """A palindrome kick, drift, kick, ..., drift, kick, in units of the step size.
 
-    `kicks` has one entry more than `drifts`; each sums to 1. Only half of the kicks need be
-    given: the constructor mirrors them.
+    `kicks` has one entry more than `drifts`; each sums to 1.
     """
 
     name: str
@@ -69,14 +68,18 @@ def trajectory(
     n_steps: Int[Array, ""],
 ) -> Phase:
     """n_steps steps of the integrator. Reversible: run again from (x, -v), it returns."""
+    # One loop over all stages of all steps, so that the force is compiled once.
     dt = step_size.astype(space.real_dtype)
+    stages = len(integrator.drifts)
+    before = dt * jnp.asarray(integrator.kicks[:-1], dt.dtype)
+    drifts = dt * jnp.asarray(integrator.drifts, dt.dtype)
+    after = jnp.zeros_like(before).at[-1].set(dt * integrator.kicks[-1])
 
-    def step(_: Int[Array, ""], phase: Phase) -> Phase:
-        x, v, f = phase
-        for kick, drift in zip(integrator.kicks[:-1], integrator.drifts):
-            v = v - kick * dt * f
-            x = space.move(x, v, drift * dt)
-            f = force(x)
-        return Phase(x, v - integrator.kicks[-1] * dt * f, f)
+    def stage(index: Int[Array, ""], phase: Phase) -> Phase:
+        i = index % stages
+        v = phase.v - before[i] * phase.force
+        x = space.move(phase.x, v, drifts[i])
+        f = force(x)
+        return Phase(x, v - after[i] * f, f)
 
-    return jax.lax.fori_loop(jnp.zeros_like(n_steps), n_steps, step, start)
+    return jax.lax.fori_loop(jnp.zeros_like(n_steps), n_steps * stages, stage, start)

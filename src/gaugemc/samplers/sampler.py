@@ -1,16 +1,16 @@
 """What a sampler is: a pure Markov kernel, `init` and `step`."""
 
 import abc
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
 
 from gaugemc.theories import Space, Theory
 
 Field = Shaped[Array, "..."]
 Scalar = Float[Array, ""]
-Start = Literal["hot", "cold"]
 
 
 class Info(NamedTuple):
@@ -33,14 +33,14 @@ class Sampler(eqx.Module):
 
     theory: eqx.AbstractVar[Theory]
 
-    def start(self, key: Key[Array, ""], start: Start) -> Field:
+    def start(self, key: Key[Array, ""], hot: bool | Bool[Array, ""]) -> Field:
         """A hot (reference measure) or cold (ordered) point of the space."""
         space: Space = self.theory.space
-        return space.random(key) if start == "hot" else space.origin()
+        return jnp.where(hot, space.random(key), space.origin())
 
     @abc.abstractmethod
-    def init(self, key: Key[Array, ""], start: Start = "hot") -> PyTree:
-        """The state of a new chain."""
+    def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> PyTree:
+        """The state of a new chain, from a hot or a cold start."""
 
     @abc.abstractmethod
     def step(self, key: Key[Array, ""], state: PyTree) -> tuple[PyTree, Info]:

@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
 from gaugemc.samplers.driver import chunks
 from gaugemc.samplers.hmc import HMC
 from gaugemc.samplers.progress import progress_bar
-
-Scalar = Float[Array, ""]
 
 
 class Candidate(NamedTuple):
@@ -27,64 +23,65 @@ class Candidate(NamedTuple):
     """Mean squared change of each observable from draw to draw, per force evaluation."""
 
 
-class DualAveraging(NamedTuple):
-    """The state of Nesterov's dual averaging on log(step size) (1111.4246, section 3.2)."""
+class DualAveraging:
+    """Nesterov's dual averaging of log(step size) towards an acceptance (1111.4246, section 3.2)."""
 
-    log_step: Scalar
-    log_mean: Scalar
-    error: Scalar
-    count: Scalar
+    def __init__(self, target: float, start: float):
+        self._target, self._anchor = target, np.log(10 * start)
+        self._log_step = self._log_mean = np.log(start)
+        self._error, self._count = 0.0, 0
+
+    @property
+    def step_size(self) -> float:
+        """The step size to try next."""
+        return float(np.exp(self._log_step))
+
+    @property
+    def mean(self) -> float:
+        """The averaged step size: the result."""
+        return float(np.exp(self._log_mean))
+
+    def update(self, acceptance: float) -> None:
+        """Learn from the mean acceptance of one trajectory of all chains."""
+        shrink, delay, decay = 0.05, 10.0, 0.75
+        self._count += 1
+        weight = 1 / (self._count + delay)
+        self._error += weight * (self._target - acceptance - self._error)
+        self._log_step = self._anchor - np.sqrt(self._count) / shrink * self._error
+        self._log_mean += self._count**-decay * (self._log_step - self._log_mean)
 
 
-def _average(state: DualAveraging, acceptance: Scalar, target: float, start: float) -> DualAveraging:
-    shrink, delay, decay = 0.05, 10.0, 0.75
-    count = state.count + 1
-    weight = 1 / (count + delay)
-    error = (1 - weight) * state.error + weight * (target - acceptance)
-    log_step = np.log(10 * start) - jnp.sqrt(count) / shrink * error
-    weight = count**-decay
-    return DualAveraging(
-        log_step, weight * log_step + (1 - weight) * state.log_mean, error, count
-    )
+def with_length(sampler: HMC, length: float, step_size: float, most_steps: int) -> HMC:
+    """HMC with trajectories of a given length, in steps of about `step_size`, at most so many."""
+    n_steps = int(np.clip(round(length / min(step_size, length)), 1, most_steps))
+    return HMC(sampler.theory, length / n_steps, n_steps, sampler.integrator)
 
 
-def steps_of(length: Scalar | float, step_size: Scalar, most: int) -> Int[Array, ""]:
-    """The number of steps nearest to a trajectory length, between 1 and `most`."""
-    return jnp.clip(jnp.round(length / step_size), 1, most).astype(jnp.int32)
-
-
-@eqx.filter_jit
 def tune_step_size(
     sampler: HMC,
     key: Key[Array, ""],
     states: PyTree,
-    length: Float[Array, ""],
-    target: Float[Array, ""],
-    iterations: int,
-    most_steps: int,
-) -> tuple[Scalar, PyTree]:
+    *,
+    length: float,
+    target: float,
+    iterations: int = 60,
+    most_steps: int = 100,
+) -> tuple[HMC, PyTree]:
     """Adapt the step size so that trajectories of a given length are accepted at `target`.
 
-    All chains share the step size. Returns it and the chains' states (leading axis: chain), which
-    are not draws from the target: adaptation breaks detailed balance, so discard them or warm up.
+    All chains share the step size. Returns the sampler and the chains' states (leading axis:
+    chain), which are not draws from the target: adaptation breaks detailed balance.
     """
-    chains = jax.tree.leaves(states)[0].shape[0]
-    start = float(0.1)
-
-    def iteration(carry: tuple[PyTree, DualAveraging], key: Key[Array, ""]):
-        states, average = carry
-        step_size = jnp.minimum(jnp.exp(average.log_step), length)
-        n_steps = steps_of(length, step_size, most_steps)
-        kernel = eqx.tree_at(lambda s: (s.step_size, s.n_steps), sampler, (step_size, n_steps))
-        states, info = jax.vmap(kernel.step)(jax.random.split(key, chains), states)
-        return (states, _average(average, jnp.mean(info.acceptance), target, start)), None
-
-    zero = jnp.zeros((), jnp.float64)
-    average = DualAveraging(zero + np.log(start), zero + np.log(start), zero, zero)
-    (states, average), _ = jax.lax.scan(
-        iteration, (states, average), jax.random.split(key, iterations)
-    )
-    return jnp.minimum(jnp.exp(average.log_mean), length), states
+    average = DualAveraging(target, start=float(sampler.step_size))
+    for i in range(iterations):
+        # A step may be any fraction of the length here, so that acceptance is smooth in it.
+        step_size = min(average.step_size, length)
+        n_steps = with_length(sampler, length, step_size, most_steps).n_steps
+        kernel = HMC(sampler.theory, step_size, n_steps, sampler.integrator)
+        (_, samples), *_ = chunks(kernel, jax.random.fold_in(key, i), states, 1, 1)
+        states = samples.states
+        average.update(float(samples.draws.info.acceptance.mean()))
+    return with_length(sampler, length, average.mean, most_steps), states
 
 
 def tune(
@@ -124,17 +121,15 @@ def tune(
     with progress_bar(f"tuning {sampler.theory.name}"[:20], len(grid), progress) as report:
         for index, (length, target) in enumerate(grid):
             adapt_key, score_key = jax.random.split(jax.random.fold_in(key, index))
-            step_size, states = tune_step_size(
+            kernel, states = tune_step_size(
                 sampler,
                 adapt_key,
                 states,
-                jnp.asarray(length, jnp.float64),
-                jnp.asarray(target, jnp.float64),
-                iterations,
-                most_steps,
+                length=length,
+                target=target,
+                iterations=iterations,
+                most_steps=most_steps,
             )
-            n_steps = steps_of(length, step_size, most_steps)
-            kernel = HMC(sampler.theory, length / n_steps, n_steps, sampler.integrator)
             (_, samples), *_ = chunks(kernel, score_key, states, draws, draws)
             states = samples.states
             forces = samples.draws.info.force_evaluations.mean()
@@ -147,7 +142,7 @@ def tune(
                 Candidate(
                     float(length),
                     float(kernel.step_size),
-                    int(n_steps),
+                    int(kernel.n_steps),
                     float(samples.draws.info.acceptance.mean()),
                     jumps,
                 )
