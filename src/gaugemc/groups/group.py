@@ -4,7 +4,7 @@ import abc
 
 import equinox as eqx
 from jax.typing import DTypeLike
-from jaxtyping import Array, Key, Shaped
+from jaxtyping import Array, Float, Key, Shaped
 
 
 class Group(eqx.Module):
@@ -83,7 +83,7 @@ class Group(eqx.Module):
 
     @abc.abstractmethod
     def angle(self, u: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
-        """arg det(u) in [-pi, pi): the Abelian flux through a loop; drops the axes of link_shape."""
+        """arg det(u) in [-pi, pi), the Abelian flux of a loop; drops the axes of link_shape."""
 
     @abc.abstractmethod
     def trace_gradient(self, u: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
@@ -98,3 +98,29 @@ class Group(eqx.Module):
     @abc.abstractmethod
     def kinetic_energy(self, v: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
         """Half the sum of squares of v's components; drops the axes of link_shape."""
+
+    @property
+    def has_heatbath(self) -> bool:
+        """Whether `draw_link` and `reflect_link` are there for this group."""
+        return False
+
+    def draw_link(
+        self,
+        key: Key[Array, ""],
+        staples: Shaped[Array, "staple ..."],
+        beta: Float[Array, ""],
+    ) -> Shaped[Array, "..."]:
+        """A link u from the density exp(beta sum_i trace(u staple_i)): the local heatbath.
+
+        `staples` holds group elements, one leading axis for the terms of the sum.
+        """
+        raise NotImplementedError(f"{self.name} has no heatbath")
+
+    def reflect_link(
+        self, u: Shaped[Array, "..."], staples: Shaped[Array, "staple ..."]
+    ) -> Shaped[Array, "..."]:
+        """A link far from u with the same sum_i trace(u staple_i): overrelaxation.
+
+        The map is its own inverse and keeps the group's measure.
+        """
+        raise NotImplementedError(f"{self.name} has no overrelaxation")

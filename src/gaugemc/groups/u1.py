@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from gaugemc.groups.group import Group
 
@@ -12,6 +12,36 @@ from gaugemc.groups.group import Group
 def wrap(angle: Float[Array, "..."]) -> Float[Array, "..."]:
     """The angle modulo 2 pi, in [-pi, pi); its derivative is 1 everywhere."""
     return angle - 2 * np.pi * jnp.floor(angle / (2 * np.pi) + 0.5)
+
+
+VonMisesLoop = tuple[Key[Array, ""], Float[Array, "..."], Bool[Array, "..."]]
+
+
+def von_mises(key: Key[Array, ""], concentration: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Angles with density ~ exp(concentration cos(angle)), one for each concentration >= 0.
+
+    Exact rejection from a wrapped Cauchy distribution (Best and Fisher 1979), which accepts 0.65 or
+    more of its proposals. It is written in t = tan(angle / 2) and without differences of large
+    numbers, so it is stable in float32 at any concentration, zero included.
+    """
+    dtype, shape = concentration.dtype, concentration.shape
+    rate = 2 * concentration
+    root = jnp.hypot(jnp.ones((), dtype), rate)
+    lowest = (1 + 1 / (root + rate)) / 2
+    width = jnp.sqrt(2 * lowest / (1 + root + rate))
+
+    def propose(loop: VonMisesLoop) -> VonMisesLoop:
+        key, t, done = loop
+        key, proposal_key, accept_key = jax.random.split(key, 3)
+        half_angle = jax.random.uniform(proposal_key, shape, dtype, -np.pi / 2, np.pi / 2)
+        proposal = width * jnp.tan(half_angle)
+        c = lowest + rate * proposal**2 / (1 + proposal**2)
+        accepted = jax.random.uniform(accept_key, shape, dtype) < c * jnp.exp(1 - c)
+        return key, jnp.where(done, t, proposal), done | accepted
+
+    start = (key, jnp.zeros(shape, dtype), jnp.zeros(shape, bool))
+    t = jax.lax.while_loop(lambda loop: ~jnp.all(loop[2]), propose, start)[1]
+    return 2 * jnp.arctan(t)
 
 
 class U1(Group):
@@ -84,3 +114,31 @@ class U1(Group):
 
     def kinetic_energy(self, v: Float[Array, "..."]) -> Float[Array, "..."]:
         return v**2 / 2
+
+    @property
+    def has_heatbath(self) -> bool:
+        return True
+
+    def draw_link(
+        self,
+        key: Key[Array, ""],
+        staples: Shaped[Array, "staple ..."],
+        beta: Float[Array, ""],
+    ) -> Float[Array, "..."]:
+        """The conditional density is a von Mises distribution around the mean angle."""
+        cosine, sine = self._resultant(staples)
+        deviation = von_mises(key, beta * jnp.hypot(cosine, sine))
+        return wrap(jnp.arctan2(sine, cosine) + deviation)
+
+    def reflect_link(
+        self, u: Float[Array, "..."], staples: Shaped[Array, "staple ..."]
+    ) -> Float[Array, "..."]:
+        """The reflection of the angle about the mean angle."""
+        cosine, sine = self._resultant(staples)
+        return wrap(2 * jnp.arctan2(sine, cosine) - u)
+
+    def _resultant(
+        self, staples: Shaped[Array, "staple ..."]
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """c and s such that sum_i cos(u + staple_i) = c cos(u) + s sin(u)."""
+        return jnp.sum(jnp.cos(staples), axis=0), -jnp.sum(jnp.sin(staples), axis=0)
