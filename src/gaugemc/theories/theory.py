@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 from jaxtyping import Array, Float, Shaped
@@ -14,6 +14,7 @@ Field = Shaped[Array, "..."]
 Scalar = Float[Array, ""]
 
 
+@runtime_checkable
 class Transformation(Protocol):
     """What `pullback` needs of a flow: x = f(z) and log |det df/dz|."""
 
