@@ -63,8 +63,8 @@ def result(
     base = {
         "acceptance": 0.8123,
         "seconds": seconds,
-        "seconds_per_draw": seconds / (8 * 3000),
-        "force_evaluations": forces * 8 * 3000,
+        "seconds_per_draw": seconds / 3000,
+        "force_evaluations": forces,
         "chains": 8,
         "draws": 3000,
         "step_size": 0.1,
@@ -77,7 +77,9 @@ def result(
 
 
 SOFTWARE = {
-    "versions": {"gaugemc": "0.1.0", "jax": "0.10.2", "numpy": "2.4.6"},
+    "gaugemc": "0.1.0",
+    "jax": "0.10.2",
+    "numpy": "2.4.6",
     "git_commit": "7c42834",
     "machine": "x86_64, 2 CPU cores",
     "date": "2025-03-14 15:09:26",
@@ -89,6 +91,7 @@ GRID = [
         "n_steps": n,
         "acceptance": a,
         "score": s,
+        "scored_by": "charge",
         "chosen": t == 1.0,
     }
     for t, n, a, s in (
@@ -144,7 +147,7 @@ def u1_run(directory: pathlib.Path, draws: int = 3000) -> pathlib.Path:
                 "force_error": 0.4,
                 "lower_bound": False,
             },
-            "charge_squared": ratio | {"lower_bound": True},
+            "charge_squared": ratio | {"lower_bound": True, "upper_bound": False},
         },
         "checks": {
             "reversibility": {"value": 3.2e-13, "limit": 1e-8, "passed": True},

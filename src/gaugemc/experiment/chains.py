@@ -19,14 +19,12 @@ class Chains:
     """The observables of one sampler's chains, with its name and colour in every figure.
 
     `observables` maps a name to an array of shape [chain, draw]; `colour` is a key of
-    `style.PALETTE`; `force_evaluations` is the total over all draws; `warmup` is the number of
-    draws thrown away before the first one.
+    `style.PALETTE`; `warmup` is the number of draws thrown away before the first one.
     """
 
     label: str
     colour: str
     observables: Mapping[str, Float[np.ndarray, "chain draw"]]
-    force_evaluations: float | None = None
     warmup: int = 0
 
     @classmethod
@@ -36,13 +34,11 @@ class Chains:
             with h5py.File(path) as file:
                 stored: Any = file["observables"]
                 arrays = {name: np.asarray(stored[name][()], np.float64) for name in stored}
-                forces: Any = file.get("info/force_evaluations")
-                total = None if forces is None else float(np.sum(forces[()]))
                 warmup = int(np.asarray(file.attrs.get("warmup", 0)))
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: not a readable file of chains ({error})") from error
         scalars = {name: array for name, array in arrays.items() if array.ndim == 2 and array.size}
-        return cls(label, colour, scalars, total, warmup)
+        return cls(label, colour, scalars, warmup)
 
 
 def autocorrelation(

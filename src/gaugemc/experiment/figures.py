@@ -39,13 +39,14 @@ def history_figure(
 ) -> Figure:
     """Plaquette and charge against draw, one column per run (Foreman et al. 2112.01586, Fig. 4).
 
-    The first `HISTORY_DRAWS` draws of a few chains are shown, `exact` values as lines. The vertical
-    ranges cover `compared` (default: `runs`), so that figures drawn apart can be read side by side.
+    The first draws of a few chains are shown, `exact` values as lines. The ranges are those of all
+    runs in `compared` (default: `runs`), so that figures drawn apart can be read side by side.
     """
     compared = runs if compared is None else compared
     first = runs[0].observables
     names = [name for name in ("plaquette", "charge") if name in first] or list(first)[:2]
     lanes = shown_chains(min(next(iter(run.observables.values())).shape[0] for run in runs))
+    draws = shown_draws(compared)
     rows = [(names[0], lanes[0])] if len(names) > 1 else []
     rows += [(names[-1], chain) for chain in lanes]
     heights = [1.0 if name == "charge" else 1.45 for name, _ in rows]
@@ -56,8 +57,8 @@ def history_figure(
     for column, run in enumerate(runs):
         grid[0, column].set_title(run.label)
         for axes, (name, chain) in zip(grid[:, column], rows):
-            history(axes, run, name, chain, (exact or {}).get(name))
-            axes.set_ylim(history_range(compared, name))
+            history(axes, run, name, run.observables[name][chain, :draws], (exact or {}).get(name))
+            axes.set_ylim(history_range(compared, name, draws))
             axes.set_ylabel(LABELS.get(name, name))
             axes.text(
                 1.01,
@@ -74,9 +75,16 @@ def history_figure(
     return figure
 
 
-def history(axes: Axes, run: Chains, name: str, chain: int, exact: float | None) -> None:
+def shown_draws(runs: Sequence[Chains]) -> int:
+    """How many draws the histories show: as many as every run has, at most `HISTORY_DRAWS`."""
+    lengths = [array.shape[1] for run in runs for array in run.observables.values()]
+    return min([HISTORY_DRAWS, *lengths])
+
+
+def history(
+    axes: Axes, run: Chains, name: str, series: Float[np.ndarray, " draw"], exact: float | None
+) -> None:
     """One observable of one chain against draw."""
-    series = run.observables[name][chain, :HISTORY_DRAWS]
     draws = np.arange(series.size)
     if exact is not None and name != "charge":
         axes.axhline(exact, color=PALETTE["ink"], linewidth=0.9, linestyle=(0, (4, 3)), zorder=3)
@@ -92,9 +100,9 @@ def history(axes: Axes, run: Chains, name: str, chain: int, exact: float | None)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
-def history_range(runs: Sequence[Chains], name: str) -> tuple[float, float]:
+def history_range(runs: Sequence[Chains], name: str, draws: int) -> tuple[float, float]:
     """A vertical range that holds what the histories of all runs show of one observable."""
-    parts = [run.observables[name][:, :HISTORY_DRAWS] for run in runs if name in run.observables]
+    parts = [run.observables[name][:, :draws] for run in runs if name in run.observables]
     finite = np.concatenate([part[np.isfinite(part)] for part in parts])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     margin = 0.06 * (high - low) or 0.5
@@ -119,17 +127,9 @@ def training_figure(
         marker=marker,
         markersize=3.0,
     )
-    beta = metrics.get("beta", np.zeros(0))
-    annealed = step[beta != beta[-1]] if beta.size else beta
-    if annealed.size:
-        axes.axvspan(
-            float(step[0]),
-            float(annealed[-1]),
-            color=PALETTE["grid"],
-            alpha=0.6,
-            linewidth=0,
-            zorder=0,
-        )
+    end = annealed_until(metrics)
+    if end is not None:
+        axes.axvspan(step[0], end, color=PALETTE["grid"], alpha=0.6, linewidth=0, zorder=0)
     positive = series[measured & (series > 0)]
     if (
         column == "kl"
@@ -149,6 +149,13 @@ def training_figure(
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     return figure
+
+
+def annealed_until(metrics: Mapping[str, Float[np.ndarray, " row"]]) -> float | None:
+    """The last step at a beta other than the final one; None where beta stood still."""
+    step, beta = metrics["step"], metrics.get("beta", np.zeros(0))
+    annealed = step[beta != beta[-1]] if beta.size else beta
+    return float(annealed[-1]) if annealed.size and annealed[-1] > step[0] else None
 
 
 def loss_range(loss: Float[np.ndarray, " row"]) -> tuple[float, float]:

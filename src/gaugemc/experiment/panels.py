@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 
@@ -36,15 +37,16 @@ def histories(run: Run) -> str:
     ]
     if not drawn:
         return ""
-    draws = max(next(iter(chains.observables.values())).shape[1] for chains in run.chains)
-    shown = min(draws, figures.HISTORY_DRAWS)
-    text = f"The first {shown:,} of {draws:,} draws" if shown < draws else f"All {draws:,} draws"
-    warmups = {chains.warmup for chains in run.chains}
-    warm = (
-        f", after {max(warmups):,} draws of warm-up" if len(warmups) == 1 and max(warmups) else ""
+    shown = figures.shown_draws(run.chains)
+    taken = ", ".join(
+        f"{next(iter(chains.observables.values())).shape[1]:,} of {chains.label}"
+        for chains in run.chains
     )
+    warmups = {chains.warmup for chains in run.chains}
+    warm = f" after {max(warmups):,} of warm-up" if len(warmups) == 1 and max(warmups) else ""
+    text = f"The first {shown:,} draws{warm}, a few chains (draws taken: {html.escape(taken)})"
     line = "; the dashed line is the exact value" if run.exact.keys() & {"plaquette"} else ""
-    return section("Histories", f"{text} of a few chains{warm}{line}.", panels(run, drawn))
+    return section("Histories", f"{text}{line}.", panels(run, drawn))
 
 
 def training_curves(run: Run) -> str:
@@ -63,9 +65,14 @@ def training_curves(run: Run) -> str:
         for column, title in titles.items()
         if "step" in run.metrics and np.isfinite(run.metrics.get(column, np.full(1, np.nan))).any()
     ]
-    beta = run.metrics.get("beta", np.zeros(0))
-    annealed = "Shaded: β was annealed." if beta.size and np.any(beta != beta[-1]) else ""
-    return section("Training history", annealed, panels(run, drawn)) if drawn else ""
+    annealed = drawn and figures.annealed_until(run.metrics) is not None
+    return (
+        section(
+            "Training history", "Shaded: β was annealed." if annealed else "", panels(run, drawn)
+        )
+        if drawn
+        else ""
+    )
 
 
 def distribution(run: Run) -> str:
@@ -78,7 +85,7 @@ def distribution(run: Run) -> str:
         return ""
     figure = figures.charge_figure(charged, exact)
     text = "Frequency of every topological sector" + (", over the exact P(Q)." if exact else ".")
-    text += " Errors come from the spread between chains."
+    text += " Errors: the spread between chains, or between parts of them if they are few."
     return section(
         "Topological charge",
         text,

@@ -19,9 +19,10 @@ from gaugemc.experiment.notation import number
 SAMPLERS = {
     "hmc": "HMC",
     "fthmc": "FT-HMC",
-    "flow": "Flow with Metropolis",
+    "flow": "Independence Metropolis",
     "l2hmc": "L2HMC",
     "heatbath": "Heatbath",
+    "exact": "Exact sampler",
 }
 
 
@@ -57,6 +58,11 @@ class Run:
             f'<span class="{c}">{html.escape(label)}</span>'
             for label, c in zip(self.labels, ("sampler", "hmc"))
         ]
+
+    @property
+    def checks(self) -> dict[str, Mapping[str, Any]]:
+        """The exactness checks that were made."""
+        return {name: check for name, check in self.part("checks").items() if check}
 
     @property
     def exact(self) -> dict[str, float]:

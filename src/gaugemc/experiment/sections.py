@@ -51,7 +51,7 @@ def title_of(run: Run) -> str:
     lattice = theory.get("lattice") or []
     shape = "×".join(str(length) for length in lattice)
     beta = number(theory.get("beta"))
-    name = str(theory.get("group") or theory.get("name") or "theory")
+    name = str(theory.get("title") or theory.get("group") or theory.get("name") or "theory")
     words = [
         name,
         *([f"on {shape}"] if shape else []),
@@ -62,7 +62,7 @@ def title_of(run: Run) -> str:
 
 def opening(run: Run) -> str:
     """Title, question, verdict with its badge, and the numbers that decide it."""
-    outcomes = {name: check.get("passed") for name, check in run.part("checks").items()}
+    outcomes = {name: check.get("passed") for name, check in run.checks.items()}
     failed = [
         tables.name_of(tables.CHECKS, name) for name, passed in outcomes.items() if passed is False
     ]
@@ -83,11 +83,14 @@ def opening(run: Run) -> str:
         else f"Is {label} exact, and what does an independent sample cost?"
     )
     verdict = html.escape(str(run.summary.get("verdict") or ""))
-    titled = ("group", "lattice", "beta")
+    titled = ("title", "group", "lattice", "beta")
     theory = {key: value for key, value in run.part("theory").items() if key not in titled}
     said = [f"{key} {plain(value)}" for key, value in theory.items() if key != "name"]
     name, date = str(theory.get("name", "")), str(run.part("software").get("date", ""))
-    setting = html.escape(" · ".join(part for part in (name, *said, date) if part))
+    name = "" if name in title_of(run) else name
+    setting = html.escape(
+        " · ".join(part for part in (name, *said, date.replace("T", " ")) if part)
+    )
     return (
         f'<header>\n<h1>{html.escape(title_of(run))}</h1>\n<p class="setting">{setting}</p>\n'
         f'<p class="question">{question}</p>\n'
@@ -105,7 +108,8 @@ def plain(value: object) -> str:
 def key_numbers(run: Run) -> str:
     """The few numbers that a reader wants first."""
     evaluate, comparison = run.part("evaluate"), run.part("comparison")
-    leading = "charge_squared" if "charge_squared" in comparison else next(iter(comparison), "")
+    charges = [name for name in ("charge", "charge_squared") if name in comparison]
+    leading = next(iter(charges or comparison), "")
     compared = comparison.get(leading) or {}
     symbol = tables.SYMBOLS.get(leading, html.escape(leading))
     entries = [
@@ -118,7 +122,9 @@ def key_numbers(run: Run) -> str:
             tables.ratio_text(compared, "ess_per_force_ratio", "force_error"),
         ),
     ]
-    for name, observed in list((evaluate.get("observables") or {}).items())[:1]:
+    observables = evaluate.get("observables") or {}
+    for name in tables.in_order(observables)[:1]:
+        observed = observables[name] or {}
         mean = format_error(number(observed.get("mean")), number(observed.get("error")))
         entries.append((tables.name_of(tables.OBSERVABLES, name), mean))
     acceptance, ess = number(evaluate.get("acceptance")), number(run.part("training").get("ess"))
@@ -131,26 +137,19 @@ def key_numbers(run: Run) -> str:
 
 def cost(run: Run) -> str:
     """The cost table, with the definition of what it counts."""
-    totals = {chains.colour: chains.force_evaluations for chains in run.chains}
-    forces = []
-    for colour, result in zip(("sampler", "hmc"), run.results):
-        total = totals.get(colour)
-        forces.append(number(result.get("force_evaluations")) if total is None else total)
     note = (
-        f'<p class="note">Independent samples are draws / 2{tables.TAU}, over all chains together. '
-        f"Errors of rates and ratios are those of {tables.TAU}. ≥ and ≤ mark bounds: "
-        f"the chain is too short for its {tables.TAU}.</p>"
+        f'<p class="note">Independent samples are draws / 2{tables.TAU}, per second over all '
+        f"chains together. Errors are those of {tables.TAU}; ratios include that of the time. "
+        f"≥ and ≤ mark bounds: a chain is too short for its {tables.TAU}.</p>"
     )
-    content = tables.cost_table(run.headings, run.results, run.part("comparison"), forces)
+    content = tables.cost_table(run.headings, run.results, run.part("comparison"))
     return section("Cost of an independent sample", "", content + note)
 
 
 def checks(run: Run) -> str:
     """The exactness checks."""
     text = "What an exact sampler satisfies, whatever it has learned."
-    return section(
-        "Exactness", text, tables.checks_table(run.part("checks")) if run.part("checks") else ""
-    )
+    return section("Exactness", text, tables.checks_table(run.checks) if run.checks else "")
 
 
 def tuning(run: Run) -> str:
@@ -160,9 +159,15 @@ def tuning(run: Run) -> str:
         for heading, result in zip(run.headings, run.results)
         if result.get("tuning")
     ]
-    return section(
-        "Tuning", "The grid of trajectories that was tried, and what was kept.", "\n".join(parts)
-    )
+    entries = [entry for result in run.results for entry in result.get("tuning") or []]
+    scored = {
+        str(entry["scored_by"]).replace("_", " ") for entry in entries if "scored_by" in entry
+    }
+    text = "The trajectories that were tried; the highest score was kept."
+    if scored:
+        what = html.escape(" or ".join(sorted(scored)))
+        text += f" Score: mean squared change of the {what} in a draw, per force evaluation."
+    return section("Tuning", text, "\n".join(parts))
 
 
 def training(run: Run) -> str:
@@ -188,23 +193,14 @@ def training(run: Run) -> str:
 
 
 def configuration(run: Run) -> str:
-    """Configuration and parameters, folded, and the versions that ran them."""
-    parameters = json.dumps(
-        run.part("sampler").get("parameters") or {}, indent=2, ensure_ascii=False
-    )
-    parts = [folded("config.yaml", run.config)] if run.config else []
-    parts += [folded("Parameters of the sampler", parameters)] if parameters != "{}" else []
-    software = dict(run.part("software"))
-    versions = software.pop("versions", None) or {}
-    listed = (
-        [f"{name} {version}" for name, version in versions.items()]
-        if isinstance(versions, dict)
-        else [str(versions)]
-    )
-    listed = [
-        f"{name.replace('_', ' ')} {value}" for name, value in software.items() if value
-    ] + listed
-    footer = f"<footer>{html.escape(' · '.join(listed))}</footer>" if listed else ""
+    """The configuration, folded, and the versions that ran it."""
+    parameters = run.part("sampler").get("parameters")
+    listed = json.dumps(parameters, indent=2, ensure_ascii=False) if parameters else ""
+    # The parameters are part of the configuration: they only stand in for it.
+    shown = {"config.yaml": run.config, "Parameters of the sampler": listed}
+    parts = [folded(title, text) for title, text in shown.items() if text][:1]
+    software = [f"{k.replace('_', ' ')} {v}" for k, v in run.part("software").items() if v]
+    footer = f"<footer>{html.escape(' · '.join(software))}</footer>" if software else ""
     return section("Configuration", "", "\n".join([*parts, footer]).strip())
 
 

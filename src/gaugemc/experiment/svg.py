@@ -22,7 +22,12 @@ def svg_of(figure: Figure) -> str:
     buffer = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata=NO_METADATA)
-    return re.sub(r"<[^>]*>", lambda tag: shortened(tag[0]), buffer.getvalue())
+    svg = re.sub(r"<[^>]*>", lambda tag: shortened(tag[0]), buffer.getvalue())
+    # Matplotlib names shared elements by hashes that differ from process to process.
+    hashes = dict.fromkeys(re.findall(r'\bid="([a-z][0-9a-f]{10})"', svg))
+    for index, name in enumerate(hashes):
+        svg = svg.replace(name, f"{name[0]}{index}")
+    return svg
 
 
 def shortened(tag: str) -> str:

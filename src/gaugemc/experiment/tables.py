@@ -31,9 +31,18 @@ CHECKS = {
     "exp_minus_delta_h": "⟨exp(−Δ<i>H</i>)⟩ = 1",
     "hmc_exp_minus_delta_h": "⟨exp(−Δ<i>H</i>)⟩ = 1, HMC",
     "plaquette": "Plaquette against its exact value",
+    "hmc_plaquette": "Plaquette against its exact value, HMC",
     "charge_squared": "⟨<i>Q</i>²⟩ against its exact value",
+    "hmc_charge_squared": "⟨<i>Q</i>²⟩ against its exact value, HMC",
 }
 TAU = '<i>τ</i><span class="sub">int</span>'
+
+
+def in_order(entries: Mapping[str, Any]) -> list[str]:
+    """The names of observables, the ones that matter in the field's order first."""
+    return [name for name in OBSERVABLES if name in entries] + [
+        name for name in entries if name not in OBSERVABLES
+    ]
 
 
 def name_of(names: Mapping[str, str], name: str) -> str:
@@ -101,14 +110,18 @@ def ratio_text(compared: Mapping[str, Any], value: str, error: str) -> str:
     if math.isnan(ratio):
         return MISSING
     text = f"×&#8202;{format_error(ratio, number(compared.get(error)))}"
-    return bound(text, "≥") if compared.get("lower_bound") else text
+    low, high = compared.get("lower_bound"), compared.get("upper_bound")
+    if low and high:
+        return f'{text} <span class="tag">chains too short</span>'
+    if low or high:
+        return bound(text, "≥" if low else "≤")
+    return text
 
 
 def cost_table(
     labels: Sequence[str],
     results: Sequence[Mapping[str, Any]],
     comparison: Mapping[str, Any],
-    forces: Sequence[float],
 ) -> str:
     """Cost of an independent sample: one column a sampler, the last the ratio of the two."""
     compare = len(results) > 1
@@ -116,21 +129,22 @@ def cost_table(
     def row(title: str, cells: Sequence[str], ratio: str = "") -> list[str]:
         return [title, *cells, *([ratio] if compare else [])]
 
-    totals = [number(result.get("chains")) * number(result.get("draws")) for result in results]
+    seconds = [number(result.get("seconds_per_draw")) for result in results]
+    forces = [number(result.get("force_evaluations")) for result in results]
+    chains = [number(result.get("chains")) for result in results]
     rows = [
         row("Acceptance", [format_number(number(r.get("acceptance")), 3) for r in results]),
         row("Step size × steps", [steps_text(r) for r in results]),
-        row("Forces per draw", [format_number(f / n, 3) for f, n in zip(forces, totals)]),
-        row("Seconds per draw", [seconds_text(r) for r in results]),
+        row("Forces per draw", [format_number(f, 3) for f in forces]),
+        row("Time per draw of all chains", [format_seconds(s) for s in seconds]),
         row("Chains × draws", [length_text(r) for r in results]),
     ]
     rows = [line for line in rows if set(line[1:]) - {"", MISSING}]
-    for name in results[0].get("observables") or {}:
+    for name in in_order(results[0].get("observables") or {}):
         observed = [(r.get("observables") or {}).get(name) or {} for r in results]
         compared = comparison.get(name) or {}
-        seconds = [number(r.get("seconds")) for r in results]
-        rates = [rate_text(o, n, s) for o, n, s in zip(observed, totals, seconds)]
-        efficiencies = [rate_text(o, n, f / 1000) for o, n, f in zip(observed, totals, forces)]
+        rates = [rate_text(o, n, s) for o, n, s in zip(observed, chains, seconds)]
+        efficiencies = [rate_text(o, 1000.0, f) for o, f in zip(observed, forces)]
         rows.append([name_of(OBSERVABLES, name)])
         rows.append(row(f"{TAU} in draws", [tau_text(o) for o in observed]))
         ratio = ratio_text(compared, "ess_per_second_ratio", "error")
@@ -149,11 +163,6 @@ def steps_text(result: Mapping[str, Any]) -> str:
     return MISSING if math.isnan(step) else f"{format_number(step, 3)} × {format_integer(count)}"
 
 
-def seconds_text(result: Mapping[str, Any]) -> str:
-    """The time that one draw of one chain takes."""
-    return format_seconds(number(result.get("seconds_per_draw")))
-
-
 def length_text(result: Mapping[str, Any]) -> str:
     """Number of chains and of draws in each."""
     chains, draws = number(result.get("chains")), number(result.get("draws"))
@@ -163,7 +172,7 @@ def length_text(result: Mapping[str, Any]) -> str:
 def observables_table(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> str:
     """Means with errors against the exact values, with z-scores and the agreement of the chains."""
     rows = []
-    for name in results[0].get("observables") or {}:
+    for name in in_order(results[0].get("observables") or {}):
         for label, result in zip(labels, results):
             observed = (result.get("observables") or {}).get(name)
             if observed:
@@ -194,11 +203,16 @@ def checks_table(checks: Mapping[str, Any]) -> str:
             measured, allowed = format_number(value, 2), f"≤ {limit}"
         elif "mean" in check:
             measured = format_error(number(check.get("mean")), number(check.get("error")))
-            measured, allowed = f"{measured}, <i>z</i> = {z}", "1"
+            measured, allowed = f"{measured}, <i>z</i> = {z}", expected_one(limit)
         else:
             measured, allowed = f"<i>z</i> = {z}", f"|<i>z</i>| ≤ {limit}"
         rows.append([name_of(CHECKS, name), outcome(check.get("passed")), measured, allowed])
     return table("Exactness checks", ["Check", "Outcome", "Measured", "Expected"], rows)
+
+
+def expected_one(limit: str) -> str:
+    """What a mean that must be one is allowed to be."""
+    return "1" if limit == MISSING else f"1, |<i>z</i>| ≤ {limit}"
 
 
 def outcome(passed: object) -> str:
