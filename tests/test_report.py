@@ -15,6 +15,7 @@ from gaugemc.experiment.chains import Chains, autocorrelation, sector_frequencie
 from gaugemc.experiment.figures import charge_figure, history_figure
 from gaugemc.experiment.report import format_error, write_report
 from gaugemc.experiment.svg import svg_of
+from gaugemc.experiment.tables import ratio_text
 
 
 class Outline(html.parser.HTMLParser):
@@ -111,6 +112,17 @@ def test_full_run_has_every_section_and_number(tmp_path: pathlib.Path) -> None:
     assert len(list((tmp_path / "run" / "figures").glob("*.svg"))) == 8
     assert "viewport" in source
     assert "prefers-color-scheme: dark" in source
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(False, False, "3.0(2)"), (True, False, "≥"), (False, True, "≤"), (True, True, "too short")],
+)
+def test_ratio_is_marked_as_a_bound(low: bool, high: bool, shown: str) -> None:
+    compared = {"ratio": 3.0, "error": 0.2, "lower_bound": low, "upper_bound": high}
+    text = ratio_text(compared, "ratio", "error")
+    assert shown in text
+    assert ("≥" in text, "≤" in text) == (low and not high, high and not low)
 
 
 def test_run_of_hmc_alone_leaves_out_what_it_has_not(tmp_path: pathlib.Path) -> None:
