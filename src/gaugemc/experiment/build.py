@@ -34,7 +34,7 @@ def validate(settings: Settings) -> None:
     at_least("theory.beta", settings.theory.beta, 0)
     at_least("sampler.n_steps", settings.sampler.n_steps, 1)
     at_least("sampler.overrelaxation", settings.sampler.overrelaxation, 0)
-    at_least("network.kernel_size", settings.network.kernel_size, 1)
+    at_least("network.kernel_size", settings.network.kernel_size, 3)
     at_least("flow.components", settings.flow.components, 1)
     at_least("flow.bins", settings.flow.bins, 2)
     at_least("training.steps", settings.training.steps, 0)

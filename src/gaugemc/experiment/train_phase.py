@@ -88,9 +88,7 @@ def run_training(
 
     def measure(state: TrainingState, samples: int) -> Quality:
         step_key = jax.random.fold_in(quality_key, state.step)
-        return quality(
-            state.model, theory, step_key, samples=samples, log_partition=log_partition
-        )
+        return quality(state.model, theory, step_key, samples=samples, log_partition=log_partition)
 
     objective = ReverseKL(theory, t.batch, beta)
     last_good = int(state.step)

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 Angle = Float[Array, "..."]
 Parameters = Float[Array, "parameter ..."]
@@ -40,7 +40,7 @@ def invert_monotone(
     bound, if any |f(x) - y| exceeds the tolerance.
     """
 
-    def bisect(_: int, bracket: tuple[Angle, Angle]) -> tuple[Angle, Angle]:
+    def bisect(_: Int[Array, ""], bracket: tuple[Angle, Angle]) -> tuple[Angle, Angle]:
         low, high = bracket
         middle = (low + high) / 2
         above = f(middle)[0] > y

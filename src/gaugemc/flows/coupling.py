@@ -47,7 +47,7 @@ class GaugeCoupling(Flow):
         links = wrap(x[0] + change.reshape(x[0].shape))
         return self._turned(jnp.stack([links, x[1]])), sign * total(log_derivative)
 
-    def _turned(self, x: Field) -> Field:
+    def _turned(self, x: Field) -> Float[Array, "2 _ _"]:
         """The lattice reflected in its diagonal if the active links point in direction 1."""
         return x if self.direction == 0 else jnp.swapaxes(x[::-1], 1, 2)
 
@@ -104,9 +104,7 @@ def gauge_flow(
 def check_space(space: Links) -> None:
     """Raise ValueError unless stripes of period 4 fit the space."""
     if not (space.group.winds and len(space.lattice) == 2):
-        raise ValueError(
-            f"flow: needs 2D U(1) links, not {len(space.lattice)}D {space.group.name}"
-        )
+        raise ValueError(f"flow: needs 2D U(1) links, not {len(space.lattice)}D {space.group.name}")
     for extent in space.lattice:
         if extent % PERIOD:
             below = max(extent // PERIOD * PERIOD, PERIOD)

@@ -14,7 +14,7 @@ PERIOD = 4
 _FROZEN = (1, 2)
 
 Plaquettes = Float[Array, "x y"]
-Features = Float[Array, "feature x cell"]
+Features = Float[Array, "_ x cell"]
 Kernel = Float[Array, "out in k k"]
 
 
@@ -45,8 +45,8 @@ class StripeNetwork(eqx.Module):
 
         `dtype` is that of parameters and outputs, `compute_dtype` that of the arithmetic inside.
         """
-        if kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size {kernel_size}: must be odd")
+        if kernel_size < 3 or kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size {kernel_size}: must be odd and at least 3")
         channels = (2, *hidden, n_outputs)
         keys = jax.random.split(key, len(channels) - 1)
         gains = [1.0] * len(hidden) + [0.02]

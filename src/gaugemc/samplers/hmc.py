@@ -57,9 +57,7 @@ class HMC(Sampler):
         x = space.project(end.x)
         proposal = HMCState(x, self.theory.action(x), end.force)
         delta_h = (
-            (proposal.action - state.action)
-            + space.kinetic_energy(end.v)
-            - space.kinetic_energy(v)
+            (proposal.action - state.action) + space.kinetic_energy(end.v) - space.kinetic_energy(v)
         )
         state, info = metropolis(accept_key, state, proposal, delta_h)
         return state, info._replace(

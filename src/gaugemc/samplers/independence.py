@@ -42,9 +42,7 @@ class Independence(Sampler):
         log_q = self.theory.space.log_reference(z) - log_det
         return IndependenceState(x, -self.theory.action(x) - log_q)
 
-    def step(
-        self, key: Key[Array, ""], state: IndependenceState
-    ) -> tuple[IndependenceState, Info]:
+    def step(self, key: Key[Array, ""], state: IndependenceState) -> tuple[IndependenceState, Info]:
         proposal_key, accept_key = jax.random.split(key)
         proposal = self.propose(proposal_key)
         return metropolis(accept_key, state, proposal, state.log_weight - proposal.log_weight)

@@ -61,7 +61,7 @@ def optimiser(
 def learning_rates(
     learning_rate: float, steps: int, schedule: Literal["constant", "cosine"], warmup: int
 ) -> optax.Schedule:
-    """The learning rate as a function of the step: linear warm-up, then constant or cosine to 1 %."""
+    """The learning rate by step: linear warm-up, then constant or a cosine down to 1 %."""
     warmup = min(warmup, steps // 2)
     if schedule == "constant":
         return optax.join_schedules(

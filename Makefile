@@ -1,0 +1,40 @@
+# Everything runs in .venv, which is made on first use from python3 alone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: demo test exactness browser docs bench notebooks figure clean
+
+demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the report's path
+	$(BIN)/gaugemc mode=demo
+
+test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/pytest -n 2 -m "not slow and not browser"
+
+exactness: $(INSTALLED)  ## the long statistical proofs
+	$(BIN)/pytest -n 2 -m slow
+
+browser: $(INSTALLED)  ## the report in headless Chromium
+	$(BIN)/pytest -m browser
+
+docs: $(INSTALLED)  ## the manual, in site/
+	$(BIN)/mkdocs build --strict
+
+notebooks: $(INSTALLED)  ## run the notebooks again, in place
+	$(BIN)/jupyter execute --inplace examples/*.ipynb
+
+bench: $(INSTALLED)  ## the numbers of the README, as a table and JSON
+	$(BIN)/python benchmarks/bench.py
+
+clean:
+	rm -rf $(VENV) site outputs
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable ".[test,docs]"
+	touch $(INSTALLED)

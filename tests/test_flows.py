@@ -1,0 +1,234 @@
+"""Every flow, one table: inverse, log-det against autodiff, gauge equivariance, volume transfer."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array
+
+from gaugemc.flows import (
+    NCP,
+    Chain,
+    CircleMap,
+    Flow,
+    GaugeCoupling,
+    Spline,
+    Translate,
+    affine_flow,
+    gauge_flow,
+)
+from gaugemc.flows.stripes import PERIOD, StripeNetwork
+from gaugemc.groups import SUN, U1, wrap
+from gaugemc.lattice import gauge_transform, plane_plaquettes
+from gaugemc.theories import Euclidean, Links, Space
+
+U1_8X8 = Links(U1(), (8, 8), jnp.float64)
+U1_4X8 = Links(U1(), (4, 8), jnp.float64)
+VECTOR = Euclidean((7,), jnp.float64)
+
+
+def disturbed(flow: Flow, key: Array, size: float = 0.1) -> Flow:
+    """The flow with noise on all its parameters: far from the identity, as after training."""
+    arrays, static = eqx.partition(flow, eqx.is_inexact_array)
+    leaves, tree = jax.tree.flatten(arrays)
+    keys = jax.random.split(key, len(leaves))
+    noisy = [a + size * jax.random.normal(k, a.shape, a.dtype) for a, k in zip(leaves, keys)]
+    return eqx.combine(jax.tree.unflatten(tree, noisy), static)
+
+
+FLOWS = {
+    "ncp": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, NCP(), n_layers=8)),
+    "ncp of 4 terms, 4x8": (U1_4X8, lambda key: gauge_flow(key, U1_4X8, NCP(4), n_layers=8)),
+    "spline": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, Spline(), n_layers=8)),
+    "no hidden layers": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, NCP(), hidden=())),
+    "kernel 5": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, NCP(), n_layers=4, kernel_size=5)),
+    "translate": (U1_8X8, lambda key: Chain((Translate((1, -3)),))),
+    "affine": (VECTOR, lambda key: affine_flow(key, VECTOR)),
+}
+
+
+@pytest.fixture(params=FLOWS)
+def case(request: pytest.FixtureRequest, key: Array) -> tuple[Space, Flow]:
+    space, build = FLOWS[request.param]
+    build_key, noise_key = jax.random.split(key)
+    return space, disturbed(build(build_key), noise_key)
+
+
+def distance(space: Space, a: Array, b: Array) -> float:
+    return float(jnp.max(jnp.abs(wrap(a - b) if isinstance(space, Links) else a - b)))
+
+
+def test_inverse_undoes_forward_and_log_dets_cancel(case: tuple[Space, Flow], key: Array):
+    space, flow = case
+    z = space.random(key)
+    x, log_det = eqx.filter_jit(flow.forward)(z)
+    back, inverse_log_det = eqx.filter_jit(flow.inverse)(x)
+    assert distance(space, back, z) < 1e-10
+    assert float(log_det + inverse_log_det) == pytest.approx(0, abs=1e-9)
+
+
+def test_forward_undoes_inverse(case: tuple[Space, Flow], key: Array):
+    space, flow = case
+    x = space.random(key)
+    z, _ = eqx.filter_jit(flow.inverse)(x)
+    assert distance(space, eqx.filter_jit(flow.forward)(z)[0], x) < 1e-10
+
+
+def test_log_det_is_that_of_the_autodiff_jacobian(case: tuple[Space, Flow], key: Array):
+    space, flow = case
+    z = space.random(key)
+    jacobian = eqx.filter_jit(jax.jacfwd(lambda z: flow.forward(z)[0]))(z)
+    sign, expected = np.linalg.slogdet(jacobian.reshape(z.size, z.size))
+    assert sign == 1
+    assert float(flow.forward(z)[1]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_shape_and_type_are_kept(case: tuple[Space, Flow], key: Array):
+    space, flow = case
+    x, log_det = flow.forward(space.random(key))
+    assert x.shape == space.field_shape
+    assert x.dtype == jnp.float64
+    assert log_det.dtype == jnp.float64
+
+
+@pytest.mark.parametrize("circle", [NCP(), Spline()], ids=["ncp", "spline"])
+def test_gauge_flow_commutes_with_gauge_transformations(circle: CircleMap, key: Array):
+    flow = disturbed(gauge_flow(key, U1_8X8, circle, n_layers=8), key)
+    z = U1_8X8.random(key)
+    omega = U1().random(jax.random.fold_in(key, 1), (8, 8), jnp.float64)
+    x, log_det = flow.forward(z)
+    x_of_transformed, same = flow.forward(gauge_transform(U1(), z, omega))
+    assert distance(U1_8X8, x_of_transformed, gauge_transform(U1(), x, omega)) < 1e-11
+    assert float(log_det) == pytest.approx(float(same), abs=1e-10)
+
+
+@pytest.mark.parametrize("circle", [NCP(), NCP(5), Spline(), Spline(3)], ids=repr)
+class TestCircleMaps:
+    def test_derivative_inverse_and_winding(self, circle: CircleMap, key: Array):
+        parameters = jax.random.normal(key, (circle.n_parameters, 200))
+        x = jnp.linspace(-np.pi, np.pi, 200, endpoint=False)
+        y, log_derivative = circle.forward(x, parameters)
+        back, inverse_log_derivative = circle.inverse(y, parameters)
+        slopes = jax.vmap(jax.grad(lambda x, p: circle.forward(x, p)[0]), (0, 1))(x, parameters)
+        np.testing.assert_allclose(jnp.exp(log_derivative), slopes, rtol=1e-9)
+        np.testing.assert_allclose(inverse_log_derivative, log_derivative, atol=1e-8)
+        assert float(jnp.max(jnp.abs(wrap(back - x)))) < 1e-11
+
+    def test_is_a_bijection_of_the_circle(self, circle: CircleMap, key: Array):
+        parameters = jax.random.normal(key, (circle.n_parameters,))
+        x = jnp.linspace(-np.pi, np.pi, 1001)
+        y = circle.forward(x, jnp.broadcast_to(parameters[:, None], (len(parameters), 1001)))[0]
+        steps = np.asarray(wrap(jnp.diff(y)))
+        assert np.all(steps > 0)
+        assert steps.sum() == pytest.approx(2 * np.pi)
+
+    def test_derivative_is_continuous_across_the_seam(self, circle: CircleMap, key: Array):
+        parameters = jax.random.normal(key, (circle.n_parameters, 2))
+        parameters = parameters.at[:, 1].set(parameters[:, 0])
+        ends = jnp.asarray([-np.pi, np.pi * (1 - 1e-12)])
+        left, right = circle.forward(ends, parameters)[1]
+        assert float(left) == pytest.approx(float(right), abs=1e-8)
+
+
+def test_inverse_that_cannot_converge_says_so():
+    circle = NCP()
+    with pytest.raises(Exception, match="did not converge"):
+        jax.block_until_ready(circle.inverse(jnp.asarray([0.3]), jnp.full((3, 1), jnp.nan)))
+
+
+def test_stripe_network_is_a_masked_circular_convolution(key: Array):
+    network = disturbed_network(key)
+    plaquettes = jax.random.uniform(key, (8, 12), jnp.float64, -3, 3)
+    columns = jnp.arange(12) % PERIOD
+    frozen = (columns == 1) | (columns == 2)
+    h = jnp.where(frozen, jnp.stack([jnp.cos(plaquettes), jnp.sin(plaquettes)]), 0)
+    for i, (kernel, bias) in enumerate(zip(network.kernels, network.biases)):
+        padded = jnp.pad(h, ((0, 0), (1, 1), (1, 1)), mode="wrap")
+        h = jax.lax.conv(padded[None], kernel, (1, 1), "VALID")[0] + bias[:, None, None]
+        h = h if i == 2 else jax.nn.silu(h)
+    np.testing.assert_allclose(network(plaquettes), h[:, :, ::PERIOD], atol=1e-12)
+
+
+def disturbed_network(key: Array) -> StripeNetwork:
+    network = StripeNetwork(key, 5, hidden=(6, 4), dtype=jnp.float64)
+    return eqx.tree_at(
+        lambda n: n.biases,
+        network,
+        tuple(b + 0.3 * (1 + jnp.arange(b.size)) for b in network.biases),
+    )
+
+
+def test_seed_architecture_has_the_published_number_of_parameters(key: Array):
+    flow = gauge_flow(key, U1_8X8, NCP())
+    assert sum(a.size for a in jax.tree.leaves(eqx.filter(flow, eqx.is_inexact_array))) == 22920
+
+
+def test_eight_layers_move_every_link_once(key: Array):
+    flow = disturbed(gauge_flow(key, U1_8X8, NCP(), n_layers=8), key, 0.5)
+    z = U1_8X8.random(key)
+    assert bool(jnp.all(jnp.abs(wrap(flow.forward(z)[0] - z)) > 1e-9))
+
+
+def test_same_parameters_work_on_another_lattice(key: Array):
+    """Volume transfer: on a periodic image of the lattice the flow gives the periodic image."""
+    flow = disturbed(gauge_flow(key, U1_8X8, NCP(), n_layers=8), key)
+    z = U1_8X8.random(key)
+    x, log_det = flow.forward(z)
+    x_large, log_det_large = flow.forward(jnp.tile(z, (1, 2, 1)))
+    np.testing.assert_allclose(wrap(x_large - jnp.tile(x, (1, 2, 1))), 0, atol=1e-11)
+    assert float(log_det_large) == pytest.approx(2 * float(log_det))
+
+
+def test_untrained_flow_is_near_the_identity(key: Array):
+    flow = gauge_flow(key, U1_8X8, NCP())
+    z = U1_8X8.random(key)
+    x, log_det = flow.forward(z)
+    assert distance(U1_8X8, x, z) < 0.5
+    assert abs(float(log_det)) < 5
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_low_precision_networks_keep_the_flow_exact(dtype: str, key: Array):
+    space = Links(U1(), (8, 8), jnp.float32)
+    flow = gauge_flow(key, space, NCP(), n_layers=4, compute_dtype=dtype)
+    z = space.random(key)
+    x, log_det = flow.forward(z)
+    back, inverse_log_det = flow.inverse(x)
+    assert x.dtype == jnp.float32
+    assert distance(space, back, z) < 2e-2  # frozen plaquettes differ by a rounding in float16
+    assert float(log_det + inverse_log_det) == pytest.approx(0, abs=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (Links(U1(), (6, 8)), r"lattice \[6, 8\].*multiples of 4; nearest to 6: \[4, 8\]"),
+        (Links(U1(), (2, 4)), r"nearest to 2: \[4, 8\]"),
+        (Links(U1(), (4, 4, 4)), "needs 2D U"),
+        (Links(SUN(2), (4, 4)), r"needs 2D U\(1\) links, not 2D SU\(2\)"),
+    ],
+    ids=str,
+)
+def test_spaces_that_do_not_fit_are_refused(space: Links, message: str, key: Array):
+    with pytest.raises(ValueError, match=message):
+        gauge_flow(key, space, NCP())
+
+
+def test_odd_numbers_of_layers_and_even_kernels_are_refused(key: Array):
+    with pytest.raises(ValueError, match="n_layers 5"):
+        gauge_flow(key, U1_8X8, NCP(), n_layers=5)
+    with pytest.raises(ValueError, match="kernel_size 2"):
+        gauge_flow(key, U1_8X8, NCP(), kernel_size=2)
+
+
+def test_plaquettes_of_frozen_columns_do_not_move(key: Array):
+    coupling = disturbed(
+        GaugeCoupling(0, NCP(), StripeNetwork(key, 3, dtype=jnp.float64)), key, 0.5
+    )
+    z = U1_8X8.random(key)
+    x, _ = coupling.forward(z)
+    moved = wrap(plane_plaquettes(U1(), x, 0, 1) - plane_plaquettes(U1(), z, 0, 1))
+    columns = np.arange(8) % PERIOD
+    assert float(jnp.max(jnp.abs(moved[:, (columns == 1) | (columns == 2)]))) < 1e-12
+    assert float(jnp.min(jnp.abs(moved[:, columns == 0]))) > 1e-6
