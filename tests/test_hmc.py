@@ -1,0 +1,212 @@
+"""HMC: integrators, the Metropolis step, and ensembles against exact results."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gaugemc.analysis import exact_sun
+from gaugemc.groups import SUN, U1
+from gaugemc.samplers import (
+    FOREST_RUTH,
+    HMC,
+    INTEGRATORS,
+    LEAPFROG,
+    OMELYAN,
+    sample,
+)
+from gaugemc.samplers.metropolis import metropolis
+from gaugemc.samplers.integrator import Integrator, Phase, trajectory
+from gaugemc.theories import Euclidean, Gaussian, Links, Theory, Wilson
+from gaugemc.theories.space import total
+
+THEORIES = [
+    Wilson(Links(U1(), (4, 4)), 2.0),
+    Wilson(Links(SUN(2), (4, 4)), 2.5),
+    Wilson(Links(SUN(3), (2, 2, 2, 2)), 5.7),
+]
+
+
+def name(value: Theory | Integrator) -> str:
+    return value.name
+
+
+@eqx.filter_jit
+def random_phase(theory: Theory, key: jax.Array) -> Phase:
+    """A point a few trajectories from the ordered one, and a momentum."""
+    space = theory.space
+    keys = jax.random.split(key)
+    x = space.move(space.origin(), space.random_momentum(keys[0]), 0.5)
+    return Phase(x, space.random_momentum(keys[1]), theory.force(x))
+
+
+@eqx.filter_jit
+def integrate(
+    theory: Theory, integrator: Integrator, start: Phase, step_size: jax.Array, n_steps: jax.Array
+) -> tuple[Phase, jax.Array]:
+    """The end of a trajectory and the change of H along it."""
+    end = trajectory(integrator, theory.space, theory.force, start, step_size, n_steps)
+    kinetic = theory.space.kinetic_energy
+    change = theory.action(end.x) + kinetic(end.v) - theory.action(start.x) - kinetic(start.v)
+    return end, change
+
+
+@pytest.mark.parametrize("integrator", INTEGRATORS.values(), ids=name)
+@pytest.mark.parametrize("theory", THEORIES, ids=name)
+def test_trajectories_are_reversible(
+    theory: Theory, integrator: Integrator, key: jax.Array
+) -> None:
+    start = random_phase(theory, key)
+    end, change = integrate(theory, integrator, start, jnp.asarray(0.1), jnp.asarray(10))
+    back = Phase(end.x, -end.v, end.force)
+    home, change_back = integrate(theory, integrator, back, jnp.asarray(0.1), jnp.asarray(10))
+    assert float(jnp.abs(end.x - start.x).max()) > 0.1
+    np.testing.assert_allclose(home.x, start.x, atol=1e-12)
+    np.testing.assert_allclose(home.v, -start.v, atol=1e-12)
+    np.testing.assert_allclose(change_back, -change, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("integrator", "order"),
+    [(LEAPFROG, 2), (OMELYAN, 2), (FOREST_RUTH, 4)],
+    ids=["LF", "2MN", "FR"],
+)
+@pytest.mark.parametrize("theory", THEORIES, ids=name)
+def test_energy_is_conserved_to_the_order_of_the_integrator(
+    theory: Theory, integrator: Integrator, order: int, key: jax.Array
+) -> None:
+    start = random_phase(theory, key)
+    steps = [32, 64, 128]
+    changes = [
+        abs(float(integrate(theory, integrator, start, jnp.asarray(0.8 / n), jnp.asarray(n))[1]))
+        for n in steps
+    ]
+    slope = np.polyfit(np.log(steps), np.log(changes), 1)[0]
+    assert abs(slope + order) < 0.15
+
+
+def test_integrator_refuses_what_is_not_reversible() -> None:
+    with pytest.raises(ValueError, match="palindrome"):
+        Integrator("euler", (1.0, 0.0), (1.0,))
+
+
+@pytest.mark.parametrize("theory", THEORIES, ids=name)
+def test_detailed_balance_of_energies(theory: Theory, key: jax.Array) -> None:
+    """<exp(-dH)> = 1 in equilibrium, with errors from independent chains.
+
+    Within 5 standard errors (t with 31 degrees): false alarm 2e-5. The acceptance is far enough
+    from 1 for the test to feel a wrong weight.
+    """
+    step_size = 0.2 if len(theory.space.field_shape) < 6 else 0.12
+    samples = sample(HMC(theory, step_size, 5), key, chains=32, draws=30, warmup=40, chunk=35)
+    info = samples.draws.info
+    assert 0.5 < info.acceptance.mean() < 0.98
+    chains = np.exp(-info.delta_h).mean(axis=1)
+    assert abs(chains.mean() - 1) < 5 * chains.std(ddof=1) / np.sqrt(len(chains))
+    np.testing.assert_allclose(info.acceptance, np.minimum(1, np.exp(-info.delta_h)), rtol=1e-12)
+    assert np.all(info.force_evaluations == 5)
+
+
+def test_acceptance_goes_to_one(key: jax.Array) -> None:
+    theory = THEORIES[0]
+    coarse, fine = (
+        sample(HMC(theory, e, n), key, chains=8, draws=10, warmup=10).draws.info.acceptance
+        for e, n in ((0.2, 5), (0.02, 50))
+    )
+    assert fine.mean() > 0.99 > coarse.mean()
+
+
+def test_plaquette_of_su2_in_two_dimensions(key: jax.Array) -> None:
+    """Within 4.5 standard errors (t with 63 degrees) of the exact value: false alarm 3e-5."""
+    beta, lattice = 2.5, (4, 4)
+    theory = Wilson(Links(SUN(2), lattice), beta)
+    samples = sample(HMC(theory, 0.2, 5, OMELYAN), key, chains=64, draws=100, warmup=50, chunk=50)
+    chains = samples.draws.observables["plaquette"].mean(axis=1)
+    exact = exact_sun.plaquette(2, beta, 16)
+    error = chains.std(ddof=1) / np.sqrt(len(chains))
+    assert error < 2e-3
+    assert abs(chains.mean() - exact) < 4.5 * error
+
+
+def test_hot_and_cold_starts_agree(key: jax.Array) -> None:
+    """The two halves of the chains forget their start: 4.5 standard errors, false alarm 3e-5."""
+    samples = sample(HMC(THEORIES[0], 0.2, 5), key, chains=64, draws=100, warmup=100)
+    chains = samples.draws.observables["plaquette"].mean(axis=1)
+    hot, cold = chains[:32], chains[32:]
+    error = np.sqrt((hot.var(ddof=1) + cold.var(ddof=1)) / 32)
+    assert abs(hot.mean() - cold.mean()) < 4.5 * error
+    start = sample(HMC(THEORIES[0], 1e-6, 1), key, chains=64, draws=1, warmup=0)
+    plaquette = start.draws.observables["plaquette"]
+    assert plaquette[:32].mean() < 0.2 < 0.999 < plaquette[32:].mean()
+
+
+def test_gaussian_moments(key: jax.Array) -> None:
+    """Mean and covariance within 4.5 standard errors from 64 chains: false alarm below 2e-4."""
+    mean, covariance = jnp.array([1.0, -2.0]), jnp.array([[2.0, 0.6], [0.6, 0.5]])
+
+    class Moments(Gaussian):
+        def observables(self, x: jax.Array) -> dict[str, jax.Array]:
+            d = x - self.mean
+            return {"0": x[0], "1": x[1], "00": d[0] ** 2, "01": d[0] * d[1], "11": d[1] ** 2}
+
+    theory = Moments(mean, covariance)  # pyright: ignore[reportCallIssue]
+    samples = sample(HMC(theory, 0.5, 4), key, draws=200, warmup=50)
+    exact = {"0": 1.0, "1": -2.0, "00": 2.0, "01": 0.6, "11": 0.5}
+    for observable, value in exact.items():
+        chains = samples.draws.observables[observable].mean(axis=1)
+        error = chains.std(ddof=1) / np.sqrt(len(chains))
+        assert abs(chains.mean() - value) < 4.5 * error
+
+
+class Cliff(Theory):
+    """A unit normal whose action and force are NaN beyond |x| = 1."""
+
+    space: Euclidean = Euclidean((1,))
+
+    @property
+    def name(self) -> str:
+        return "cliff"
+
+    def action(self, x: jax.Array) -> jax.Array:
+        return total(jnp.where(jnp.abs(x) < 1, x**2 / 2, jnp.nan))
+
+    def force(self, x: jax.Array) -> jax.Array:
+        return jnp.where(jnp.abs(x) < 1, x, jnp.nan)
+
+    def observables(self, x: jax.Array) -> dict[str, jax.Array]:
+        return {"x": x[0]}
+
+
+def test_nan_is_rejected(key: jax.Array) -> None:
+    sampler = HMC(Cliff(), 0.4, 3)
+    states = jax.vmap(sampler.state)(jnp.zeros((16, 1)))
+    draws = sample(sampler, key, draws=50, warmup=0, states=states).draws
+    x, info = draws.observables["x"], draws.info
+    assert np.abs(x).max() < 1
+    assert 0.1 < info.accepted.mean() < 0.95
+    assert np.all(info.acceptance[~np.isfinite(info.delta_h)] == 0)
+    assert not np.isnan(info.delta_h).any()
+
+
+def test_metropolis_keeps_the_old_state_on_nan(key: jax.Array) -> None:
+    old, new = jnp.zeros(2), jnp.full(2, jnp.nan)
+    state, info = metropolis(key, old, new, jnp.asarray(jnp.nan))
+    np.testing.assert_array_equal(state, old)
+    assert not info.accepted
+    assert float(info.acceptance) == 0
+
+
+@pytest.mark.slow
+def test_plaquette_of_su3_in_four_dimensions(key: jax.Array) -> None:
+    """0.549 at beta 5.7 in a large volume; about a minute on two idle cores.
+
+    The error of the run is about 0.001, so the bound is four standard errors: false alarm 1e-4.
+    Short first trajectories: from hot and cold starts long steps are never accepted.
+    """
+    theory = Wilson(Links(SUN(3), (6, 6, 6, 6), jnp.float32), 5.7)
+    states = sample(HMC(theory, 0.03, 10, OMELYAN), key, chains=4, draws=20, warmup=0).states
+    sampler = HMC(theory, 0.1, 10, OMELYAN)
+    samples = sample(sampler, key, draws=120, warmup=60, states=states)
+    assert samples.draws.info.acceptance.mean() > 0.85
+    assert abs(samples.draws.observables["plaquette"].mean() - 0.549) < 0.004
