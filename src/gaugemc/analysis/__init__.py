@@ -1,1 +1,1 @@
-
+"""Autocorrelations, errors, exact results and comparisons."""

@@ -1,4 +1,4 @@
-"""Means, errors and autocorrelation times by the Gamma method, over many chains (hep-lat/0306017)."""
+"""Means, errors and autocorrelation times of many chains: the Gamma method (hep-lat/0306017)."""
 
 import warnings
 from typing import NamedTuple

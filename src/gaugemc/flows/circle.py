@@ -14,7 +14,7 @@ Parameters = Float[Array, "parameter ..."]
 
 
 class CircleMap(eqx.Module):
-    """A family of orientation-preserving C^1 maps of the circle; parameters near 0 mean near identity."""
+    """Orientation-preserving C^1 maps of the circle; parameters near 0 mean near the identity."""
 
     @property
     @abc.abstractmethod

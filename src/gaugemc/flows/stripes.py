@@ -1,6 +1,7 @@
-"""The partition of plaquettes into stripes of period 4, and the network that reads the frozen ones."""
+"""Plaquettes in stripes of period 4, and the network that reads the frozen ones."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import equinox as eqx
 import jax
@@ -10,7 +11,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
 PERIOD = 4
-"""Columns 0 mod 4 are active (their links move), 3 are passive (they change too), 1 and 2 frozen."""
+"""Columns 0 mod 4 are active (their links move), 3 passive (they change too), 1 and 2 frozen."""
 _FROZEN = (1, 2)
 
 Plaquettes = Float[Array, "x y"]
@@ -50,7 +51,7 @@ class StripeNetwork(eqx.Module):
         channels = (2, *hidden, n_outputs)
         keys = jax.random.split(key, len(channels) - 1)
         gains = [1.0] * len(hidden) + [0.02]
-        shapes = [(o, i, kernel_size, kernel_size) for i, o in zip(channels, channels[1:])]
+        shapes = [(o, i, kernel_size, kernel_size) for i, o in pairwise(channels)]
         self.kernels = tuple(
             gain / float(np.sqrt(np.prod(shape[1:]))) * jax.random.normal(k, shape, dtype)
             for k, shape, gain in zip(keys, shapes, gains)

@@ -1,14 +1,14 @@
 """Markov kernels, and the one driver that runs them."""
 
 from gaugemc.samplers.driver import sample as sample
+from gaugemc.samplers.exact_u1 import ExactU1 as ExactU1
+from gaugemc.samplers.heatbath import Heatbath as Heatbath
 from gaugemc.samplers.hmc import HMC as HMC
+from gaugemc.samplers.independence import Independence as Independence
 from gaugemc.samplers.integrator import FOREST_RUTH as FOREST_RUTH
 from gaugemc.samplers.integrator import INTEGRATORS as INTEGRATORS
 from gaugemc.samplers.integrator import LEAPFROG as LEAPFROG
 from gaugemc.samplers.integrator import OMELYAN as OMELYAN
 from gaugemc.samplers.sampler import Info as Info
 from gaugemc.samplers.sampler import Sampler as Sampler
-from gaugemc.samplers.independence import Independence as Independence
 from gaugemc.samplers.tuning import tune as tune
-from gaugemc.samplers.exact_u1 import ExactU1 as ExactU1
-from gaugemc.samplers.heatbath import Heatbath as Heatbath

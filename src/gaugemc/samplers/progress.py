@@ -12,7 +12,7 @@ Report = Callable[[int, str], None]
 
 @contextmanager
 def progress_bar(title: str, total: int, show: bool, done: int = 0) -> Iterator[Report]:
-    """Show `title`, a bar, a status and the time left on stderr; yields the function to report with."""
+    """Show title, bar, status and time left on stderr; yields the function to report with."""
     if not show:
         yield lambda completed, status="": None
         return

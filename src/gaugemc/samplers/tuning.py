@@ -24,7 +24,7 @@ class Candidate(NamedTuple):
 
 
 class DualAveraging:
-    """Nesterov's dual averaging of log(step size) towards an acceptance (1111.4246, section 3.2)."""
+    """Dual averaging of log(step size) towards an acceptance (1111.4246, section 3.2)."""
 
     def __init__(self, target: float, start: float):
         self._target, self._anchor = target, np.log(10 * start)

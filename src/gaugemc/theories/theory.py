@@ -44,7 +44,7 @@ class Theory(eqx.Module):
         """What is measured on every configuration, by name."""
 
     def configuration(self, x: Field) -> Field:
-        """The physical configuration that the variable x stands for: x itself, unless pulled back."""
+        """The physical configuration that x stands for: x itself, unless pulled back."""
         return x
 
     def pullback(self, flow: Transformation) -> Pullback:

@@ -1,5 +1,7 @@
 """Training of samplers: objectives, schedules, the one loop."""
 
+from gaugemc.training.fit import Fit as Fit
+from gaugemc.training.fit import fit as fit
 from gaugemc.training.objective import Quality as Quality
 from gaugemc.training.objective import ReverseKL as ReverseKL
 from gaugemc.training.objective import quality as quality
