@@ -16,8 +16,8 @@ from gaugemc.samplers import (
     OMELYAN,
     sample,
 )
-from gaugemc.samplers.metropolis import metropolis
 from gaugemc.samplers.integrator import Integrator, Phase, trajectory
+from gaugemc.samplers.metropolis import metropolis
 from gaugemc.theories import Euclidean, Gaussian, Links, Theory, Wilson
 from gaugemc.theories.space import total
 
