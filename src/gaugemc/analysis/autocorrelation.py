@@ -4,7 +4,10 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-import pyerrors
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # it imports scipy.odr
+    import pyerrors
 
 LONG_ENOUGH = 20
 """A chain of fewer than this many tau_int bounds tau_int, and so the error, only from below."""

@@ -1,0 +1,172 @@
+"""Training: the loss, schedules, clipping, chunks, divergence."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jaxtyping import Array
+
+from gaugemc.analysis import exact_u1
+from gaugemc.flows import NCP, Flow, gauge_flow
+from gaugemc.flows.flow import Chain
+from gaugemc.groups import U1
+from gaugemc.theories import Links, Wilson
+from gaugemc.training import (
+    BetaSchedule,
+    ReverseKL,
+    TrainingDivergedError,
+    learning_rates,
+    optimiser,
+    quality,
+    start_training,
+    train,
+)
+
+LINKS = Links(U1(), (4, 4))
+THEORY = Wilson(LINKS, 1.0)
+LOG_Z = exact_u1.log_partition_function(1.0, 16)
+
+
+def small_flow(key: Array, n_layers: int = 8) -> Flow:
+    return gauge_flow(key, LINKS, NCP(), n_layers=n_layers, hidden=[4])
+
+
+def test_the_identity_is_perfect_at_beta_zero(key: Array) -> None:
+    measured = quality(
+        Chain(()),
+        Wilson(LINKS, 0.0),
+        key,
+        samples=64,
+        batch=64,
+        log_partition=exact_u1.log_partition_function(0.0, 16),
+    )
+    assert measured.ess == pytest.approx(1.0, abs=1e-12)
+    assert measured.kl == pytest.approx(0.0, abs=1e-9)
+    assert measured.samples == 64
+
+
+def test_the_identity_has_the_exact_divergence(key: Array) -> None:
+    """D_KL(uniform || p) = log Z - 2 V log 2 pi. The loss of one draw has the standard deviation
+    sqrt(V / 2) = 2.8: 4 standard errors of 4096 draws (false alarm 6e-5)."""
+    measured = quality(Chain(()), THEORY, key, samples=4096, log_partition=LOG_Z)
+    exact = LOG_Z - 32 * np.log(2 * np.pi)
+    assert measured.kl == pytest.approx(exact, abs=4 * np.sqrt(8 / 4096))
+    assert measured.charge_squared is not None
+    assert measured.charge_squared == pytest.approx(exact_u1.charge_squared(0.0, 16), rel=0.15)
+
+
+def test_training_reduces_the_divergence_towards_zero(key: Array) -> None:
+    """From 3.8 to less than a third; a divergence is never negative (within 4 errors)."""
+    flow_key, train_key, quality_key = jax.random.split(key, 3)
+    optimise = optimiser(1e-2, 150, warmup=10)
+    state = start_training(small_flow(flow_key), optimise)
+    objective = ReverseKL(THEORY, 64, BetaSchedule(1.0, 150, "none"))
+    before = quality(state.model, THEORY, quality_key, samples=1024, log_partition=LOG_Z)
+    for state, _ in train(objective, optimise, state, train_key, 150, 50):  # noqa: B007
+        pass
+    after = quality(state.model, THEORY, quality_key, samples=1024, log_partition=LOG_Z)
+    assert before.kl is not None
+    assert after.kl is not None
+    assert -0.05 < after.kl < before.kl / 3
+    assert after.ess > 2 * before.ess
+
+
+def test_chunks_do_not_change_the_result(key: Array) -> None:
+    flow_key, train_key = jax.random.split(key)
+    optimise = optimiser(1e-2, 6)
+    objective = ReverseKL(THEORY, 8, BetaSchedule(1.0, 6))
+    start = start_training(small_flow(flow_key, 2), optimise)
+    (whole, metrics), *_ = train(objective, optimise, start, train_key, 6, 6)
+    parts = list(train(objective, optimise, start, train_key, 6, 4))
+    assert [int(state.step) for state, _ in parts] == [4, 6]
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts[-1][0]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(metrics.loss, np.concatenate([m.loss for _, m in parts]))
+
+
+class Explodes(eqx.Module):
+    """A loss that is not finite at one step, or only its gradient is not."""
+
+    at: int
+    gradient_only: bool
+
+    def __call__(self, model: Array, key: Array, step: Array) -> Array:
+        bad = step == self.at
+        if self.gradient_only:
+            return jnp.sum(jnp.sqrt(jnp.where(bad, 0.0, 1.0) * model**2))
+        return jnp.sum(model**2) + jnp.where(bad, jnp.nan, 0.0)
+
+
+@pytest.mark.parametrize("gradient_only", [False, True])
+def test_divergence_names_the_step_and_what_to_try(gradient_only: bool, key: Array) -> None:
+    optimise = optimiser(1e-3, 20)
+    state = start_training(jnp.ones(3), optimise)
+    steps = train(Explodes(7, gradient_only), optimise, state, key, 20, 5)
+    assert int(next(steps)[0].step) == 5
+    with pytest.raises(TrainingDivergedError, match=r"at step 7: .*try .*learning_rate"):
+        next(steps)
+
+
+def test_gradients_are_clipped() -> None:
+    """Seen in the first moment of Adam, whose updates hide a constant factor."""
+    gradient = {"a": jnp.array([3.0, 4.0])}
+    clipped = optimiser(1.0, 10, clip=1.0, schedule="constant", warmup=0)
+    free = optimiser(1.0, 10, clip=100.0, schedule="constant", warmup=0)
+
+    def first_moment(optimise: optax.GradientTransformation) -> float:
+        _, state = optimise.update(gradient, optimise.init(gradient), gradient)
+        return float(optax.tree.norm(optax.tree.get(state, "mu")))
+
+    assert first_moment(free) == pytest.approx(0.5)
+    assert first_moment(clipped) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_learning_rates_warm_up(schedule: str) -> None:
+    rates = learning_rates(0.1, 1000, schedule, 100)  # pyright: ignore[reportArgumentType]
+    assert float(rates(0)) == pytest.approx(0.001)
+    assert float(rates(50)) == pytest.approx(0.0505)
+    assert float(rates(100)) == pytest.approx(0.1)
+    last = {"constant": 0.1, "cosine": 0.001}[schedule]
+    middle = {"constant": 0.1, "cosine": 0.0505}[schedule]
+    assert float(rates(550)) == pytest.approx(middle)
+    assert float(rates(1000)) == pytest.approx(last)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 50])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_learning_rates_of_short_trainings_are_positive(schedule: str, steps: int) -> None:
+    rates = learning_rates(0.1, steps, schedule, 100)  # pyright: ignore[reportArgumentType]
+    values = [float(rates(i)) for i in range(steps)]
+    assert all(0 < value <= 0.1001 for value in values)
+
+
+def test_beta_without_annealing_is_constant() -> None:
+    beta = BetaSchedule(4.0, 100, "none")
+    assert [float(beta(jnp.asarray(i))) for i in (0, 10, 99)] == [4.0, 4.0, 4.0]
+
+
+def test_beta_rises_linearly_and_stays() -> None:
+    beta = BetaSchedule(4.0, 100, "linear", start=0.25, fraction=0.5)
+    values = [float(beta(jnp.asarray(i))) for i in (0, 25, 50, 99)]
+    assert values == pytest.approx([1.0, 2.5, 4.0, 4.0])
+
+
+def test_beta_rises_in_equal_eras() -> None:
+    beta = BetaSchedule(4.0, 100, "eras", start=0.25, fraction=0.4, eras=4)
+    values = np.array([float(beta(jnp.asarray(i))) for i in range(100)])
+    levels, first = np.unique(np.round(values, 9), return_index=True)
+    np.testing.assert_allclose(levels, [1.0, 2.0, 3.0, 4.0])
+    assert first.tolist() == [0, 10, 20, 30]
+    assert np.all(np.diff(values) >= 0)
+
+
+def test_the_objective_follows_the_schedule(key: Array) -> None:
+    """At step 0 of a schedule that starts at 0, the loss of the identity is its entropy's."""
+    objective = ReverseKL(THEORY, 16, BetaSchedule(1.0, 10, "linear", start=0.0, fraction=1.0))
+    losses = [float(objective(Chain(()), key, jnp.asarray(i))) for i in (0, 5, 10)]
+    assert losses[0] == pytest.approx(-32 * np.log(2 * np.pi))
+    assert losses[1] == pytest.approx((losses[0] + losses[2]) / 2)
+    assert losses[2] != pytest.approx(losses[0])
