@@ -70,7 +70,7 @@ class SUN(Group):
         z = jax.random.normal(key, (*shape, self.n, self.n), dtype)
         q, r = jnp.linalg.qr(z)
         phase = jnp.diagonal(r, axis1=-2, axis2=-1)
-        pass
+        q = q * (phase / jnp.abs(phase))[..., None, :]
         return self._unit_determinant(q)
 
     @property

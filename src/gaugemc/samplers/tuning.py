@@ -16,6 +16,7 @@ class Candidate(NamedTuple):
     """One point of the tuning grid."""
 
     trajectory_length: float
+    """step_size * n_steps: near the length asked for, so that the acceptance is the one asked for."""
     step_size: float
     n_steps: int
     acceptance: float
@@ -52,9 +53,9 @@ class DualAveraging:
 
 
 def with_length(sampler: HMC, length: float, step_size: float, most_steps: int) -> HMC:
-    """HMC with trajectories of a given length, in steps of about `step_size`, at most so many."""
-    n_steps = int(np.clip(round(length / min(step_size, length)), 1, most_steps))
-    return HMC(sampler.theory, length / n_steps, n_steps, sampler.integrator)
+    """HMC with as many steps as come nearest to a trajectory length, between 1 and most_steps."""
+    n_steps = int(np.clip(round(length / step_size), 1, most_steps))
+    return HMC(sampler.theory, step_size, n_steps, sampler.integrator)
 
 
 def tune_step_size(
@@ -74,10 +75,7 @@ def tune_step_size(
     """
     average = DualAveraging(target, start=float(sampler.step_size))
     for i in range(iterations):
-        # A step may be any fraction of the length here, so that acceptance is smooth in it.
-        step_size = min(average.step_size, length)
-        n_steps = with_length(sampler, length, step_size, most_steps).n_steps
-        kernel = HMC(sampler.theory, step_size, n_steps, sampler.integrator)
+        kernel = with_length(sampler, length, average.step_size, most_steps)
         (_, samples), *_ = chunks(kernel, jax.random.fold_in(key, i), states, 1, 1)
         states = samples.states
         average.update(float(samples.draws.info.acceptance.mean()))
@@ -140,7 +138,7 @@ def tune(
             tuned.append(kernel)
             candidates.append(
                 Candidate(
-                    float(length),
+                    float(kernel.step_size * kernel.n_steps),
                     float(kernel.step_size),
                     int(kernel.n_steps),
                     float(samples.draws.info.acceptance.mean()),
