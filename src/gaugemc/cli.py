@@ -1,6 +1,7 @@
 """The command line: `gaugemc [KEY=VALUE ...]`, `gaugemc resume DIR`, `gaugemc report DIR`."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,8 @@ import hydra
 import jax
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from hydra.experimental.callback import Callback
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.panel import Panel
@@ -18,11 +20,13 @@ from rich.table import Table
 
 from gaugemc.conf import register
 from gaugemc.conf.errors import one_line
+from gaugemc.experiment.build import TRAINED, build_theory, validate
 from gaugemc.experiment.experiment import run
 from gaugemc.experiment.notation import format_error
 from gaugemc.experiment.report import write_report
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.experiment.settings import Settings, SettingsError
+from gaugemc.experiment.train_phase import load_flow
 from gaugemc.io.checkpoint import CheckpointError
 from gaugemc.training import TrainingDivergedError
 
@@ -59,6 +63,34 @@ def prepare_jax() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+class Preparation(Callback):
+    """Refuses what cannot run before Hydra makes a directory for it."""
+
+    def on_run_start(self, config: Any, **_: Any) -> None:
+        HydraConfig.instance().set_config(config)
+        guarded(lambda: prepare(settings_of(config), Path(config.hydra.run.dir)))
+
+
+def prepare(settings: Settings, path: Path) -> int:
+    """Raise one of the errors that `guarded` knows, or make the run directory."""
+    validate(settings)
+    if settings.flow.load is not None and settings.sampler.name in TRAINED:
+        load_flow(settings, build_theory(settings))
+    RunDirectory(path).create(settings)
+    return 0
+
+
+def settings_of(config: Any) -> Settings:
+    """The settings in a configuration that Hydra composed."""
+    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    OmegaConf.resolve(plain)
+    settings = OmegaConf.to_object(
+        OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.to_container(plain))
+    )
+    assert isinstance(settings, Settings)
+    return settings
+
+
 def guarded(task: Callable[[], int]) -> int:
     """Run a task; what a user can mend becomes one line and an exit code."""
     try:
@@ -67,6 +99,8 @@ def guarded(task: Callable[[], int]) -> int:
         fail(one_line(error), BAD_INPUT)
     except (SettingsError, RunDirectoryError, CheckpointError, FileNotFoundError) as error:
         fail(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
     except (TrainingDivergedError, OSError) as error:
         fail(str(error), FAILED)
 
@@ -77,13 +111,13 @@ def configured() -> int:
     register()
     codes: list[int] = []
 
-    def one_run(config: DictConfig) -> int:
-        plain = OmegaConf.to_container(config, resolve=True)
-        settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Settings), plain))
-        assert isinstance(settings, Settings)
-        return run_and_show(settings, Path(HydraConfig.get().runtime.output_dir))
+    def one_run(config: Any) -> int:
+        settings, path = settings_of(config), Path(HydraConfig.get().runtime.output_dir)
+        validate(settings)
+        print(f"run directory: {path}", file=sys.stderr)
+        return run_and_show(settings, path)
 
-    def job(config: DictConfig) -> None:
+    def job(config: Any) -> None:
         try:
             codes.append(guarded(lambda: one_run(config)))
         except SystemExit as end:  # Hydra would add lines of its own
@@ -110,13 +144,11 @@ def report(path: Path) -> int:
 def run_and_show(settings: Settings, path: Path) -> int:
     """Run, show the numbers, and return the exit code."""
     console = Console(stderr=True)
-    console.print(f"run directory: {path}", highlight=False, soft_wrap=True)
     try:
         numbers = run(settings, path, console)
     except KeyboardInterrupt:
-        if not RunDirectory(path).config.is_file():
-            fail("interrupted before anything was done", INTERRUPTED)
-        fail(f"interrupted; go on with: gaugemc resume {path}", INTERRUPTED)
+        command = f"gaugemc resume {shlex.quote(str(path))}"
+        fail(f"interrupted; go on with: {command}", INTERRUPTED)
     show(numbers, console)
     print(path / "report.html")
     inexact = [name for name, check in numbers["checks"].items() if not check["passed"]]

@@ -13,8 +13,8 @@ def one_line(error: Exception) -> str:
         group, value = found.groups()
         choices = re.findall(r"^\t(\S+)$", text, re.MULTILINE)
         return f"{group}={value}: choose one of {', '.join(choices)}"
-    if found := re.search(r"Could not override '([^']+)'", text):
-        key = found.group(1)
+    if found := re.search(r"Could not override '([^']+)'|Key '([^']+)' not in", text):
+        key = found.group(1) or found.group(2)
         return f"{key}: no such key; {valid_keys(key)}"
     if found := re.search(r"Error merging override (.+)", text):
         cause = str(error.__cause__).splitlines()[0] if error.__cause__ else "not a valid value"

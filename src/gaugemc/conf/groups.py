@@ -85,6 +85,7 @@ class Command(Settings):
                 "subdir": "${hydra.job.num}",
             },
             "output_subdir": None,
+            "callbacks": {"preparation": {"_target_": "gaugemc.cli.Preparation"}},
             "job": {"chdir": False, "name": "gaugemc"},
         }
     )

@@ -1,9 +1,22 @@
 """From settings to the objects they name, refusing what cannot work before any work is done."""
 
+import dataclasses
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from gaugemc.experiment.settings import Settings, SettingsError, at_least, one_of
+from gaugemc.experiment.settings import (
+    Settings,
+    SettingsError,
+    at_least,
+    fraction,
+    one_of,
+    positive,
+)
 from gaugemc.flows import NCP, Flow, Spline, gauge_flow
 from gaugemc.flows.coupling import check_space
 from gaugemc.groups import SUN, U1
@@ -29,54 +42,57 @@ def validate(settings: Settings) -> None:
     one_of("precision", settings.precision, list(PRECISIONS))
     one_of("framework", settings.framework, ["jax"])
     one_of("backend", settings.backend, ["none"])
+    validate_numbers(settings)
+    theory = build_theory(settings)
+    try:
+        if settings.sampler.name in TRAINED:
+            check_space(theory.space)
+        else:
+            build_sampler(settings, theory, None)
+    except ValueError as error:
+        if "lattice" in str(error):
+            raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
+        problem = str(error) if "sampler=hmc" in str(error) else f"{error}; choose sampler=hmc"
+        raise SettingsError("sampler.name", settings.sampler.name, problem) from error
+
+
+def validate_numbers(settings: Settings) -> None:
+    """Raise SettingsError for the first number that is out of its range."""
     at_least("chains", settings.chains, 1)
     at_least("seed", settings.seed, 0)
     at_least("theory.beta", settings.theory.beta, 0)
     at_least("sampler.n_steps", settings.sampler.n_steps, 1)
     at_least("sampler.overrelaxation", settings.sampler.overrelaxation, 0)
+    positive("sampler.trajectory_length", settings.sampler.trajectory_length)
     at_least("network.kernel_size", settings.network.kernel_size, 3)
+    if settings.network.kernel_size % 2 == 0:
+        raise SettingsError("network.kernel_size", settings.network.kernel_size, "must be odd")
+    if not all(channels >= 1 for channels in settings.network.hidden):
+        raise SettingsError("network.hidden", settings.network.hidden, "needs positive numbers")
+    if settings.flow.n_layers < 2 or settings.flow.n_layers % 2:
+        raise SettingsError(
+            "flow.n_layers", settings.flow.n_layers, "must be a positive even number"
+        )
     at_least("flow.components", settings.flow.components, 1)
     at_least("flow.bins", settings.flow.bins, 2)
-    at_least("training.steps", settings.training.steps, 0)
+    positive("flow.bound", settings.flow.bound)
+    for name in ("steps", "warmup"):
+        at_least(f"training.{name}", getattr(settings.training, name), 0)
     for name in ("batch", "chunk", "quality_every", "ess_samples", "keep", "eras"):
         at_least(f"training.{name}", getattr(settings.training, name), 1)
+    for name in ("learning_rate", "clip"):
+        positive(f"training.{name}", getattr(settings.training, name))
+    for name in ("anneal_start", "anneal_fraction"):
+        fraction(f"training.{name}", getattr(settings.training, name))
     for name in ("draws", "chunks", "tune_iterations", "tune_draws", "most_steps", "timing_rounds"):
         at_least(f"evaluate.{name}", getattr(settings.evaluate, name), 1)
     for name in ("warmup", "hmc_draws", "hmc_warmup"):
         at_least(f"evaluate.{name}", getattr(settings.evaluate, name), 0)
-    for name in ("learning_rate", "clip"):
-        if not getattr(settings.training, name) > 0:
-            raise SettingsError(
-                f"training.{name}", getattr(settings.training, name), "must be positive"
-            )
-    for name in ("lengths", "targets"):
+    for name, limit in (("lengths", math.inf), ("targets", 1.0)):
         values = getattr(settings.evaluate, name)
-        if not values or not all(v > 0 for v in values):
-            raise SettingsError(f"evaluate.{name}", values, "needs positive numbers")
-    if settings.sampler.trajectory_length <= 0:
-        raise SettingsError(
-            "sampler.trajectory_length", settings.sampler.trajectory_length, "must be positive"
-        )
-    theory = build_theory(settings)
-    try:
-        if settings.sampler.name in TRAINED:
-            check_space(theory.space)
-            if settings.flow.n_layers < 2 or settings.flow.n_layers % 2:
-                raise SettingsError(
-                    "flow.n_layers", settings.flow.n_layers, "must be a positive even number"
-                )
-            if settings.network.kernel_size % 2 == 0:
-                raise SettingsError(
-                    "network.kernel_size", settings.network.kernel_size, "must be odd"
-                )
-        else:
-            build_sampler(settings, theory, None)
-    except SettingsError:
-        raise
-    except ValueError as error:
-        key = "theory.lattice" if "lattice" in str(error) else "sampler.name"
-        value = settings.theory.lattice if "lattice" in str(error) else settings.sampler.name
-        raise SettingsError(key, value, str(error)) from error
+        if not values or not all(0 < v < limit for v in values):
+            problem = f"needs numbers between 0 and {limit:g}, without the ends"
+            raise SettingsError(f"evaluate.{name}", values, problem)
 
 
 def build_theory(settings: Settings) -> Wilson:
@@ -105,6 +121,19 @@ def build_flow(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Flow:
         kernel_size=settings.network.kernel_size,
         compute_dtype=NETWORK_TYPES.get(settings.precision),
     )
+
+
+def in_float64(settings: Settings, flow: Flow) -> Flow:
+    """The same flow with its parameters and all its arithmetic in float64."""
+    settings = dataclasses.replace(settings, precision="fp64")
+    theory = build_theory(settings)
+    like = eqx.filter_eval_shape(lambda key: build_flow(settings, theory, key), jax.random.key(0))
+
+    def promoted(leaf: Any) -> Any:
+        return leaf.astype(jnp.float64) if eqx.is_inexact_array(leaf) else leaf
+
+    leaves = [promoted(leaf) for leaf in jax.tree.leaves(flow)]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
 def build_sampler(settings: Settings, theory: Theory, flow: Flow | None) -> Sampler:

@@ -13,7 +13,6 @@ from gaugemc.experiment.run_directory import RunDirectory
 from gaugemc.experiment.settings import Settings
 from gaugemc.io.checkpoint import (
     checkpoint_path,
-    latest_checkpoint,
     load_checkpoint,
     prune,
     read_metadata,
@@ -59,7 +58,7 @@ def run_chains(
     everything = phase.warmup + phase.draws
     chunk = -(-everything // settings.evaluate.chunks)
     done, seconds, parts = 0, 0.0, []
-    newest = latest_checkpoint(directory.checkpoints, phase.name)
+    newest = directory.newest(phase.name)
     if newest is not None:
         done, states, draws, seconds = restored(newest, sampler, states)
         parts = [draws]
@@ -104,7 +103,7 @@ def tuned(
         return sampler, states, []
     path: Path = checkpoint_path(directory.checkpoints, f"tune-{phase.name}", 0)
     e = settings.evaluate
-    if latest_checkpoint(directory.checkpoints, f"tune-{phase.name}") is None:
+    if directory.newest(f"tune-{phase.name}") is None:
         best, candidates, states = tune(
             sampler,
             tune_key,

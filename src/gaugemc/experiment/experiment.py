@@ -10,7 +10,14 @@ from rich.console import Console
 
 from gaugemc.analysis import exact_u1
 from gaugemc.experiment import checks, summary
-from gaugemc.experiment.build import TRAINED, build_hmc, build_sampler, build_theory, validate
+from gaugemc.experiment.build import (
+    TRAINED,
+    build_hmc,
+    build_sampler,
+    build_theory,
+    in_float64,
+    validate,
+)
 from gaugemc.experiment.chain_phase import Phase, run_chains
 from gaugemc.experiment.report import write_report
 from gaugemc.experiment.run_directory import RunDirectory, software
@@ -46,6 +53,8 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
 
     trained = None
     if settings.sampler.name in TRAINED:
+        if settings.flow.load is not None:
+            console.print(f"training starts from the flow of {settings.flow.load}", soft_wrap=True)
         log_z = exact_u1.log_partition_function(theory.beta, volume)
         trained = run_training(settings, directory, theory, train_key, log_z)
     flow = trained.flow if trained else None
@@ -79,10 +88,11 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
         )
         checked: dict[str, Any] = {}
         reversible = evaluate.sampler if isinstance(evaluate.sampler, HMC) else None
+        precise = None if flow is None else in_float64(settings, flow)
         if reversible is not None:
-            checked["reversibility"] = checks.reversibility(reversible, theory, flow, check_key)
-        if flow is not None:
-            checked["log_det"] = checks.log_det(flow, theory, check_key)
+            checked["reversibility"] = checks.reversibility(reversible, theory, precise, check_key)
+        if precise is not None:
+            checked["log_det"] = checks.log_det(precise, theory, check_key)
         if reversible is not None:
             checked["exp_minus_delta_h"] = checks.exp_minus_delta_h(evaluate)
         if baseline is not None:

@@ -1,5 +1,6 @@
 """The directory that holds all of a run, and from which it resumes."""
 
+import dataclasses
 import platform
 import subprocess
 from datetime import datetime
@@ -14,6 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 import gaugemc
 from gaugemc.experiment.settings import Settings
 from gaugemc.io.atomic import write_atomically
+from gaugemc.io.checkpoint import CheckpointError, latest_checkpoint
+
+_FREE = ("progress", "strict")  # these may change when a run is continued
 
 
 class RunDirectoryError(ValueError):
@@ -51,19 +55,28 @@ class RunDirectory:
         return self.path / "log.txt"
 
     def create(self, settings: Settings) -> None:
-        """Make the directories and write config.yaml.
+        """Make the directories and write config.yaml; a run of the same settings stays as it is.
 
         Raises:
-            RunDirectoryError: the directory cannot be written.
+            RunDirectoryError: the directory cannot be written, or holds a run of other settings.
         """
         try:
             for directory in (self.checkpoints, self.chains):
                 directory.mkdir(parents=True, exist_ok=True)
-            self.write(self.config, OmegaConf.to_yaml(OmegaConf.structured(settings)))
+            if not self.config.is_file():
+                made_by = "".join(f"# {name}: {value}\n" for name, value in software().items())
+                self.write(self.config, made_by + OmegaConf.to_yaml(OmegaConf.structured(settings)))
         except OSError as error:
             raise RunDirectoryError(
-                f"cannot write the run's directory {self.path}: {error.strerror or error}"
+                f"hydra.run.dir={self.path}: cannot be written: {error.strerror or error}"
             ) from error
+        stored, wanted = flat(self.settings()), flat(settings)
+        for key in wanted:
+            if stored[key] != wanted[key] and key not in _FREE:
+                raise RunDirectoryError(
+                    f"{key}={wanted[key]}: {self.path} holds a run with {key}={stored[key]};"
+                    " choose another hydra.run.dir"
+                )
 
     def settings(self) -> Settings:
         """The settings of an existing run.
@@ -88,10 +101,38 @@ class RunDirectory:
         with write_atomically(path) as temporary:
             temporary.write_text(text)
 
+    def newest(self, phase: str) -> Path | None:
+        """The newest valid checkpoint of a phase; damaged newer ones are noted in log.txt.
+
+        Raises:
+            CheckpointError: all are damaged.
+        """
+        skipped: list[str] = []
+        checkpoint = latest_checkpoint(self.checkpoints, phase, skipped.append)
+        if skipped and checkpoint is None:
+            raise CheckpointError(
+                f"no valid checkpoint of {phase}: {skipped[0]}; remove it to start {phase} anew"
+            )
+        for line in skipped:
+            self.note(line)
+        return checkpoint
+
     def note(self, message: str) -> None:
         """Add a line to log.txt."""
         with self.log.open("a") as log:
             log.write(f"{datetime.now().isoformat(timespec='seconds')} {message}\n")
+
+
+def flat(settings: Settings) -> dict[str, Any]:
+    """The settings by their full keys."""
+    groups = dataclasses.asdict(settings)
+    scalars = {key: value for key, value in groups.items() if not isinstance(value, dict)}
+    return scalars | {
+        f"{group}.{key}": value
+        for group, members in groups.items()
+        if isinstance(members, dict)
+        for key, value in members.items()
+    }
 
 
 def software() -> dict[str, Any]:

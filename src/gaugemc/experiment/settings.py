@@ -1,5 +1,6 @@
 """Everything that a run can be told, with defaults; each comment is the key's documentation."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,7 +132,19 @@ def one_of(key: str, value: Any, choices: list[str]) -> None:
         raise SettingsError(key, value, f"choose one of {', '.join(choices)}")
 
 
-def at_least(key: str, value: float, smallest: float) -> None:
-    """Raise SettingsError unless the value is large enough (NaN is not)."""
-    if not value >= smallest:
-        raise SettingsError(key, value, f"must be at least {smallest:g}")
+def at_least(key: str, value: int | float, smallest: int | float) -> None:
+    """Raise SettingsError unless the value is large enough and finite (NaN is neither)."""
+    if not smallest <= value < math.inf:
+        raise SettingsError(key, value, f"must be at least {smallest:g} and finite")
+
+
+def positive(key: str, value: int | float) -> None:
+    """Raise SettingsError unless the value is positive and finite."""
+    if not 0 < value < math.inf:
+        raise SettingsError(key, value, "must be positive and finite")
+
+
+def fraction(key: str, value: int | float) -> None:
+    """Raise SettingsError unless the value lies between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise SettingsError(key, value, "must lie between 0 and 1")

@@ -1,6 +1,7 @@
 """Training a run's flow, with checkpoints, a history and quality measurements."""
 
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -67,9 +68,6 @@ def run_training(
     """Train, or go on training from the last valid checkpoint, to settings.training.steps."""
     t = settings.training
     init_key, train_key, quality_key = jax.random.split(key, 3)
-    flow = build_flow(settings, theory, init_key)
-    if settings.flow.load is not None:
-        flow = load_flow(RunDirectory(settings.flow.load), flow)
     optimise = optimiser(
         t.learning_rate, max(t.steps, 1), schedule=t.schedule, warmup=t.warmup, clip=t.clip
     )
@@ -77,10 +75,17 @@ def run_training(
     beta = BetaSchedule(
         theory.beta, t.steps, t.annealing, t.anneal_start, t.anneal_fraction, t.eras
     )
-    state = start_training(flow, optimise)
+    state = start_training(build_flow(settings, theory, init_key), optimise)
     rows: list[dict[str, Any]] = []
     seconds = 0.0
-    newest = latest_checkpoint(directory.checkpoints, "train")
+    newest = directory.newest("train")
+    if newest is None and settings.flow.load is not None:
+        flow, source = load_flow(settings, theory)
+        directory.note(f"flow loaded from {source}")
+        state = start_training(flow, optimise)
+        # The run must not depend on the other directory any more.
+        first = checkpoint_path(directory.checkpoints, "train", 0)
+        save_checkpoint(first, state, {"rows": rows, "seconds": seconds})
     if newest is not None:
         state, metadata = load_checkpoint(newest, state)
         rows, seconds = metadata["rows"], metadata["seconds"]
@@ -141,24 +146,25 @@ def write_metrics(directory: RunDirectory, rows: list[dict[str, Any]]) -> None:
     directory.write(directory.metrics, "\n".join(lines) + "\n")
 
 
-def load_flow(directory: RunDirectory, like: Flow) -> Flow:
-    """The trained flow of another run, perhaps on another lattice (volume transfer).
+def load_flow(settings: Settings, theory: Wilson) -> tuple[Flow, Path]:
+    """The trained flow of the run `flow.load`, perhaps of another lattice, and its checkpoint.
 
     Raises:
         SettingsError: there is no trained flow, or it has another architecture.
     """
+    directory = RunDirectory(settings.flow.load or "")
+    t = settings.training
+    like = eqx.filter_eval_shape(
+        lambda key: start_training(
+            build_flow(settings, theory, key), optimiser(t.learning_rate, max(t.steps, 1))
+        ),
+        jax.random.key(0),
+    )
     try:
-        settings = directory.settings()
+        directory.settings()
         newest = latest_checkpoint(directory.checkpoints, "train")
         if newest is None:
             raise RunDirectoryError(f"{directory.checkpoints} holds no valid training checkpoint")
-        t = settings.training
-        state = start_training(like, optimiser(t.learning_rate, max(t.steps, 1), clip=t.clip))
-        return load_checkpoint(newest, state)[0].model
+        return load_checkpoint(newest, like)[0].model, newest
     except (CheckpointError, RunDirectoryError) as error:
         raise SettingsError("flow.load", directory.path, str(error)) from error
-
-
-def cast(tree, real) -> Any:
-    """A flow or theory with its floating-point arrays in another precision."""
-    return jax.tree.map(lambda a: a.astype(real) if eqx.is_inexact_array(a) else a, tree)

@@ -1,0 +1,317 @@
+"""The command: what a run leaves, one line for each mistake, interruptions, exit codes."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from gaugemc import cli
+from gaugemc.experiment import experiment
+from gaugemc.io.checkpoint import latest_checkpoint
+
+TINY = [
+    "mode=debug",
+    "theory.lattice=[4,4]",
+    "chains=4",
+    "progress=false",
+    "flow.n_layers=2",
+    "network.hidden=[4]",
+    "training.steps=8",
+    "training.chunk=2",
+    "training.quality_every=4",
+    "evaluate.draws=24",
+    "evaluate.warmup=4",
+    "evaluate.hmc_draws=40",
+    "evaluate.hmc_warmup=8",
+    "evaluate.tune_iterations=4",
+    "evaluate.tune_draws=4",
+    "evaluate.timing_rounds=1",
+]
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """Runs the command in this process, in an empty directory; returns code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", ["gaugemc", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0), *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Processes share one cache of compiled programs, empty at first."""
+    return {**os.environ, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+
+
+def start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "gaugemc", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, int, str]:
+    """An uninterrupted run: its directory, exit code and stdout."""
+    path = tmp_path_factory.mktemp("runs") / "finished"
+    process = start(environment, *TINY, f"hydra.run.dir={path}")
+    out, _ = process.communicate(timeout=600)
+    return path, process.returncode, out
+
+
+def wait_for(process: subprocess.Popen[str], directory: Path, pattern: str) -> None:
+    """Until a file that matches the pattern is there."""
+    deadline = time.monotonic() + 300
+    while not list(directory.glob(pattern)):
+        assert process.poll() is None, "the run ended before it could be interrupted"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def assert_same_results(one: Path, other: Path) -> None:
+    """The same draws, and the same last training checkpoint but for the seconds in it."""
+    for name in ("evaluate", "hmc"):
+        with h5py.File(one / f"chains/{name}.h5") as a, h5py.File(other / f"chains/{name}.h5") as b:
+            for group in ("observables", "info"):
+                assert list(a[group]) == list(b[group])
+                for key in a[group]:
+                    np.testing.assert_array_equal(a[f"{group}/{key}"], b[f"{group}/{key}"])
+    a, b = (latest_checkpoint(path / "checkpoints", "train") for path in (one, other))
+    assert a is not None
+    assert b is not None
+    assert a.name == b.name
+    assert leaf_bytes(a) == leaf_bytes(b)
+
+
+def leaf_bytes(path: Path) -> bytes:
+    """What follows the header of a checkpoint, without the checksum."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[23:31], "little")
+    return data[31 + length : -32]
+
+
+def test_a_debug_run_leaves_everything(finished: tuple[Path, int, str]) -> None:
+    path, code, out = finished
+    assert code == 0
+    assert out.strip() == str(path / "report.html")
+    for name in ("config.yaml", "summary.json", "report.html", "metrics.csv", "log.txt"):
+        assert (path / name).stat().st_size > 0
+    with h5py.File(path / "chains/evaluate.h5") as file:
+        assert file["observables/plaquette"].shape == (4, 24)
+    with h5py.File(path / "chains/hmc.h5") as file:
+        assert file["observables/plaquette"].shape == (4, 40)
+    with (path / "metrics.csv").open() as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)] == [2, 4, 6, 8]
+    assert "git_commit" in (path / "config.yaml").read_text()
+
+
+def test_a_second_start_compiles_nothing_and_draws_the_same(
+    finished: tuple[Path, int, str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    def compiled() -> set[str]:
+        cache = Path(environment["XDG_CACHE_HOME"])
+        return {p.name for p in cache.rglob("*") if p.is_file() and not p.name.endswith("atime")}
+
+    before = compiled()
+    process = start(environment, *TINY, f"hydra.run.dir={tmp_path / 'second'}")
+    process.communicate(timeout=600)
+    assert process.returncode == 0
+    assert before
+    assert compiled() == before
+    assert_same_results(finished[0], tmp_path / "second")
+
+
+def test_a_killed_run_goes_on_bit_for_bit(
+    finished: tuple[Path, int, str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "killed"
+    arguments = [*TINY, f"hydra.run.dir={path}"]
+    for pattern in ("train-*4.ckpt", "tune-evaluate*.ckpt", "hmc-*.ckpt"):
+        process = start(environment, *arguments)
+        wait_for(process, path / "checkpoints", pattern)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        arguments = ["resume", str(path)]
+    assert not (path / "summary.json").exists()
+    process = start(environment, *arguments)
+    process.communicate(timeout=600)
+    assert process.returncode == 0
+    assert (path / "report.html").exists()
+    assert_same_results(finished[0], path)
+
+
+def test_ctrl_c_says_how_to_go_on(
+    finished: tuple[Path, int, str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "interrupted run"
+    process = start(environment, *TINY, f"hydra.run.dir='{path}'")
+    wait_for(process, path / "checkpoints", "train-*.ckpt")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].endswith(f"gaugemc resume '{path}'")
+    assert "Traceback" not in err
+    process = start(environment, "resume", str(path))
+    process.communicate(timeout=600)
+    assert process.returncode == 0
+    assert_same_results(finished[0], path)
+
+
+MISTAKES = [
+    ("theory.lattice=[6,8]", ["theory.lattice", "6", "4, 8"]),
+    ("theory.lattice=[8]", ["theory.lattice=[8]", "two or more"]),
+    ("theory.lattice=[0,8]", ["theory.lattice=[0, 8]", "at least 2"]),
+    ("theory.beta=-1", ["theory.beta=-1", "at least 0"]),
+    ("theory.beta=nan", ["theory.beta=nan", "at least 0"]),
+    ("theory.beta=inf", ["theory.beta=inf", "finite"]),
+    ("chains=0", ["chains=0", "at least 1"]),
+    ("flow=nope", ["flow=nope", "ncp", "spline"]),
+    ("theory=nope", ["theory=nope", "u1_2d", "su3_4d"]),
+    ("sampler=nope", ["sampler=nope", "fthmc", "heatbath"]),
+    ("mode=nope", ["mode=nope", "debug", "default"]),
+    ("nope=1", ["nope", "theory", "seed"]),
+    ("+nope=1", ["nope", "theory", "seed"]),
+    ("theory.nope=1", ["theory.nope", "theory.lattice", "theory.beta"]),
+    ("chains=many", ["chains=many", "Integer"]),
+    ("theory.lattice=8", ["theory.lattice=8", "list"]),
+    ("theory=su3_2d", ["sampler.name=fthmc", "SU(3)", "hmc"]),
+    ("theory=su3_2d sampler=heatbath", ["sampler.name=heatbath", "SU(3)", "hmc"]),
+    ("sampler=heatbath theory.lattice=[5,4]", ["theory.lattice=[5, 4]", "even"]),
+    ("framework=pytorch", ["framework=pytorch", "jax"]),
+    ("precision=fp8", ["precision=fp8", "bf16"]),
+    ("training.warmup=-1", ["training.warmup=-1", "at least 0"]),
+    ("training.anneal_start=nan", ["training.anneal_start=nan", "between 0 and 1"]),
+    ("network.hidden=[0]", ["network.hidden=[0]", "positive"]),
+    ("evaluate.targets=[1.0]", ["evaluate.targets=[1.0]", "between 0 and 1"]),
+    ("flow.load=/nowhere", ["flow.load=/nowhere", "not a run"]),
+    ("resume", ["resume needs one run directory"]),
+    ("resume /nowhere", ["/nowhere", "not a run"]),
+    ("report /nowhere", ["/nowhere", "no such file"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), MISTAKES, ids=[m[0] for m in MISTAKES])
+def test_a_mistake_is_one_line(command: Command, arguments: str, expected: list[str]) -> None:
+    code, out, err = command(*arguments.split())
+    assert code == 2
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[0].startswith("gaugemc: ")
+    assert len(lines) == 1 or arguments == "resume"  # which shows the usage below
+    for word in expected:
+        assert word in lines[0]
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_written_is_one_line(command: Command) -> None:
+    Path("file").write_text("")
+    code, _, err = command("hydra.run.dir=file/run")
+    assert code == 2
+    assert err == "gaugemc: hydra.run.dir=file/run: cannot be written: Not a directory\n"
+
+
+@pytest.fixture
+def copy(finished: tuple[Path, int, str], tmp_path: Path) -> Path:
+    """A copy of the finished run, to damage."""
+    return Path(shutil.copytree(finished[0], tmp_path / "copy"))
+
+
+def test_another_run_is_not_overwritten(command: Command, copy: Path) -> None:
+    before = (copy / "config.yaml").read_text()
+    code, _, err = command(*TINY, "seed=2", f"hydra.run.dir={copy}")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "seed=2" in err
+    assert "seed=1" in err
+    assert (copy / "config.yaml").read_text() == before
+
+
+def test_report_draws_again(command: Command, copy: Path) -> None:
+    (copy / "report.html").unlink()
+    code, out, _ = command("report", str(copy))
+    assert code == 0
+    assert out.strip() == str(copy / "report.html")
+    assert (copy / "report.html").exists()
+
+
+def test_a_damaged_checkpoint_is_skipped_for_an_older_one(command: Command, copy: Path) -> None:
+    newest = latest_checkpoint(copy / "checkpoints", "train")
+    assert newest is not None
+    wanted = leaf_bytes(newest)
+    newest.write_bytes(newest.read_bytes()[:-100])
+    code, _, _ = command("resume", str(copy))
+    assert code == 0
+    assert f"skipped {newest}" in (copy / "log.txt").read_text()
+    assert leaf_bytes(newest) == wanted
+
+
+def test_only_damaged_checkpoints_are_one_line(command: Command, copy: Path) -> None:
+    for path in (copy / "checkpoints").glob("hmc-*.ckpt"):
+        path.write_bytes(b"\0" * 100)
+    code, _, err = command("resume", str(copy))
+    assert code == 2
+    assert err.count("\n") == 1
+    for word in ("gaugemc: ", "hmc-", "remove it"):
+        assert word in err
+
+
+def test_a_checkpoint_of_another_architecture_is_one_line(command: Command, copy: Path) -> None:
+    config = copy / "config.yaml"
+    text = config.read_text()
+    assert "hidden:\n  - 4\n" in text
+    config.write_text(text.replace("hidden:\n  - 4\n", "hidden:\n  - 5\n"))
+    code, _, err = command("resume", str(copy))
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "another architecture" in err
+
+
+def test_a_flow_of_another_architecture_is_not_loaded(command: Command, copy: Path) -> None:
+    code, _, err = command(*TINY, "network.hidden=[5]", f"flow.load={copy}", "hydra.run.dir=new")
+    assert code == 2
+    assert err.startswith(f"gaugemc: flow.load={copy}: ")
+    assert err.count("\n") == 1
+    assert "another architecture" in err
+    assert not Path("new").exists()
+
+
+def test_a_failed_check_is_reported_and_with_strict_an_exit_code(
+    command: Command, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = {"value": 1.0, "limit": 1e-8, "passed": False}
+    monkeypatch.setattr(experiment.checks, "log_det", lambda *_: failed)
+    assert command("resume", str(copy))[0] == 0
+    code, _, err = command(*TINY, "strict=true", f"hydra.run.dir={copy}")
+    assert code == 3
+    assert "checks FAILED: log_det" in err
+    summary = json.loads((copy / "summary.json").read_text())
+    assert summary["checks"]["log_det"]["passed"] is False
+    assert "FAILED: log_det" in summary["verdict"]
