@@ -1,0 +1,153 @@
+"""MkDocs hook: writes the tables of configuration.md from the code, at every build."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+from omegaconf import MISSING
+
+from gaugemc.conf import groups
+from gaugemc.experiment.settings import Settings
+
+MARKER = "<!-- configuration tables -->"
+
+GROUPS: dict[str, dict[str, Any]] = {
+    "theory": groups.THEORIES,
+    "sampler": groups.SAMPLERS,
+    "flow": groups.FLOWS,
+}
+"""The groups whose choices differ in their settings."""
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs calls this with the source of every page."""
+    return markdown.replace(MARKER, configuration()) if MARKER in markdown else markdown
+
+
+def configuration() -> str:
+    """All tables: keys, choices of groups, modes."""
+    sections = [
+        "## Keys",
+        "A key without a default is set by the choice of its group.",
+        *keys(),
+        "## Groups",
+        "`GROUP=CHOICE` on the command line sets all keys of a group at once; "
+        "`GROUP.KEY=VALUE` then changes one of them.",
+        *choices(),
+        "## Modes",
+        "`mode=MODE` changes the defaults below; whatever else the command line says wins over it.",
+        *modes(),
+    ]
+    return "\n\n".join(sections)
+
+
+def keys() -> Iterator[str]:
+    """A table of the settings of the run itself, and one of each group."""
+    nested = {f.name: t for f in dataclasses.fields(Settings) if is_group(t := f.type)}
+    yield "### The run"
+    yield table(["key", "type", "default", "meaning"], rows(Settings, ""))
+    for name, settings in nested.items():
+        yield f"### {name}"
+        yield (settings.__doc__ or "").strip()
+        yield table(["key", "type", "default", "meaning"], rows(settings, f"{name}."))
+
+
+def rows(settings: type, prefix: str) -> list[list[str]]:
+    """Key, type, default and documentation of every field that is no group."""
+    return [
+        [code(prefix + f.name), code(type_name(f.type)), default(f), str(f.metadata["doc"])]
+        for f in dataclasses.fields(settings)
+        if not is_group(f.type)
+    ]
+
+
+def choices() -> Iterator[str]:
+    """For each group, what its choices set."""
+    standard = {name: next(iter(d.values())) for d in defaults() for name in d}
+    for group, named in GROUPS.items():
+        yield f"### Choices of {group}"
+        varied = varying(list(named.values()))
+        body = [
+            [code(name) + (" (default)" if standard[group] == name else "")]
+            + [code(getattr(node, key)) for key in varied]
+            for name, node in named.items()
+        ]
+        yield table(["choice", *(code(f"{group}.{key}") for key in varied)], body)
+
+
+def defaults() -> list[dict[str, Any]]:
+    """Hydra's defaults list: one choice for each group."""
+    return [entry for entry in groups.Command().defaults if isinstance(entry, dict)]
+
+
+def varying(nodes: list[Any]) -> list[str]:
+    """Keys that at least one choice sets away from the default of the settings."""
+    return [
+        f.name
+        for f in dataclasses.fields(nodes[0])
+        if any(getattr(node, f.name) != f.default for node in nodes)
+        and f.default_factory is dataclasses.MISSING
+    ]
+
+
+def modes() -> Iterator[str]:
+    """For each mode, the keys that it changes."""
+    for name, changes in groups.MODES.items():
+        yield f"### mode={name}"
+        changed = [[code(key), code(value)] for key, value in flat(changes)]
+        yield table(["key", "value"], changed) if changed else "Changes nothing."
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested dictionaries."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def is_group(annotation: Any) -> TypeGuard[type]:
+    """Whether a field holds settings of its own."""
+    return isinstance(annotation, type) and dataclasses.is_dataclass(annotation)
+
+
+def default(field: dataclasses.Field) -> str:
+    """The default value, empty where the choice of the group sets it."""
+    if field.default_factory is not dataclasses.MISSING:
+        return code(field.default_factory())
+    return "" if field.default == MISSING else code(field.default)
+
+
+def type_name(annotation: Any) -> str:
+    """int, list[float], str or null: as a user of YAML would say."""
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return " or ".join(type_name(a) for a in typing.get_args(annotation))
+    if annotation is type(None):
+        return "null"
+    return (
+        annotation.__name__
+        if isinstance(annotation, type) and not typing.get_args(annotation)
+        else str(annotation)
+    )
+
+
+def code(value: Any) -> str:
+    """A value as it is written on the command line."""
+    if isinstance(value, bool):
+        value = str(value).lower()
+    elif isinstance(value, list):
+        value = "[" + ",".join(str(v) for v in value) + "]"
+    elif value is None:
+        value = "null"
+    return f"`{value}`"
+
+
+def table(head: list[str], body: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in r) + " |" for r in lines
+    )
