@@ -7,6 +7,7 @@ import pytest
 import scipy.linalg
 
 from gaugemc.groups import SUN, U1, Group, wrap
+from gaugemc.groups.u1 import sine
 
 GROUPS = [U1(), SUN(2), SUN(3)]
 UNITARY = [SUN(2), SUN(3), SUN(4)]
@@ -228,3 +229,10 @@ def test_single_precision_stays_single(group: Group, key: jax.Array) -> None:
     np.testing.assert_allclose(
         matrix(group.exp(v)), matrix(group.exp(v.astype(group.dtype(F64)))), atol=1e-5
     )
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float32, 1e-6), (jnp.float64, 2e-15)])
+def test_sine_is_the_sine(dtype: jnp.dtype, tolerance: float):
+    angles = jnp.linspace(-13, 13, 200_001, dtype=dtype)
+    expected = np.sin(np.asarray(angles, np.float64))
+    assert np.max(np.abs(np.asarray(sine(angles), np.float64) - expected)) < tolerance
