@@ -136,7 +136,7 @@ def in_float64(settings: Settings, flow: Flow) -> Flow:
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
-def build_sampler(settings: Settings, theory: Theory, flow: Flow | None) -> Sampler:
+def build_sampler(settings: Settings, theory: Wilson, flow: Flow | None) -> Sampler:
     """The sampler that is evaluated, before tuning."""
     match settings.sampler.name, flow:
         case "flow", Flow():

@@ -19,7 +19,7 @@ from gaugemc.io.checkpoint import (
     save_checkpoint,
 )
 from gaugemc.io.ensemble import write_draws
-from gaugemc.samplers import HMC, Info, Sampler, tune
+from gaugemc.samplers import HMC, Sampler, tune
 from gaugemc.samplers.driver import Draws, chunks, concatenate, start_chains
 from gaugemc.samplers.progress import progress_bar
 from gaugemc.samplers.tuning import Candidate, score_of
@@ -147,7 +147,7 @@ def restored(path: Path, sampler: Sampler, states: PyTree) -> tuple[int, PyTree,
     def column(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
         return np.zeros((chains, metadata["draws"]), leaf.dtype)
 
-    like = Draws(jax.tree.map(column, observables), Info(*map(column, shapes[1])))
+    like = Draws(jax.tree.map(column, observables), jax.tree.map(column, shapes[1]))
     (states, draws), _ = load_checkpoint(path, (states, like))
     return metadata["draws"], states, draws, metadata["seconds"]
 

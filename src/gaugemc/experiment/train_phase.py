@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -35,6 +35,7 @@ from gaugemc.training import (
     start_training,
     train,
 )
+from gaugemc.training.schedule import Annealing
 
 COLUMNS = (
     "step",
@@ -47,6 +48,8 @@ COLUMNS = (
     "gradient_norm",
     "learning_rate",
 )
+
+Schedule = Literal["constant", "cosine"]
 
 
 class Trained(NamedTuple):
@@ -68,13 +71,12 @@ def run_training(
     """Train, or go on training from the last valid checkpoint, to settings.training.steps."""
     t = settings.training
     init_key, train_key, quality_key = jax.random.split(key, 3)
+    schedule, annealing = cast(Schedule, t.schedule), cast(Annealing, t.annealing)  # validated
     optimise = optimiser(
-        t.learning_rate, max(t.steps, 1), schedule=t.schedule, warmup=t.warmup, clip=t.clip
+        t.learning_rate, max(t.steps, 1), schedule=schedule, warmup=t.warmup, clip=t.clip
     )
-    rates = learning_rates(t.learning_rate, max(t.steps, 1), t.schedule, t.warmup)
-    beta = BetaSchedule(
-        theory.beta, t.steps, t.annealing, t.anneal_start, t.anneal_fraction, t.eras
-    )
+    rates = learning_rates(t.learning_rate, max(t.steps, 1), schedule, t.warmup)
+    beta = BetaSchedule(theory.beta, t.steps, annealing, t.anneal_start, t.anneal_fraction, t.eras)
     state = start_training(build_flow(settings, theory, init_key), optimise)
     rows: list[dict[str, Any]] = []
     seconds = 0.0

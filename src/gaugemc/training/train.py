@@ -59,7 +59,7 @@ def _advance(
         loss, gradient = jax.value_and_grad(loss_of)(parameters)
         updates, optimiser_state = optimiser.update(gradient, optimiser_state, parameters)
         parameters = optax.apply_updates(parameters, updates)
-        metrics = Metrics(loss, optax.tree.norm(gradient))
+        metrics = Metrics(loss, optax.tree.norm(gradient))  # pyright: ignore[reportArgumentType]
         return (parameters, optimiser_state, index + 1), metrics
 
     (arrays, optimiser_state, index), metrics = jax.lax.scan(

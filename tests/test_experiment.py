@@ -1,0 +1,208 @@
+"""A whole run in this process: samplers, precisions, volume transfer, interruptions, summary."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hydra import compose, initialize
+from hydra.core.global_hydra import GlobalHydra
+
+from gaugemc.cli import prepare_jax, settings_of
+from gaugemc.conf import register
+from gaugemc.experiment import chain_phase, train_phase
+from gaugemc.experiment.build import build_theory
+from gaugemc.experiment.experiment import run
+from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
+from gaugemc.experiment.settings import Settings
+from gaugemc.io.checkpoint import checkpoint_path, save_checkpoint
+from gaugemc.io.ensemble import read_draws
+from gaugemc.training import TrainingDivergedError
+
+TINY = [
+    "mode=debug",
+    "theory.lattice=[4,4]",
+    "chains=4",
+    "progress=false",
+    "flow.n_layers=2",
+    "network.hidden=[4]",
+    "training.steps=6",
+    "training.chunk=2",
+    "evaluate.draws=24",
+    "evaluate.warmup=4",
+    "evaluate.hmc_draws=40",
+    "evaluate.hmc_warmup=8",
+    "evaluate.tune_iterations=2",
+    "evaluate.tune_draws=4",
+    "evaluate.timing_rounds=1",
+]
+
+
+def settings(*overrides: str) -> Settings:
+    """The settings of a small run with these overrides."""
+    prepare_jax()
+    register()
+    GlobalHydra.instance().clear()
+    with initialize(version_base="1.3", config_path=None):
+        return settings_of(compose("command", overrides=[*TINY, *overrides]))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run of FT-HMC."""
+    path = tmp_path_factory.mktemp("runs") / "finished"
+    run(settings(), path)
+    return path
+
+
+def results(path: Path) -> dict[str, np.ndarray]:
+    """All draws, and the parameters at the end of training."""
+    made = settings(f"flow.load={path}")
+    flow, _ = train_phase.load_flow(made, build_theory(made))
+    found = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(flow))}
+    for name in ("evaluate", "hmc"):
+        draws, _ = read_draws(path / f"chains/{name}.h5")
+        measured = {**draws.observables, **draws.info._asdict()}
+        found |= {f"{name}/{key}": values for key, values in measured.items()}
+    return found
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the program may handle it."""
+
+
+MOMENTS = [
+    (train_phase, "train-00000002", "before"),
+    (train_phase, "train-00000004", "after"),
+    (chain_phase, "tune-evaluate-00000000", "before"),
+    (chain_phase, "evaluate-00000014", "after"),
+    (chain_phase, "hmc-00000024", "before"),
+]
+
+
+@pytest.mark.parametrize(("module", "checkpoint", "when"), MOMENTS, ids=[m[1] for m in MOMENTS])
+def test_a_run_goes_on_bit_for_bit(
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    checkpoint: str,
+    when: str,
+) -> None:
+    """Killed before or after a checkpoint is written; kills of processes: test_cli.py."""
+    reached = []
+
+    def killed(path: Path, tree: Any, metadata: dict[str, Any]) -> None:
+        if path.stem == checkpoint:
+            reached.append(path)
+        if not reached or when == "after":
+            save_checkpoint(path, tree, metadata)
+        if reached:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_checkpoint", killed)
+        with pytest.raises(Killed):
+            run(settings(), tmp_path)
+    assert reached
+    assert not (tmp_path / "summary.json").exists()
+    run(RunDirectory(tmp_path).settings(), tmp_path)
+    wanted, found = results(finished), results(tmp_path)
+    assert wanted.keys() == found.keys()
+    for name, values in wanted.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+def test_the_summary_has_its_schema(finished: Path) -> None:
+    summary = json.loads((finished / "summary.json").read_text())
+    assert summary["theory"]["group"] == "U1"
+    assert summary["theory"]["lattice"] == [4, 4]
+    assert summary["sampler"]["name"] == "fthmc"
+    training = summary["training"]
+    assert training["steps"] == 6
+    assert training["kl"] > 0
+    assert 0 < training["ess"] <= 1
+    assert training["seconds"] > 0
+    for section, draws in (("evaluate", 24), ("hmc", 40)):
+        part = summary[section]
+        assert (part["chains"], part["draws"]) == (4, draws)
+        assert 0 <= part["acceptance"] <= 1
+        assert part["seconds"] > 0
+        assert part["force_evaluations"] > 0
+        assert part["step_size"] > 0
+        assert part["n_steps"] >= 1
+        assert sum(row["chosen"] for row in part["tuning"]) >= 1
+        assert part["observables"].keys() == {"plaquette", "charge", "charge_squared"}
+        for values in part["observables"].values():
+            assert {"mean", "error", "tau_int", "tau_int_error", "exact", "z"} <= values.keys()
+            assert values["exact"] is not None
+    for ratios in summary["comparison"].values():
+        assert {"ess_per_second_ratio", "ess_per_force_ratio", "error"} <= ratios.keys()
+    assert {"reversibility", "log_det", "exp_minus_delta_h"} <= summary["checks"].keys()
+    assert summary["checks"]["reversibility"]["passed"]
+    assert summary["checks"]["log_det"]["passed"]
+
+
+CHOICES = [
+    ["sampler=hmc"],
+    ["sampler=flow"],
+    ["sampler=heatbath"],
+    ["sampler=exact"],
+    ["sampler=hmc", "theory=su3_4d", "theory.lattice=[2,2,2,2]", "theory.beta=5.7"],
+    ["precision=fp64", "evaluate.hmc_draws=0"],
+    ["precision=bf16", "evaluate.hmc_draws=0"],
+    ["precision=fp16", "evaluate.hmc_draws=0", "flow=spline"],
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=" ".join)
+def test_every_choice_runs_to_its_report(choice: list[str], tmp_path: Path) -> None:
+    numbers = run(settings(*choice), tmp_path)
+    assert (tmp_path / "report.html").stat().st_size > 0
+    written = json.loads((tmp_path / "summary.json").read_text())
+    assert written["verdict"] == numbers["verdict"]
+    assert np.isfinite(numbers["evaluate"]["observables"]["plaquette"]["mean"])
+    for name in ("reversibility", "log_det"):
+        assert numbers["checks"].get(name, {"passed": True})["passed"], name
+
+
+def test_a_flow_moves_to_another_lattice(finished: Path, tmp_path: Path) -> None:
+    load = f"flow.load={finished}"
+    run(settings(load, "theory.lattice=[8,4]", "training.steps=0", "sampler=flow"), tmp_path / "a")
+    assert f"flow loaded from {finished}" in (tmp_path / "a/log.txt").read_text()
+    first = results(finished)
+    for name, values in results(tmp_path / "a").items():
+        if "/" not in name:
+            np.testing.assert_array_equal(values, first[name])
+    run(settings(load, "theory.lattice=[8,4]", "sampler=flow"), tmp_path / "b")
+    trained = results(tmp_path / "b")
+    assert any(np.any(trained[name] != first[name]) for name in first if "/" not in name)
+
+
+def test_another_run_is_not_continued(finished: Path) -> None:
+    with pytest.raises(RunDirectoryError, match=r"seed=2: .* seed=1"):
+        run(settings("seed=2"), finished)
+
+
+def diverges(*_: Any) -> Any:
+    """A training that ends in a NaN at step 5, after one chunk that went well."""
+    raise TrainingDivergedError("training diverged at step 5: try a smaller training.learning_rate")
+
+
+def test_a_divergence_names_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train: Callable[..., Any] = train_phase.train
+
+    def one_chunk(*arguments: Any) -> Any:
+        yield next(train(*arguments))
+        diverges()
+
+    monkeypatch.setattr(train_phase, "train", one_chunk)
+    with pytest.raises(TrainingDivergedError, match=r"step 5: try .*checkpoint: step 2 in "):
+        run(settings(), tmp_path)
+    assert checkpoint_path(tmp_path / "checkpoints", "train", 2).exists()
