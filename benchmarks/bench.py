@@ -1,0 +1,187 @@
+"""The numbers of the project, measured here and now: prints a table and writes JSON.
+
+Each number is the median of several rounds. Targets are those for two CPU cores; the peers'
+numbers were measured on two cores of another machine, so only ratios far from 1 mean anything.
+
+    python benchmarks/bench.py [--json FILE]
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from rich.console import Console
+from rich.table import Table
+
+from gaugemc.flows import NCP, gauge_flow
+from gaugemc.groups import SUN, U1
+from gaugemc.samplers import HMC, LEAPFROG, Heatbath, Sampler
+from gaugemc.samplers.driver import advance, start_chains
+from gaugemc.theories import Links, Wilson
+from gaugemc.training import BetaSchedule, ReverseKL, optimiser, start_training, train
+
+ROUNDS = 9
+
+
+def median_seconds(call: Callable[[], Any], rounds: int = ROUNDS) -> float:
+    """Median wall time of a call, after one that compiles."""
+    jax.block_until_ready(call())
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        jax.block_until_ready(call())
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def seconds_per_draw(sampler: Sampler, chains: int, draws: int) -> float:
+    """Median seconds of one draw of all chains, through the driver's compiled call."""
+    states = start_chains(sampler, jax.random.key(0), chains)
+    first, length = jnp.asarray(0), jnp.asarray(draws)
+    return (
+        median_seconds(lambda: advance(sampler, states, jax.random.key(1), first, length)) / draws
+    )
+
+
+def hmc_link_updates() -> dict[str, Any]:
+    theory = Wilson(Links(U1(), (16, 16), jnp.float32), 2.0)
+    seconds = seconds_per_draw(HMC(theory, 0.1, 16, LEAPFROG), chains=64, draws=50)
+    return {
+        "what": "HMC, 16x16, 64 chains, float32, 16 leapfrogs: link updates/s",
+        "value": 64 * 512 * 16 / seconds,
+        "target": ">= 1e8",
+        "peer": 1.9e7,
+    }
+
+
+def heatbath_link_updates() -> dict[str, Any]:
+    theory = Wilson(Links(U1(), (16, 16), jnp.float32), 2.0)
+    seconds = seconds_per_draw(Heatbath(theory, overrelaxation=3), chains=64, draws=10)
+    return {
+        "what": "heatbath + 3 overrelaxations, 16x16, 64 chains, float32: link updates/s",
+        "value": 64 * 512 * 4 / seconds,
+        "target": None,
+        "peer": None,
+    }
+
+
+def su3_link_updates() -> dict[str, Any]:
+    theory = Wilson(Links(SUN(3), (4, 4, 4, 4), jnp.float64), 5.7)
+    seconds = seconds_per_draw(HMC(theory, 0.05, 8, LEAPFROG), chains=4, draws=5)
+    return {
+        "what": "4D SU(3) HMC, 4^4, 4 chains, 8 leapfrogs, float64: link updates/s",
+        "value": 4 * 1024 * 8 / seconds,
+        "target": None,
+        "peer": 7.5e4,
+    }
+
+
+def training_step() -> dict[str, Any]:
+    theory = Wilson(Links(U1(), (8, 8), jnp.float32), 6.0)
+    steps = 20
+    adam = optimiser(1e-3, 1000)
+    state = start_training(gauge_flow(jax.random.key(0), theory.space, NCP()), adam)
+    objective = ReverseKL(theory, 64, BetaSchedule(6.0, 1000))
+
+    def chunk() -> Any:
+        return next(train(objective, adam, state, jax.random.key(1), steps, steps))[0].model
+
+    seconds = median_seconds(lambda: eqx.filter(chunk(), eqx.is_array)) / steps
+    return {
+        "what": "training step, 24 NCP layers, 8x8, batch 64: seconds",
+        "value": seconds,
+        "target": "<= 0.03",
+        "peer": 0.15,
+    }
+
+
+def force_ratio() -> dict[str, Any]:
+    theory = Wilson(Links(U1(), (8, 8), jnp.float32), 6.0)
+    flow = gauge_flow(jax.random.key(0), theory.space, NCP())
+    x = jax.vmap(theory.space.random)(jax.random.split(jax.random.key(1), 64))
+    plain = eqx.filter_jit(lambda x: jax.vmap(theory.force)(x))
+    pulled_back = eqx.filter_jit(lambda f, x: jax.vmap(theory.pullback(f).force)(x))
+    ratios = [
+        median_seconds(lambda: pulled_back(flow, x), 3) / median_seconds(lambda: plain(x), 9)
+        for _ in range(5)
+    ]
+    return {
+        "what": "FT-HMC force / HMC force, 24 NCP layers, 8x8, 64 chains: time ratio",
+        "value": statistics.median(ratios),
+        "target": None,
+        "peer": 180,
+    }
+
+
+def second_start() -> dict[str, Any]:
+    """New files that a second start of the same run puts into an empty compilation cache."""
+    with tempfile.TemporaryDirectory() as directory:
+        cache = Path(directory) / "cache"
+        environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}
+        counts = []
+        for start in range(2):
+            command = [sys.executable, "-m", "gaugemc", "mode=debug", "progress=false"]
+            command.append(f"hydra.run.dir={directory}/{start}")
+            subprocess.run(command, env=environment, check=True, capture_output=True)
+            counts.append(sum(1 for f in cache.iterdir() if f.name.endswith("-cache")))
+    return {
+        "what": "programs compiled by the second start of the same run",
+        "value": counts[1] - counts[0],
+        "target": "0",
+        "peer": None,
+    }
+
+
+BENCHMARKS = (
+    hmc_link_updates,
+    heatbath_link_updates,
+    su3_link_updates,
+    training_step,
+    force_ratio,
+    second_start,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, default=Path("outputs/bench.json"))
+    arguments = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    console = Console(stderr=True)
+    rows = []
+    for benchmark in BENCHMARKS:
+        with console.status(benchmark.__name__.replace("_", " ")):
+            rows.append(benchmark())
+    table = Table("what", "measured", "target", "peer")
+    for row in rows:
+        cells = [row["value"], row["target"], row["peer"]]
+        table.add_row(
+            row["what"],
+            *("" if c is None else c if isinstance(c, str) else f"{c:.3g}" for c in cells),
+        )
+    Console(width=110).print(table)
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    device = jax.devices()[0]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {device.device_kind}"
+    arguments.json.write_text(
+        json.dumps({"machine": machine, "jax": jax.__version__, "rows": rows}, indent=2) + "\n"
+    )
+    print(arguments.json)
+
+
+if __name__ == "__main__":
+    main()
