@@ -44,8 +44,8 @@ def flows() -> dict[float, Flow]:
         adam = optimiser(5e-3, steps)
         state = start_training(flow, adam)
         objective = ReverseKL(theory, 64, BetaSchedule(beta, steps))
-        for state, metrics in train(objective, adam, state, jax.random.key(6), steps, steps):
-            assert metrics.loss[-50:].mean() < metrics.loss[0]
+        ((state, metrics),) = train(objective, adam, state, jax.random.key(6), steps, steps)
+        assert metrics.loss[-50:].mean() < metrics.loss[0]
         trained[beta] = state.model
     return trained
 

@@ -27,7 +27,14 @@ FLOWS = {name: FlowSettings(name) for name in ("ncp", "spline")}
 
 MODES: dict[str, dict[str, Any]] = {
     "default": {},
-    "demo": {"name": "demo"},
+    "demo": {
+        "name": "demo",
+        "theory": {"lattice": [4, 8], "beta": 5.0},
+        "sampler": {"name": "flow"},
+        "flow": {"n_layers": 16, "components": 3, "bound": 3.0},
+        "training": {"steps": 4000, "batch": 128, "learning_rate": 5e-3},
+        "evaluate": {"draws": 4000, "warmup": 500, "hmc_draws": 20000, "hmc_warmup": 2000},
+    },
     "debug": {
         "name": "debug",
         "chains": 8,

@@ -37,6 +37,10 @@ class AffineCoupling(Flow):
         return jnp.where(self.frozen, 0, s), jnp.where(self.frozen, 0, t)
 
 
+def _shrunk(leaf: Array) -> Array:
+    return 0.01 * leaf
+
+
 def affine_flow(
     key: Key[Array, ""], space: Euclidean, *, n_layers: int = 8, width: int = 32, depth: int = 2
 ) -> Flow:
@@ -52,11 +56,9 @@ def affine_flow(
         network = eqx.nn.MLP(
             size, 2 * size, width, depth, jax.nn.silu, dtype=space.real_dtype, key=k
         )
-        head = network.layers[-1]
+        # A small head: the flow starts near the identity.
         network = eqx.tree_at(
-            lambda n: (n.layers[-1].weight, n.layers[-1].bias),
-            network,
-            (0.01 * head.weight, jnp.zeros_like(head.bias)),
+            lambda n: n.layers[-1], network, replace_fn=lambda head: jax.tree.map(_shrunk, head)
         )
         layers.append(AffineCoupling(parity == layer % 2, network))
     return Chain(tuple(layers))

@@ -23,7 +23,7 @@ def dagger(u: Matrix) -> Matrix:
 
 
 def matmul(a: Matrix, b: Matrix) -> Matrix:
-    """The matrix product as a fused sum: XLA runs it faster than a batched dot of small matrices."""
+    """The matrix product as a fused sum: for small matrices faster than XLA's batched dot."""
     return jnp.sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)
 
 

@@ -93,8 +93,8 @@ def chunks(
             states, (observables, info) = advance(
                 sampler, states, key, jnp.asarray(first), jnp.asarray(length)
             )
-            measured = jax.device_get(Draws(observables, info))
-            parts.append(jax.tree.map(lambda a, n=length: a[:, :n], measured))
+            measured = jax.device_get((observables, info))
+            parts.append(Draws(*jax.tree.map(lambda a, n=length: a[:, :n], measured)))
             first += length
         yield first, Samples(concatenate(parts), states)
 

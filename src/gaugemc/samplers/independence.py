@@ -30,10 +30,12 @@ class Independence(Sampler):
     flow: Flow
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> IndependenceState:
-        x = self.start(key, hot)
-        z, log_det = self.flow.inverse(x)
-        log_q = self.theory.space.log_reference(z) + log_det
-        return IndependenceState(x, -self.theory.action(x) - log_q)
+        """A draw of the flow, hot or not.
+
+        The ordered configuration may have a weight that no proposal comes near (it grows
+        exponentially with the volume): a chain that started there would never leave.
+        """
+        return self.propose(key)
 
     def propose(self, key: Key[Array, ""]) -> IndependenceState:
         """An independent draw from the flow, with its log weight."""

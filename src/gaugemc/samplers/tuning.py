@@ -16,7 +16,7 @@ class Candidate(NamedTuple):
     """One point of the tuning grid."""
 
     trajectory_length: float
-    """step_size * n_steps: near the length asked for, so that the acceptance is the one asked for."""
+    """step_size * n_steps: only near the length asked for, to keep the acceptance asked for."""
     step_size: float
     n_steps: int
     acceptance: float

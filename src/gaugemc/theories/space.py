@@ -22,7 +22,7 @@ def total(density: Float[Array, "..."]) -> Scalar:
     Energies are differences of large sums; float32 sums would bias the acceptance. Without
     jax_enable_x64 JAX would silently sum in float32, so that is refused.
     """
-    if not jax.config.jax_enable_x64:
+    if jnp.result_type(float) != jnp.float64:
         raise RuntimeError(
             "gaugemc sums energies in float64: call jax.config.update('jax_enable_x64', True) first"
         )
