@@ -12,7 +12,7 @@ demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the 
 test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pytest -n 2 -m "not slow and not browser"
 
 exactness: $(INSTALLED)  ## the long statistical proofs
@@ -22,7 +22,7 @@ browser: $(INSTALLED)  ## the report in headless Chromium
 	$(BIN)/pytest -m browser
 
 docs: $(INSTALLED)  ## the manual, in site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 notebooks: $(INSTALLED)  ## run the notebooks again, in place
 	$(BIN)/jupyter execute --inplace examples/*.ipynb

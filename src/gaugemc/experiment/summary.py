@@ -9,6 +9,7 @@ from gaugemc.analysis import exact_u1
 from gaugemc.analysis.autocorrelation import Estimate, estimate, r_hat, z_score
 from gaugemc.analysis.compare import Comparison, Cost, compare
 from gaugemc.experiment.chain_phase import Chains
+from gaugemc.experiment.notation import format_error
 from gaugemc.experiment.settings import Settings
 from gaugemc.experiment.timing import Timing
 from gaugemc.samplers import HMC
@@ -121,18 +122,20 @@ def verdict(
     key = "charge" if "charge" in comparison else key
     what = {"charge": "topological charges"}.get(key, f"{key} values")
     c = comparison[key]
+    dearer = [n for n, o in comparison.items() if n != key and o.ess_per_second_ratio < 1]
+    others = f" (HMC is cheaper for {' and '.join(dearer)})" if dearer else ""
+    ratio = format_error(c.ess_per_second_ratio, c.error)
     if c.upper_bound:
         claim = f"has chains too short to judge its independent {what}"
     elif c.ess_per_second_ratio >= 1:
         bound = "at least " if c.lower_bound else ""
         claim = (
-            f"makes {bound}{c.ess_per_second_ratio:.3g} +- {c.error:.2g} times as many"
-            f" independent {what} per second as tuned HMC"
+            f"makes {bound}{ratio} times as many independent {what} per second as tuned HMC{others}"
         )
     else:
         claim = (
-            f"makes only {c.ess_per_second_ratio:.3g} +- {c.error:.2g} times as many"
-            f" independent {what} per second as tuned HMC: here HMC is the better choice"
+            f"makes only {ratio} times as many independent {what} per second as tuned HMC:"
+            " here HMC is the better choice"
         )
     return f"{where} {claim}; {ending}"
 
