@@ -126,7 +126,7 @@ def test_independence_metropolis(
 
 
 def test_a_wrong_sampler_is_found(key: Array):
-    """The proof can fail: HMC of a force that is off by 3 %, without its rejections."""
+    """The proof can fail: HMC at a beta that is off by 3 %."""
     theory = theory_at(2.0)
     hmc = tuned(HMC(theory, 0.2, 5, OMELYAN), 1.0, key)
     wrong = eqx.tree_at(lambda s: s.theory.beta, hmc, 2.06)
