@@ -113,13 +113,11 @@ def test_field_transformation_hmc(beta: float, key: Array, flows: dict[float, Fl
     assert_standard_normal(z_scores(sampler, beta, chains=16, draws=draws, warmup=draws // 3))
 
 
-@pytest.mark.parametrize(
-    ("beta", "lattice", "draws"), [(1.0, (8, 8), 300), (2.0, (8, 8), 3000), (4.0, (4, 4), 3000)]
-)
+@pytest.mark.parametrize(("beta", "lattice", "draws"), [(1.0, (8, 8), 300), (2.0, (4, 4), 3000)])
 def test_independence_metropolis(
     beta: float, lattice: tuple[int, int], draws: int, flows: dict[float, Flow]
 ):
-    """At beta = 4 on the smaller lattice: on 8x8 so small a flow is accepted too rarely."""
+    """At beta = 2 on the smaller lattice: on 8x8 so small a flow is accepted too rarely."""
     sampler = Independence(theory_at(beta, lattice), flows[beta])
     z = z_scores(sampler, beta, chains=32, draws=draws, warmup=draws // 3, lattice=lattice)
     assert_standard_normal(z)
