@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import nbclient
+import nbformat
 import pytest
 from hydra import compose, initialize
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -159,7 +161,6 @@ def test_every_page_is_in_the_navigation() -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
 def test_notebooks_were_executed(path: Path) -> None:
     """All cells in order, with outputs, without errors or paths of a machine, under a megabyte."""
-    nbformat = pytest.importorskip("nbformat")
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
@@ -178,6 +179,5 @@ def test_notebooks_were_executed(path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
 def test_notebooks_run(path: Path) -> None:
     """About a minute on two idle cores."""
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(notebook, timeout=1200, kernel_name="python3").execute()

@@ -7,6 +7,7 @@ import pathlib
 import re
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from synthetic_run import EXACT, PROBABILITY, VALUES, jumping_charge, su3_run, u1_run
@@ -176,8 +177,7 @@ def test_undefined_numbers_are_shown_as_such(tmp_path: pathlib.Path) -> None:
 
 def test_frozen_charge_is_said_to_be_frozen(tmp_path: pathlib.Path) -> None:
     run = u1_run(tmp_path / "run", draws=200)
-    with_h5 = pytest.importorskip("h5py")
-    with with_h5.File(run / "chains" / "hmc.h5", "r+") as file:
+    with h5py.File(run / "chains" / "hmc.h5", "r+") as file:
         file["observables/charge"][...] = 1.0
     _, text = read_page(run)
     assert "HMC (never changed)" in text

@@ -99,6 +99,7 @@ def run_training(
 
     objective = ReverseKL(theory, t.batch, beta)
     last_good = int(state.step)
+    measured: Quality | None = None
     started = time.perf_counter() - seconds
     try:
         with progress_bar("training", t.steps, settings.progress, last_good) as report:
@@ -137,7 +138,7 @@ def run_training(
             f"{error} (last good checkpoint: step {last_good} in {directory.checkpoints})"
         ) from error
     write_metrics(directory, rows)
-    return Trained(state.model, seconds, int(state.step), measure(state, t.ess_samples))
+    return Trained(state.model, seconds, int(state.step), measured or measure(state, t.ess_samples))
 
 
 def write_metrics(directory: RunDirectory, rows: list[dict[str, Any]]) -> None:
