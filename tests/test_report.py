@@ -178,7 +178,9 @@ def test_undefined_numbers_are_shown_as_such(tmp_path: pathlib.Path) -> None:
 def test_frozen_charge_is_said_to_be_frozen(tmp_path: pathlib.Path) -> None:
     run = u1_run(tmp_path / "run", draws=200)
     with h5py.File(run / "chains" / "hmc.h5", "r+") as file:
-        file["observables/charge"][...] = 1.0
+        charge = file["observables/charge"]
+        assert isinstance(charge, h5py.Dataset)
+        charge[...] = 1.0
     _, text = read_page(run)
     assert "HMC (never changed)" in text
 
