@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 
 from gaugemc.groups import SUN, U1, Group, wrap
-from gaugemc.groups.u1 import sine
+from gaugemc.groups import sine
 
 GROUPS = [U1(), SUN(2), SUN(3)]
 UNITARY = [SUN(2), SUN(3), SUN(4)]

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gaugemc.flows.circle import Angle, CircleMap, Parameters, invert_monotone
+from gaugemc.flows.moebius import moebius_mixture
 from gaugemc.groups import wrap
 
 
@@ -37,6 +38,4 @@ class NCP(CircleMap):
         return jnp.exp(self.bound * jnp.tanh(parameters[:-1] / self.bound))
 
     def _mixture(self, x: Angle, scales: Float[Array, "component ..."]) -> tuple[Angle, Angle]:
-        c, s = jnp.cos(x / 2), jnp.sin(x / 2)
-        y = 2 * jnp.mean(jnp.arctan2(scales * s, c), axis=0)
-        return y, jnp.log(jnp.mean(1 / (c**2 / scales + scales * s**2), axis=0))
+        return moebius_mixture(x, scales, 1 / self.components)

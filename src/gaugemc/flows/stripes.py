@@ -10,6 +10,8 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
+from gaugemc.groups import cosine, sine
+
 PERIOD = 4
 """Columns 0 mod 4 are active (their links move), 3 passive (they change too), 1 and 2 frozen."""
 _FROZEN = (1, 2)
@@ -82,7 +84,7 @@ def _frozen_features(plaquettes: Plaquettes, window: list[int]) -> Features:
     """(cos, sin) of the frozen columns around each active one, column by column."""
     cells = plaquettes.reshape(plaquettes.shape[0], -1, PERIOD)
     columns = jnp.stack([jnp.roll(cells[..., c % PERIOD], -(c // PERIOD), 1) for c in window])
-    return jnp.stack([jnp.cos(columns), jnp.sin(columns)], axis=1).reshape(-1, *columns.shape[1:])
+    return jnp.stack([cosine(columns), sine(columns)], axis=1).reshape(-1, *columns.shape[1:])
 
 
 def _unrolled(kernel: Kernel, columns: int) -> Float[Array, "k column_out column_in in"]:

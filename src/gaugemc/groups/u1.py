@@ -1,7 +1,5 @@
 """U(1): a link is an angle."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,11 +7,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from gaugemc.groups.group import Group
-
-
-def wrap(angle: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The angle modulo 2 pi, in [-pi, pi); its derivative is 1 everywhere."""
-    return angle - 2 * np.pi * jnp.floor(angle / (2 * np.pi) + 0.5)
+from gaugemc.groups.trigonometry import arctangent, cosine, sine, wrap
 
 
 VonMisesLoop = tuple[Key[Array, ""], Float[Array, "..."], Bool[Array, "..."]]
@@ -43,23 +37,7 @@ def von_mises(key: Key[Array, ""], concentration: Float[Array, "..."]) -> Float[
 
     start = (key, jnp.zeros(shape, dtype), jnp.zeros(shape, bool))
     t = jax.lax.while_loop(lambda loop: ~jnp.all(loop[2]), propose, start)[1]
-    return 2 * jnp.arctan(t)
-
-
-def sine(angle: Float[Array, "..."]) -> Float[Array, "..."]:
-    """sin(angle) to the rounding of the angle, from wrapping and Taylor's series about 0.
-
-    The force of HMC is little else, and on CPUs XLA calls the C library's sine once an element;
-    this one it turns into vector arithmetic, several times faster.
-    """
-    x = wrap(angle)
-    x = jnp.where(jnp.abs(x) > np.pi / 2, jnp.copysign(np.pi, x) - x, x)
-    terms = 7 if x.dtype == jnp.float32 else 12
-    square = x * x
-    series = jnp.full_like(x, (-1) ** (terms - 1) / math.factorial(2 * terms - 1))
-    for k in reversed(range(terms - 1)):
-        series = series * square + (-1) ** k / math.factorial(2 * k + 1)
-    return x * series
+    return 2 * arctangent(t)
 
 
 class U1(Group):
@@ -117,7 +95,7 @@ class U1(Group):
         return wrap(u)
 
     def trace(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.cos(u)
+        return cosine(u)
 
     def angle(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
         return wrap(u)

@@ -6,6 +6,7 @@ The integer charge itself, in the geometric form, is an observable of `Wilson`.
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
+from gaugemc.groups import sine
 from gaugemc.lattice import plaquettes
 from gaugemc.observables.gauge_field import gauge_field
 from gaugemc.theories import Theory, total
@@ -25,4 +26,4 @@ def sine_charge(theory: Theory, x: Field) -> Float[Array, ""]:
     group, links = gauge_field(theory, x)
     if not (group.winds and len(links) == 2):
         raise ValueError(f"{theory.name}: no topological charge")
-    return total(jnp.sin(group.angle(plaquettes(group, links)))) / (2 * jnp.pi)
+    return total(sine(group.angle(plaquettes(group, links)))) / (2 * jnp.pi)
