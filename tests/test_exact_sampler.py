@@ -20,7 +20,8 @@ from gaugemc.groups import SUN, U1
 from gaugemc.lattice import plaquettes, polyakov_loops
 from gaugemc.observables import polyakov_means, sine_charge, wilson_loop_means
 from gaugemc.samplers import sample
-from gaugemc.samplers.exact_u1 import ExactU1, closing_block, links_from_plaquettes
+from gaugemc.lattice import links_from_plaquettes
+from gaugemc.samplers.exact_u1 import ExactU1, closing_block
 from gaugemc.theories import Gaussian, Links, Wilson
 
 # At beta 6 and 2 nearly all plaquettes close the torus; at 0.7 and 0 most are drawn freely.

@@ -8,5 +8,7 @@ from gaugemc.flows.flow import Chain as Chain
 from gaugemc.flows.flow import Flow as Flow
 from gaugemc.flows.flow import Repeat as Repeat
 from gaugemc.flows.flow import Translate as Translate
+from gaugemc.flows.multiscale import Multiscale as Multiscale
+from gaugemc.flows.multiscale import multiscale_flow as multiscale_flow
 from gaugemc.flows.ncp import NCP as NCP
 from gaugemc.flows.spline import Spline as Spline

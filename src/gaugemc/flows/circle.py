@@ -36,8 +36,8 @@ def invert_monotone(
     """Solve f(x) = y for an increasing f of [-pi, pi] onto itself.
 
     Bisection brackets the root to 2 pi / 2^20, Newton steps that may not leave the bracket finish.
-    f returns the value and the log of the derivative. Raises at run time, naming the residual's
-    bound, if any |f(x) - y| exceeds the tolerance.
+    f returns the value and the log of the derivative. Raises at run time if the residual
+    |f(x) - y| exceeds the tolerance, or where f'(x) > 1 the tolerance times f'(x): no x is nearer.
     """
 
     def bisect(_: Int[Array, ""], bracket: tuple[Angle, Angle]) -> tuple[Angle, Angle]:
@@ -56,7 +56,7 @@ def invert_monotone(
     value, log_derivative = f(x)
     x = eqx.error_if(
         x,
-        jnp.any(~(jnp.abs(value - y) <= tolerance)),
+        jnp.any(~(jnp.abs(value - y) <= tolerance * jnp.exp(jnp.maximum(log_derivative, 0)))),
         f"a circle map's inverse did not converge to {tolerance:g}: are its parameters finite?",
     )
     return x, log_derivative

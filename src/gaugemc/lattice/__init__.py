@@ -7,3 +7,4 @@ from gaugemc.lattice.loops import plaquettes as plaquettes
 from gaugemc.lattice.loops import polyakov_loops as polyakov_loops
 from gaugemc.lattice.loops import wilson_loops as wilson_loops
 from gaugemc.lattice.shift import shift as shift
+from gaugemc.lattice.tree import links_from_plaquettes as links_from_plaquettes

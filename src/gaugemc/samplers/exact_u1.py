@@ -11,7 +11,7 @@ from scipy.special import ive
 
 from gaugemc.groups import wrap
 from gaugemc.groups.u1 import von_mises
-from gaugemc.lattice import gauge_transform
+from gaugemc.lattice import gauge_transform, links_from_plaquettes
 from gaugemc.samplers.heatbath import always_accepted
 from gaugemc.samplers.sampler import Info, Sampler
 from gaugemc.theories import Wilson
@@ -123,15 +123,3 @@ def draw_until_accepted(
 
     loop = jax.lax.while_loop(lambda loop: ~loop[2], lambda loop: attempt(loop[0]), attempt(key))
     return loop[1]
-
-
-def links_from_plaquettes(angles: Float[Array, "L0 L1"]) -> Float[Array, "2 L0 L1"]:
-    """Links with the given plaquette angles, of sum 0 modulo 2 pi: all 0 on a spanning tree.
-
-    Direction 0 carries the flux along each column n_0, the last links of direction 1 what is left
-    of whole columns.
-    """
-    below = jnp.cumsum(angles, axis=1) - angles
-    columns = jnp.sum(angles, axis=1)
-    links = jnp.stack([-below, jnp.zeros_like(angles)])
-    return links.at[1, :, -1].set(jnp.cumsum(columns) - columns)

@@ -1,0 +1,176 @@
+"""Multiscale flow of two-dimensional U(1): the flux of the torus split from coarse to fine.
+
+Plaquette angles of two-dimensional gauge theory depend on each other only through their sum. So a
+configuration can be drawn from the coarsest block to the finest: the torus has flux 0; each block
+splits its flux between two parts, again and again, down to single plaquettes. Each split is one
+conditional map of the circle (`Split`), shared by all blocks with as many plaquettes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from gaugemc.flows.circle import Angle
+from gaugemc.flows.flow import Flow
+from gaugemc.flows.split import Split
+from gaugemc.groups import U1, wrap
+from gaugemc.lattice import links_from_plaquettes, plane_plaquettes
+from gaugemc.theories import Links, total
+
+Field = Float[Array, "2 x y"]
+Scalar = Float[Array, ""]
+Kind = tuple[int, int]
+"""(m, n): one part of m plaquettes out of n m."""
+
+
+class Division(NamedTuple):
+    """A level of the tree: every block is divided along an axis into n parts of m plaquettes."""
+
+    axis: int
+    n: int
+    m: int
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """One split for each part but the last: m of what remains."""
+        return [(self.m, remaining) for remaining in range(self.n, 1, -1)]
+
+
+def divisions(lattice: tuple[int, int]) -> list[Division]:
+    """The tree of a lattice, coarse to fine.
+
+    Odd factors of the extents come first, where blocks are large and nearly independent; then each
+    block is halved across its longer side, so lattices of 2^k sites share their levels.
+    """
+    odd = [extent // (extent & -extent) for extent in lattice]
+    block = list(lattice)
+    tree = []
+
+    def divide(axis: int, n: int) -> None:
+        block[axis] //= n
+        tree.append(Division(axis, n, block[0] * block[1]))
+
+    for axis in (0, 1):
+        if odd[axis] > 1:
+            divide(axis, odd[axis])
+    while block != [1, 1]:
+        divide(0 if block[0] >= block[1] else 1, 2)
+    return tree
+
+
+def split_kinds(lattice: tuple[int, int]) -> list[Kind]:
+    """The kinds of split of a lattice, coarse to fine, each once."""
+    return list(dict.fromkeys(kind for division in divisions(lattice) for kind in division.kinds))
+
+
+class Multiscale(Flow):
+    """Plaquettes split from coarse to fine; links follow on a spanning tree.
+
+    Links that are uniform have blocks whose fluxes are uniform at each split. The map replaces the
+    flux a of each part by A(a | F), with F the flux that the block has been given, and moves the
+    links by a field of links with the change of the plaquettes. So it commutes with gauge
+    transformations and keeps Polyakov loops up to fluxes; its log-det is the sum of log dA/da.
+    """
+
+    splits: dict[Kind, Split]
+
+    def forward(self, z: Field) -> tuple[Field, Scalar]:
+        old = plane_plaquettes(U1(), z, 0, 1)
+        tree = divisions(old.shape)
+        base = _fluxes(wrap(old), tree)
+        flux = jnp.zeros((1, 1), z.dtype)
+        log_det = jnp.zeros((), jnp.float64)
+        for division, parts in zip(tree, base):
+            remaining, new = flux, []
+            for kind, a in zip(division.kinds, _apart(parts, division)):
+                part, log_slope = self._split(kind).forward(a, remaining)
+                log_det = log_det + total(log_slope)
+                new.append(part)
+                remaining = wrap(remaining - part)
+            flux = _together([*new, remaining], division)
+        return _moved(z, wrap(flux - old)), log_det
+
+    def inverse(self, x: Field) -> tuple[Field, Scalar]:
+        old = plane_plaquettes(U1(), x, 0, 1)
+        tree = divisions(old.shape)
+        given = jnp.zeros((1, 1), x.dtype)
+        flux = given
+        log_det = jnp.zeros((), jnp.float64)
+        for division, parts in zip(tree, _fluxes(wrap(old), tree)):
+            remaining, rest, new = given, flux, []
+            for kind, part in zip(division.kinds, _apart(parts, division)):
+                a, log_slope = self._split(kind).inverse(part, remaining)
+                log_det = log_det - total(log_slope)
+                new.append(a)
+                remaining, rest = wrap(remaining - part), wrap(rest - a)
+            flux = _together([*new, rest], division)
+            given = parts
+        return _moved(x, wrap(flux - old)), log_det
+
+    def on(self, lattice: tuple[int, ...]) -> Multiscale:
+        """The flow on another lattice: splits that it knows, and the identity for all others.
+
+        Other splits are of larger blocks, unless the extents have other odd factors. The identity
+        is right at strong coupling, and large blocks are always at strong coupling.
+        """
+        dtype = next(iter(self.splits.values())).coefficients.dtype
+        new = _identity(lattice, dtype)
+        return Multiscale({kind: self.splits.get(kind, split) for kind, split in new.items()})
+
+    def _split(self, kind: Kind) -> Split:
+        if kind not in self.splits:
+            m, n = kind
+            raise ValueError(
+                f"this flow cannot split {m} plaquettes off {m * n}, which this lattice needs:"
+                " take flow.on(lattice), and train it there"
+            )
+        return self.splits[kind]
+
+
+def multiscale_flow(space: Links) -> Multiscale:
+    """The multiscale flow for a space, nearly the identity; it needs no random numbers.
+
+    Raises:
+        ValueError: the space is not 2D U(1).
+    """
+    if not (space.group.winds and len(space.lattice) == 2):
+        raise ValueError(f"flow: needs 2D U(1) links, not {len(space.lattice)}D {space.group.name}")
+    return Multiscale(_identity(space.lattice, space.real_dtype))
+
+
+def _identity(lattice: tuple[int, ...], dtype: DTypeLike) -> dict[Kind, Split]:
+    rows, columns = lattice
+    return {(m, n): Split(n == 2, dtype) for m, n in split_kinds((rows, columns))}
+
+
+def _fluxes(plaquettes: Angle, tree: list[Division]) -> list[Angle]:
+    """The fluxes of all blocks after each division, coarse to fine."""
+    levels = [plaquettes]
+    for division in tree[:0:-1]:
+        levels.append(wrap(sum(_apart(levels[-1], division))))
+    return levels[::-1]
+
+
+def _apart(flux: Angle, division: Division) -> list[Angle]:
+    """The parts of every block: n arrays with an n-th of the entries along the axis."""
+    return [
+        flux[part :: division.n] if division.axis == 0 else flux[:, part :: division.n]
+        for part in range(division.n)
+    ]
+
+
+def _together(parts: list[Angle], division: Division) -> Angle:
+    """The inverse of `_apart`."""
+    stacked = jnp.stack(parts, axis=division.axis + 1)
+    shape = list(parts[0].shape)
+    shape[division.axis] *= division.n
+    return stacked.reshape(shape)
+
+
+def _moved(links: Field, change: Angle) -> Field:
+    """The links moved so that their plaquettes change as told."""
+    return wrap((links + links_from_plaquettes(change)).astype(links.dtype))

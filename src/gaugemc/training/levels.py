@@ -1,0 +1,153 @@
+"""Training a multiscale flow level by level: each kind of split is a one-dimensional problem.
+
+The density of a block's flux follows from the action alone: p_1(phi) ~ exp(beta cos(phi)), and
+p_(m + n)(s) = int p_m(phi) p_n(s - phi) dphi, a renormalisation-group step done by quadrature. A
+split of m plaquettes off a block of flux s has the density p_m(A) p_(n m - m)(s - A) / p_(n m)(s).
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from gaugemc.flows import Multiscale
+from gaugemc.flows.multiscale import Kind, divisions
+from gaugemc.flows.split import Split
+from gaugemc.groups import cosine, sine, wrap
+from gaugemc.theories import Wilson
+
+Scalar = Float[Array, ""]
+Table = Float[np.ndarray, " grid"]
+
+_GRID = 2048
+_CROWDING = 0.9
+_ANGLES = 2 * np.pi * np.arange(_GRID) / _GRID
+
+
+class Level(NamedTuple):
+    """What a kind of split has to learn. All logs of densities are per unit of angle / 2 pi."""
+
+    count: int
+    """Splits of this kind in the lattice."""
+    share: float
+    """1 / n."""
+    part: Table
+    """log p_m on the grid."""
+    rest: Table
+    """log p_(n m - m)."""
+    flux: Table
+    """Quantiles of the block's flux, at equal steps of probability, 0 to 1: half of them are drawn
+    from p_(n m) and half uniformly."""
+    weight: Table
+    """p_(n m) over the density of those quantiles."""
+    whole: Table
+    """log p_(n m)."""
+
+
+class LevelKL(eqx.Module):
+    """The reverse KL divergence of a multiscale flow to 2D U(1), summed split by split.
+
+    Fluxes of blocks are distributed as in the theory, so every kind of split learns by itself, and
+    all at once; the sum is D_KL(q || p) - log Z to first order, as that of `ReverseKL`, without its
+    noise: for each kind, `fluxes` quantiles of the block's flux and as many uniform angles form a
+    grid that is shifted at random in each step.
+    """
+
+    lattice: tuple[int, int]
+    beta: float
+    nodes: int
+    levels: dict[Kind, Level]
+    minus_log_z: float
+
+    def __init__(self, theory: Wilson, nodes: int, log_partition: float):
+        rows, columns = theory.space.lattice
+        self.lattice, self.beta, self.nodes = (rows, columns), theory.beta, nodes
+        self.levels = level_targets(self.lattice, theory.beta)
+        self.minus_log_z = -log_partition
+
+    def __call__(self, flow: Multiscale, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
+        loss = jnp.asarray(self.minus_log_z, jnp.float64)
+        for equal in (True, False):
+            kinds = [kind for kind in self.levels if (kind[1] == 2) == equal]
+            if kinds:
+                splits = _stacked([flow.splits[kind] for kind in kinds])
+                levels = _stacked([self.levels[kind] for kind in kinds])
+                keys = jax.random.split(jax.random.fold_in(key, equal), len(kinds))
+                loss += jnp.sum(jax.vmap(self._divergence)(splits, levels, keys))
+        return loss
+
+    def _divergence(self, split: Split, level: Level, key: Key[Array, ""]) -> Scalar:
+        """The mean over a block's flux of D_KL(q(A | F) || p(A | F)), times the count."""
+        dtype = split.coefficients.dtype
+        shifts = jax.random.uniform(key, (2,), dtype)
+        nodes = jnp.arange(self.nodes, dtype=dtype)[:, None]
+        position = (nodes + shifts[0]) / self.nodes * _GRID
+        flux, weight = (
+            jnp.interp(position, jnp.arange(_GRID + 1), table).astype(dtype)
+            for table in (level.flux, level.weight)
+        )
+        turn = (nodes.T + shifts[1]) * (2 * np.pi / self.nodes)
+        deviation, density = turn + _CROWDING * sine(turn), 1 + _CROWDING * cosine(turn)
+        a = wrap(level.share * flux + deviation)
+        part, log_slope = split.forward(*jnp.broadcast_arrays(a, flux))
+        log_p = _periodic(level.part, part) + _periodic(level.rest, flux - part)
+        log_p -= _periodic(level.whole, flux)
+        return -level.count * jnp.mean(weight * density * (log_slope + log_p), dtype=jnp.float64)
+
+
+def level_targets(lattice: tuple[int, int], beta: float) -> dict[Kind, Level]:
+    """What each kind of split of a lattice has to learn."""
+    counts: dict[Kind, int] = {}
+    blocks = 1
+    for division in divisions(lattice):
+        for kind in division.kinds:
+            counts[kind] = counts.get(kind, 0) + blocks
+        blocks *= division.n
+
+    @cache
+    def log_density(m: int) -> Table:
+        if m == 1:
+            table = beta * np.cos(_ANGLES)
+        else:
+            a, b = np.exp(log_density(m // 2)), np.exp(log_density(m - m // 2))
+            steps = np.arange(_GRID)
+            table = np.log(b[(steps[:, None] - steps) % _GRID] @ a)
+        return table - np.log(np.mean(np.exp(table - table.max()))) - table.max()
+
+    def quantiles(m: int) -> tuple[Table, Table]:
+        edges = np.append(_ANGLES - np.pi, np.pi)
+        density = np.exp(np.roll(log_density(m), _GRID // 2))
+        density = np.append(density, density[0])
+        drawn = (density + 1) / 2
+        probability = np.append(0.0, np.cumsum((drawn[1:] + drawn[:-1]) / 2)) / _GRID
+        flux = np.interp(np.linspace(0, 1, _GRID + 1), probability / probability[-1], edges)
+        return flux, np.interp(flux, edges, density / drawn)
+
+    return {
+        (m, n): Level(
+            count, 1 / n, log_density(m), log_density(n * m - m), *quantiles(n * m), log_density(n * m)
+        )
+        for (m, n), count in counts.items()
+    }
+
+
+def _periodic(table: Float[Array, " grid"], angle: Float[Array, "..."]) -> Float[Array, "..."]:
+    """A function on the circle, between the points of its table by a cubic (Catmull and Rom)."""
+    position = angle * (_GRID / (2 * np.pi))
+    cell = jnp.floor(position)
+    t = (position - cell).astype(angle.dtype)
+    table = table.astype(angle.dtype)
+    before, here, after, next_ = (
+        table[(cell.astype(jnp.int32) + step) % _GRID] for step in (-1, 0, 1, 2)
+    )
+    bend = 2 * before - 5 * here + 4 * after - next_
+    twist = 3 * (here - after) + next_ - before
+    return here + t / 2 * (after - before + t * (bend + t * twist))
+
+
+def _stacked(trees: list) -> Level | Split:
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(a) for a in leaves]), *trees)
