@@ -7,4 +7,11 @@ from gaugemc.theories.space import Space as Space
 from gaugemc.theories.space import total as total
 from gaugemc.theories.theory import Pullback as Pullback
 from gaugemc.theories.theory import Theory as Theory
+from gaugemc.theories.toys import Funnel as Funnel
+from gaugemc.theories.toys import Ring as Ring
+from gaugemc.theories.toys import RoughWell as RoughWell
+from gaugemc.theories.toys import Toy as Toy
+from gaugemc.theories.toys import TwoGaussians as TwoGaussians
+from gaugemc.theories.toys import ill_conditioned_gaussian as ill_conditioned_gaussian
+from gaugemc.theories.toys import strongly_correlated_gaussian as strongly_correlated_gaussian
 from gaugemc.theories.wilson import Wilson as Wilson

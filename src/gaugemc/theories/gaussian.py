@@ -1,6 +1,7 @@
 """A Gaussian on Euclidean space: the toy on which every moment is known."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from gaugemc.theories.space import Euclidean, total
@@ -11,16 +12,24 @@ Scalar = Float[Array, ""]
 
 
 class Gaussian(Theory):
-    """S = (x - mean)^T precision (x - mean) / 2 for vectors x of length n."""
+    """S = (x - mean)^T precision (x - mean) / 2 for vectors x of length n.
+
+    Observables: the mean of x's components and of their squares, and `widest`, the deviation from
+    the mean along the axis of the largest variance, with its square.
+    """
 
     space: Euclidean
     mean: Float[Array, " n"]
+    covariance: Float[Array, "n n"]
     precision: Float[Array, "n n"]
+    axis: Float[Array, " n"]
 
     def __init__(self, mean: Float[Array, " n"], covariance: Float[Array, "n n"]):
         self.space = Euclidean(mean.shape, mean.dtype)
         self.mean = mean
+        self.covariance = covariance
         self.precision = jnp.linalg.inv(covariance)
+        self.axis = jnp.linalg.eigh(covariance)[1][:, -1]
 
     @property
     def name(self) -> str:
@@ -34,4 +43,22 @@ class Gaussian(Theory):
         return self.precision @ (x - self.mean)
 
     def observables(self, x: Field) -> dict[str, Scalar]:
-        return {"mean": jnp.mean(x), "mean_square": jnp.mean(x**2)}
+        widest = total(self.axis * (x - self.mean))
+        return {
+            "mean": jnp.mean(x),
+            "mean_square": jnp.mean(x**2),
+            "widest": widest,
+            "widest_squared": widest**2,
+        }
+
+    def exact_observables(self) -> dict[str, float]:
+        """The exact means of the observables."""
+        mean, covariance, axis = (
+            np.asarray(a, np.float64) for a in (self.mean, self.covariance, self.axis)
+        )
+        return {
+            "mean": float(mean.mean()),
+            "mean_square": float(np.mean(mean**2 + np.diag(covariance))),
+            "widest": 0.0,
+            "widest_squared": float(axis @ covariance @ axis),
+        }
