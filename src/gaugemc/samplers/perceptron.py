@@ -1,0 +1,70 @@
+"""Layers of weights, dense or as circular convolutions, with a last layer that starts at zero."""
+
+import itertools
+from collections.abc import Sequence
+from itertools import pairwise
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Key
+
+Features = Float[Array, "channel ..."]
+
+
+class Perceptron(eqx.Module):
+    """Dense layers of channels at every point of a periodic lattice that see k^dims neighbours.
+
+    With dims = 0 there is one point, and this is a dense network. Otherwise it is a stack of
+    circular convolutions: equivariant under translations, for lattices of any size. The time of the
+    layer enters as a bias. It returns zeros until it is trained.
+    """
+
+    weights: tuple[Float[Array, "out in"], ...]
+    biases: tuple[Float[Array, " out"], ...]
+    time_weights: Float[Array, "out 2"]
+    dims: int
+    kernel_size: int
+
+    def __init__(
+        self,
+        key: Key[Array, ""],
+        channels: Sequence[int],
+        dims: int,
+        kernel_size: int = 3,
+        dtype: DTypeLike = jnp.float32,
+    ):
+        """`channels` lists inputs, hidden channels of each layer (at least one), and outputs."""
+        if len(channels) < 3 or min(channels) < 1:
+            raise ValueError(f"channels {list(channels)}: needs one hidden layer, numbers above 0")
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size {kernel_size}: must be odd")
+        *hidden_keys, time_key = jax.random.split(key, len(channels) - 1)
+        points = kernel_size**dims
+        weights = [
+            jax.random.normal(k, (o, i * points), dtype) / float(np.sqrt(i * points))
+            for k, (i, o) in zip(hidden_keys, pairwise(channels))
+        ]
+        self.weights = (*weights, jnp.zeros((channels[-1], channels[-2] * points), dtype))
+        self.biases = tuple(jnp.zeros(o, dtype) for o in channels[1:])
+        self.time_weights = jax.random.normal(time_key, (channels[1], 2), dtype) / 2
+        self.dims = dims
+        self.kernel_size = kernel_size
+
+    def __call__(self, h: Features, time: Float[Array, "2"]) -> Features:
+        """From (channels[0], *lattice) to (channels[-1], *lattice)."""
+        biases = (self.biases[0] + self.time_weights @ time, *self.biases[1:])
+        for layer, (weight, bias) in enumerate(zip(self.weights, biases)):
+            h = h if layer == 0 else jax.nn.silu(h)
+            h = jnp.einsum("oi,i...->o...", weight, self._neighbourhoods(h))
+            h = h + bias.reshape(-1, *(1,) * self.dims)
+        return h
+
+    def _neighbourhoods(self, h: Features) -> Features:
+        """The channels of all k^dims neighbours of each point, as channels of the point."""
+        reach = self.kernel_size // 2
+        axes = tuple(range(1, 1 + self.dims))
+        offsets = itertools.product(range(-reach, reach + 1), repeat=self.dims)
+        return jnp.concatenate([jnp.roll(h, offset, axes) if axes else h for offset in offsets])

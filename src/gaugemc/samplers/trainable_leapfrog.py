@@ -1,0 +1,117 @@
+"""A generalised leapfrog to train, from its options."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Key
+
+from gaugemc.samplers.generalised_leapfrog import (
+    GeneralisedLeapfrog,
+    MomentumNetwork,
+    PositionNetwork,
+)
+from gaugemc.samplers.leapfrog_masks import half_masks, line_masks
+from gaugemc.samplers.leapfrog_networks import FieldFunction, FieldMomentum, FieldPosition
+from gaugemc.samplers.loop_networks import LoopMomentum, LoopPosition
+from gaugemc.theories import Links, Space
+
+Kind = Literal["dense", "conv", "gauge"]
+
+
+def trainable_leapfrog(
+    key: Key[Array, ""],
+    space: Space,
+    *,
+    n_layers: int = 4,
+    step_size: float = 0.1,
+    network: Kind = "dense",
+    hidden: Sequence[int] = (16, 16),
+    kernel_size: int = 3,
+    bound: float = 4.0,
+    separate: bool = True,
+    x_networks: int = 2,
+    train_step_sizes: bool = True,
+    masks: Bool[Array, "layer ..."] | None = None,
+) -> GeneralisedLeapfrog:
+    """A generalised leapfrog that is the ordinary leapfrog until it is trained.
+
+    Args:
+        key: the source of the networks' weights and of random masks.
+        space: R^n, or links of U(1).
+        n_layers: leapfrog steps of one pass.
+        step_size: of every layer, to begin with.
+        network: "dense"; "conv", circular convolutions; or "gauge", gauge-equivariant functions of
+            loops in two dimensions. The last two hold no lattice size: see `on_lattice`.
+        hidden: channels of the hidden layers.
+        kernel_size: odd extent of the convolutions.
+        bound: bound of |s| and |q|.
+        separate: networks of each layer's own, or the same for all.
+        x_networks: 2, one for each half of the position update, or 1.
+        train_step_sizes: whether step sizes are trained.
+        masks: frozen components, (n_layers, *field shape). By default random halves, or lines for
+            gauge-equivariant networks.
+
+    Raises:
+        ValueError: an option is out of range, or does not fit the space.
+    """
+    if n_layers < 1:
+        raise ValueError(f"n_leapfrogs {n_layers}: L2HMC needs at least one")
+    if not 0 < step_size < math.inf:
+        raise ValueError(f"step_size {step_size}: must be positive")
+    if network not in ("dense", "conv", "gauge"):
+        raise ValueError(f"network {network}: choose dense, conv or gauge")
+    network_key, mask_key = jax.random.split(key)
+
+    def networks(key: Key[Array, ""]) -> tuple[MomentumNetwork, tuple[PositionNetwork, ...]]:
+        v_key, *x_keys = jax.random.split(key, 1 + x_networks)
+        if network == "gauge":
+            if not isinstance(space, Links):
+                raise ValueError("gauge-equivariant networks of L2HMC: for links only")
+            sizes = {"hidden": hidden, "kernel_size": kernel_size, "bound": bound}
+            positions = [LoopPosition(k, space, **sizes) for k in x_keys]
+            return LoopMomentum(v_key, space, **sizes), tuple(positions)
+        kernel = kernel_size if network == "conv" else None
+        functions = [
+            FieldFunction(k, space, hidden=hidden, kernel_size=kernel, bound=bound)
+            for k in (v_key, *x_keys)
+        ]
+        return FieldMomentum(functions[0]), tuple(FieldPosition(f) for f in functions[1:])
+
+    if separate:
+        momentum, positions = eqx.filter_vmap(networks)(jax.random.split(network_key, n_layers))
+    else:
+        momentum, positions = networks(network_key)
+    if masks is None:
+        masks = default_masks(mask_key, space, n_layers, network)
+    leapfrog = GeneralisedLeapfrog(
+        momentum,
+        positions,
+        masks,
+        jnp.full(n_layers, math.log(step_size), jnp.float64),
+        separate,
+        train_step_sizes,
+    )
+    leapfrog.check_space(space)
+    return leapfrog
+
+
+def default_masks(
+    key: Key[Array, ""], space: Space, n_layers: int, network: Kind
+) -> Bool[Array, "layer ..."]:
+    """Lines on lattices of links for networks that know no place, otherwise random halves."""
+    if isinstance(space, Links) and network != "dense":
+        return line_masks(space, n_layers)
+    return half_masks(key, space, n_layers)
+
+
+def on_lattice(leapfrog: GeneralisedLeapfrog, space: Links) -> GeneralisedLeapfrog:
+    """The same trained networks on another lattice, with masks of lines.
+
+    For networks that hold no lattice size: "conv" and "gauge".
+    """
+    masks = line_masks(space, leapfrog.n_layers)
+    return eqx.tree_at(lambda g: g.masks, leapfrog, masks)
