@@ -12,8 +12,7 @@ from scipy.special import ive
 from gaugemc.groups import wrap
 from gaugemc.groups.u1 import von_mises
 from gaugemc.lattice import gauge_transform, links_from_plaquettes
-from gaugemc.samplers.heatbath import always_accepted
-from gaugemc.samplers.sampler import Info, Sampler
+from gaugemc.samplers.sampler import Info, Sampler, always_accepted
 from gaugemc.theories import Wilson
 
 Field = Shaped[Array, "..."]
@@ -53,7 +52,11 @@ class ExactU1(Sampler):
             raise ValueError(f"exact sampler: needs 2D U(1), not {self.theory.name}")
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> ExactU1State:
-        return ExactU1State(self.start(key, hot))
+        return self.state(self.start(key, hot))
+
+    def state(self, x: Field) -> ExactU1State:
+        """The state of a chain that continues from the configuration x."""
+        return ExactU1State(x)
 
     def step(self, key: Key[Array, ""], state: ExactU1State) -> tuple[ExactU1State, Info]:
         plaquette_key, phase_key, gauge_key = jax.random.split(key, 3)

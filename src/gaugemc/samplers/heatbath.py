@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Key, Shaped
 
 from gaugemc.groups import Group
 from gaugemc.lattice import shift
-from gaugemc.samplers.sampler import Info, Sampler
+from gaugemc.samplers.sampler import Info, Sampler, always_accepted
 from gaugemc.theories import Wilson
 
 Field = Shaped[Array, "..."]
@@ -106,9 +106,3 @@ def staples(group: Group, x: Shaped[Array, "d ..."], mu: int) -> list[Field]:
         back = group.multiply(x[mu], right)
         result.append(shift(group.multiply(group.adjoint(back), x[nu]), nu, -1))
     return result
-
-
-def always_accepted() -> Info:
-    """The report of a step that draws from the density itself."""
-    one, zero = jnp.ones((), jnp.float64), jnp.zeros((), jnp.float64)
-    return Info(jnp.ones((), bool), one, zero, jnp.zeros((), jnp.int32))

@@ -24,6 +24,7 @@ class Independence(Sampler):
     """Proposals x = flow(z), z from the reference measure; exact for any flow.
 
     The chain is uniformly ergodic where p/q is bounded; its rejections say how good the flow is.
+    On a theory pulled back with its flow, the same proposals are those of the identity `Chain(())`.
     """
 
     theory: Theory
@@ -36,6 +37,12 @@ class Independence(Sampler):
         exponentially with the volume): a chain that started there would never leave.
         """
         return self.propose(key)
+
+    def state(self, x: Field) -> IndependenceState:
+        """The state of a chain that continues from x; its weight takes the flow's inverse."""
+        z, log_det = self.flow.inverse(x)
+        log_q = self.theory.space.log_reference(z) + log_det
+        return IndependenceState(x, -self.theory.action(x) - log_q)
 
     def propose(self, key: Key[Array, ""]) -> IndependenceState:
         """An independent draw from the flow, with its log weight."""

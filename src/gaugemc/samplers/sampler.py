@@ -24,6 +24,12 @@ class Info(NamedTuple):
     force_evaluations: Int[Array, ""]
 
 
+def always_accepted() -> Info:
+    """The report of a step that draws from the density itself."""
+    one, zero = jnp.ones((), jnp.float64), jnp.zeros((), jnp.float64)
+    return Info(jnp.ones((), bool), one, zero, jnp.zeros((), jnp.int32))
+
+
 class Sampler(eqx.Module):
     """A Markov kernel that leaves a theory's density invariant.
 
@@ -41,6 +47,12 @@ class Sampler(eqx.Module):
     @abc.abstractmethod
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> PyTree:
         """The state of a new chain, from a hot or a cold start."""
+
+    def state(self, x: Field) -> PyTree:
+        """The state of a chain that continues from x; only `Compose` needs it."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: composed samplers need a method state(x)"
+        )
 
     @abc.abstractmethod
     def step(self, key: Key[Array, ""], state: PyTree) -> tuple[PyTree, Info]:
