@@ -1,5 +1,6 @@
 """Markov kernels, and the one driver that runs them."""
 
+from gaugemc.samplers.compose import Compose as Compose
 from gaugemc.samplers.driver import sample as sample
 from gaugemc.samplers.exact_u1 import ExactU1 as ExactU1
 from gaugemc.samplers.generalised_leapfrog import GeneralisedLeapfrog as GeneralisedLeapfrog
@@ -16,3 +17,4 @@ from gaugemc.samplers.sampler import Sampler as Sampler
 from gaugemc.samplers.trainable_leapfrog import on_lattice as on_lattice
 from gaugemc.samplers.trainable_leapfrog import trainable_leapfrog as trainable_leapfrog
 from gaugemc.samplers.tuning import tune as tune
+from gaugemc.samplers.winding import Winding as Winding
