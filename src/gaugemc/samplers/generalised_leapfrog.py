@@ -68,9 +68,9 @@ class GeneralisedLeapfrog(eqx.Module):
 
     momentum: MomentumNetwork
     positions: tuple[PositionNetwork, ...]
-    masks: Bool[Array, "layer ..."]
+    masks: Bool[Array, "_ ..."]
     """Which components the first position update of each layer leaves frozen."""
-    log_step_sizes: Float[Array, " layer"]
+    log_step_sizes: Float[Array, " _"]
     separate: bool = True
     train_step_sizes: bool = True
 

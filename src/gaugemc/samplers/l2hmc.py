@@ -86,25 +86,30 @@ class L2HMC(Sampler):
     ) -> tuple[HMCState, Scalar]:
         """The proposal from a momentum, and minus the log of its acceptance ratio.
 
-        `forward` is the direction where that is random. There a backward pass starts from -v, which
-        is as likely as v, so that without networks both directions are the same trajectory.
+        `forward` is the direction where that is random.
         """
-        start = Phase(state.x, v, state.force)
-        if self.direction == "palindrome":
-            middle, log_det_forward = self.leapfrog.forward(self.theory, start)
-            end, log_det_backward = self.leapfrog.backward(self.theory, flip(middle))
-            log_det = log_det_forward + log_det_backward
-        else:
-            end, log_det = jax.lax.cond(
-                forward,
-                lambda: self.leapfrog.forward(self.theory, start),
-                lambda: self.leapfrog.backward(self.theory, flip(start)),
-            )
+        end, log_det = self.trajectory(Phase(state.x, v, state.force), forward)
         x = self.theory.space.project(end.x)
         proposal = HMCState(x, self.theory.action(x), end.force)
         kinetic = self.theory.space.kinetic_energy
         delta_h = (proposal.action - state.action) + (kinetic(end.v) - kinetic(v)) - log_det
         return proposal, delta_h
+
+    def trajectory(self, start: Phase, forward: Bool[Array, ""]) -> tuple[Phase, Scalar]:
+        """The map of phase space that makes proposals, and the log of its Jacobian determinant.
+
+        A palindrome is its own inverse. A random backward pass starts from -v, which is as likely
+        as v, so that without networks both directions are the same trajectory.
+        """
+        if self.direction == "palindrome":
+            middle, log_det_forward = self.leapfrog.forward(self.theory, start)
+            end, log_det_backward = self.leapfrog.backward(self.theory, flip(middle))
+            return end, log_det_forward + log_det_backward
+        return jax.lax.cond(
+            forward,
+            lambda: self.leapfrog.forward(self.theory, start),
+            lambda: self.leapfrog.backward(self.theory, flip(start)),
+        )
 
     def diagnose(self, key: Key[Array, ""], state: HMCState) -> Diagnosis:
         """Energies and log-dets along the forward pass of one trajectory, [layer + 1]."""

@@ -14,8 +14,8 @@ def half_masks(key: Key[Array, ""], space: Space, n_layers: int) -> Masks:
     """A random half of the components, another one in each layer (1711.09268)."""
     size = int(np.prod(space.field_shape))
     half = jnp.arange(size) < size // 2
-    masks = [jax.random.permutation(k, half) for k in jax.random.split(key, n_layers)]
-    return jnp.stack(masks).reshape(n_layers, *space.field_shape)
+    masks = jax.vmap(jax.random.permutation, (0, None))(jax.random.split(key, n_layers), half)
+    return masks.reshape(n_layers, *space.field_shape)
 
 
 def line_masks(space: Links, n_layers: int) -> Masks:

@@ -13,7 +13,7 @@ from gaugemc.samplers.perceptron import Perceptron
 from gaugemc.theories import Links, Space
 
 Field = Float[Array, "..."]
-Features = Float[Array, "feature ..."]
+Features = Float[Array, "_ ..."]
 
 
 class FieldFunction(eqx.Module):

@@ -11,7 +11,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-Features = Float[Array, "channel ..."]
+Features = Float[Array, "_ ..."]
 
 
 class Perceptron(eqx.Module):
@@ -22,9 +22,9 @@ class Perceptron(eqx.Module):
     layer enters as a bias. It returns zeros until it is trained.
     """
 
-    weights: tuple[Float[Array, "out in"], ...]
-    biases: tuple[Float[Array, " out"], ...]
-    time_weights: Float[Array, "out 2"]
+    weights: tuple[Float[Array, "_ _"], ...]
+    biases: tuple[Float[Array, " _"], ...]
+    time_weights: Float[Array, "_ 2"]
     dims: int
     kernel_size: int
 

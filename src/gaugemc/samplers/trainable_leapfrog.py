@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import equinox as eqx
 import jax
@@ -19,7 +18,7 @@ from gaugemc.samplers.leapfrog_networks import FieldFunction, FieldMomentum, Fie
 from gaugemc.samplers.loop_networks import LoopMomentum, LoopPosition
 from gaugemc.theories import Links, Space
 
-Kind = Literal["dense", "conv", "gauge"]
+NETWORKS = ("dense", "conv", "gauge")
 
 
 def trainable_leapfrog(
@@ -28,7 +27,7 @@ def trainable_leapfrog(
     *,
     n_layers: int = 4,
     step_size: float = 0.1,
-    network: Kind = "dense",
+    network: str = "dense",
     hidden: Sequence[int] = (16, 16),
     kernel_size: int = 3,
     bound: float = 4.0,
@@ -62,8 +61,8 @@ def trainable_leapfrog(
         raise ValueError(f"n_leapfrogs {n_layers}: L2HMC needs at least one")
     if not 0 < step_size < math.inf:
         raise ValueError(f"step_size {step_size}: must be positive")
-    if network not in ("dense", "conv", "gauge"):
-        raise ValueError(f"network {network}: choose dense, conv or gauge")
+    if network not in NETWORKS:
+        raise ValueError(f"network {network}: choose {', '.join(NETWORKS)}")
     network_key, mask_key = jax.random.split(key)
 
     def networks(key: Key[Array, ""]) -> tuple[MomentumNetwork, tuple[PositionNetwork, ...]]:
@@ -81,10 +80,12 @@ def trainable_leapfrog(
         ]
         return FieldMomentum(functions[0]), tuple(FieldPosition(f) for f in functions[1:])
 
+    # Compiled: one by one, the many small operations would take seconds.
     if separate:
-        momentum, positions = eqx.filter_vmap(networks)(jax.random.split(network_key, n_layers))
+        keys = jax.random.split(network_key, n_layers)
+        momentum, positions = eqx.filter_jit(eqx.filter_vmap(networks))(keys)
     else:
-        momentum, positions = networks(network_key)
+        momentum, positions = eqx.filter_jit(networks)(network_key)
     if masks is None:
         masks = default_masks(mask_key, space, n_layers, network)
     leapfrog = GeneralisedLeapfrog(
@@ -100,7 +101,7 @@ def trainable_leapfrog(
 
 
 def default_masks(
-    key: Key[Array, ""], space: Space, n_layers: int, network: Kind
+    key: Key[Array, ""], space: Space, n_layers: int, network: str
 ) -> Bool[Array, "layer ..."]:
     """Lines on lattices of links for networks that know no place, otherwise random halves."""
     if isinstance(space, Links) and network != "dense":

@@ -2,6 +2,11 @@
 
 from gaugemc.training.fit import Fit as Fit
 from gaugemc.training.fit import fit as fit
+from gaugemc.training.jump import ChargeJump as ChargeJump
+from gaugemc.training.jump import DistanceJump as DistanceJump
+from gaugemc.training.jump import ExpectedJump as ExpectedJump
+from gaugemc.training.jump import Jump as Jump
+from gaugemc.training.jump import PlaquetteJump as PlaquetteJump
 from gaugemc.training.objective import Quality as Quality
 from gaugemc.training.objective import ReverseKL as ReverseKL
 from gaugemc.training.objective import quality as quality

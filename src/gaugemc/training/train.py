@@ -1,7 +1,7 @@
 """The one training loop: an objective, a model, an optimiser; compiled chunks of steps."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 import equinox as eqx
 import jax
@@ -12,6 +12,10 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 Model = TypeVar("Model")
 Objective = Callable[[Model, Key[Array, ""], Int[Array, ""]], Float[Array, ""]]
+ChainObjective = Callable[
+    [Model, Key[Array, ""], Int[Array, ""], PyTree], tuple[Float[Array, ""], PyTree]
+]
+"""An objective with Markov chains: it is given their states, and returns them advanced."""
 
 
 class TrainingState(NamedTuple):
@@ -20,6 +24,8 @@ class TrainingState(NamedTuple):
     model: PyTree
     optimiser: PyTree
     step: Int[Array, ""]
+    chains: PyTree = None
+    """Of a ChainObjective; None for an Objective."""
 
 
 class Metrics(NamedTuple):
@@ -33,15 +39,17 @@ class TrainingDivergedError(RuntimeError):
     """The loss or the gradient is no longer finite."""
 
 
-def start_training(model: PyTree, optimiser: optax.GradientTransformation) -> TrainingState:
-    """The state before the first step."""
+def start_training(
+    model: PyTree, optimiser: optax.GradientTransformation, chains: PyTree = None
+) -> TrainingState:
+    """The state before the first step; `chains` are the states that a ChainObjective needs."""
     parameters = eqx.filter(model, eqx.is_inexact_array)
-    return TrainingState(model, optimiser.init(parameters), jnp.zeros((), jnp.int32))
+    return TrainingState(model, optimiser.init(parameters), jnp.zeros((), jnp.int32), chains)
 
 
 @eqx.filter_jit
 def _advance(
-    objective: Objective,
+    objective: Objective | ChainObjective,
     optimiser: optax.GradientTransformation,
     state: TrainingState,
     key: Key[Array, ""],
@@ -49,27 +57,28 @@ def _advance(
 ) -> tuple[TrainingState, Metrics]:
     arrays, static = eqx.partition(state.model, eqx.is_inexact_array)
 
-    def step(carry: tuple[PyTree, PyTree, Int[Array, ""]], _: None):
-        parameters, optimiser_state, index = carry
+    def step(carry: tuple[PyTree, PyTree, Int[Array, ""], PyTree], _: None):
+        parameters, optimiser_state, index, chains = carry
 
-        def loss_of(parameters: PyTree) -> Float[Array, ""]:
-            step_key = jax.random.fold_in(key, index)
-            return objective(eqx.combine(parameters, static), step_key, index)
+        def loss_of(parameters: PyTree) -> tuple[Float[Array, ""], PyTree]:
+            model, step_key = eqx.combine(parameters, static), jax.random.fold_in(key, index)
+            if chains is None:
+                return cast(Objective, objective)(model, step_key, index), None
+            return cast(ChainObjective, objective)(model, step_key, index, chains)
 
-        loss, gradient = jax.value_and_grad(loss_of)(parameters)
+        (loss, moved), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
         updates, optimiser_state = optimiser.update(gradient, optimiser_state, parameters)
         parameters = optax.apply_updates(parameters, updates)
         metrics = Metrics(loss, optax.tree.norm(gradient))  # pyright: ignore[reportArgumentType]
-        return (parameters, optimiser_state, index + 1), metrics
+        return (parameters, optimiser_state, index + 1, moved), metrics
 
-    (arrays, optimiser_state, index), metrics = jax.lax.scan(
-        step, (arrays, state.optimiser, state.step), None, length
-    )
-    return TrainingState(eqx.combine(arrays, static), optimiser_state, index), metrics
+    start = (arrays, state.optimiser, state.step, state.chains)
+    (arrays, optimiser_state, index, chains), metrics = jax.lax.scan(step, start, None, length)
+    return TrainingState(eqx.combine(arrays, static), optimiser_state, index, chains), metrics
 
 
 def train(
-    objective: Objective,
+    objective: Objective | ChainObjective,
     optimiser: optax.GradientTransformation,
     state: TrainingState,
     key: Key[Array, ""],

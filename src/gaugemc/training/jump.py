@@ -1,0 +1,128 @@
+"""Training for long accepted jumps: what L2HMC maximises (1711.09268; 2105.03418)."""
+
+import abc
+import math
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, Shaped
+
+from gaugemc.groups import cosine
+from gaugemc.lattice import plaquettes
+from gaugemc.observables import sine_charge
+from gaugemc.observables.gauge_field import gauge_field
+from gaugemc.samplers import L2HMC, GeneralisedLeapfrog
+from gaugemc.samplers.driver import start_chains
+from gaugemc.samplers.metropolis import metropolis
+from gaugemc.theories import Links, Theory, total
+
+Field = Shaped[Array, "..."]
+Fields = Shaped[Array, "chain ..."]
+Scalar = Float[Array, ""]
+Schedule = Callable[[Int[Array, ""]], Scalar]
+
+SMALLEST = 1e-4
+"""Added to every expected squared jump, in units of its scale: 1 / 0 has no gradient."""
+
+
+class Jump(eqx.Module):
+    """A squared distance between two configurations, and its place in a weighted sum."""
+
+    weight: float = 1.0
+    scale: float = 1.0
+    """The squared distance that counts as one."""
+
+    def __check_init__(self) -> None:
+        for name, value in (("weight", self.weight), ("scale", self.scale)):
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name} {value} of a jump: must be positive")
+
+    @abc.abstractmethod
+    def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
+        """The squared distance from x to y, in float64."""
+
+
+class DistanceJump(Jump):
+    """|y - x|^2, for vectors."""
+
+    def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
+        return total((y - x) ** 2)
+
+
+class ChargeJump(Jump):
+    """The squared change of the sine charge of two-dimensional U(1)."""
+
+    def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
+        return (sine_charge(theory, y) - sine_charge(theory, x)) ** 2
+
+
+class PlaquetteJump(Jump):
+    """|exp(i y_P) - exp(i x_P)|^2 = 2 (1 - cos(y_P - x_P)), the mean over plaquettes of U(1)."""
+
+    def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
+        group, before = gauge_field(theory, x)
+        _, after = gauge_field(theory, y)
+        change = group.angle(plaquettes(group, after)) - group.angle(plaquettes(group, before))
+        return total(2 * (1 - cosine(change))) / change.size
+
+
+class ExpectedJump(eqx.Module):
+    """Minus the expected squared jump of one draw, averaged over chains that run on.
+
+    With d = A |jump|^2 / scale, A the acceptance, the loss of a jump is weight * mean(-d) ("plain")
+    or weight * mean(1 / d - d) ("mixed": it also moves the chains that would rest, 1711.09268,
+    Eq. 5). The chains are draws of the sampler that is being trained, with a Metropolis step.
+
+    `beta` gives the coupling at each training step (annealing), for theories that have one.
+    """
+
+    theory: Theory
+    jumps: tuple[Jump, ...]
+    direction: str = "palindrome"
+    form: str = "mixed"
+    beta: Schedule | None = None
+
+    def __check_init__(self) -> None:
+        if not self.jumps:
+            raise ValueError("expected jump: needs at least one kind of jump")
+        if self.form not in ("mixed", "plain"):
+            raise ValueError(f"form {self.form}: choose mixed or plain")
+        for jump in self.jumps:
+            vectors = not isinstance(self.theory.space, Links)
+            if isinstance(jump, DistanceJump) != vectors:
+                raise ValueError(f"{type(jump).__name__}: has no meaning for {self.theory.name}")
+
+    def start(self, leapfrog: GeneralisedLeapfrog, key: Key[Array, ""], chains: int) -> Fields:
+        """Configurations of new chains, half of them hot, for `start_training`."""
+        return start_chains(L2HMC(self.theory, leapfrog, self.direction), key, chains).x
+
+    def __call__(
+        self, leapfrog: GeneralisedLeapfrog, key: Key[Array, ""], step: Int[Array, ""], x: Fields
+    ) -> tuple[Scalar, Fields]:
+        theory = self.theory
+        if self.beta is not None:
+            theory = eqx.tree_at(lambda t: t.beta, theory, self.beta(step))
+        sampler = L2HMC(theory, leapfrog, self.direction)
+
+        def draw(key: Key[Array, ""], x: Field) -> tuple[Float[Array, " jump"], Field]:
+            momentum_key, accept_key, direction_key = jax.random.split(key, 3)
+            state = sampler.state(x)
+            v = theory.space.random_momentum(momentum_key)
+            proposal, delta_h = sampler.propose(state, v, jax.random.bernoulli(direction_key))
+            after, info = metropolis(accept_key, state, proposal, delta_h)
+            squares = [jump.squared(theory, x, proposal.x) for jump in self.jumps]
+            return info.acceptance * jnp.stack(squares), jax.lax.stop_gradient(after.x)
+
+        keys = jax.random.split(key, x.shape[0])
+        expected, x = jax.vmap(draw)(keys, x)
+        weights = jnp.asarray([jump.weight for jump in self.jumps], jnp.float64)
+        scales = jnp.asarray([jump.scale for jump in self.jumps], jnp.float64)
+        return jnp.sum(weights * jnp.mean(self._loss(expected / scales), axis=0)), x
+
+    def _loss(self, expected: Float[Array, "chain jump"]) -> Float[Array, "chain jump"]:
+        if self.form == "plain":
+            return -expected
+        expected = expected + SMALLEST
+        return 1 / expected - expected
