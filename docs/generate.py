@@ -75,6 +75,10 @@ def choices() -> Iterator[str]:
             for name, node in named.items()
         ]
         yield table(["choice", *(code(f"{group}.{key}") for key in varied)], body)
+    for name, training in groups.FLOW_TRAINING.items():
+        yield f"`flow={name}` also changes the defaults of its training:"
+        changed = [[code(key), code(value)] for key, value in flat({"training": training})]
+        yield table(["key", "value"], changed)
 
 
 def defaults() -> list[dict[str, Any]]:
@@ -96,7 +100,10 @@ def modes() -> Iterator[str]:
     """For each mode, the keys that it changes."""
     for name, changes in groups.MODES.items():
         yield f"### mode={name}"
-        changed = [[code(key), code(value)] for key, value in flat(changes)]
+        own = {key: value for key, value in changes.items() if key != "defaults"}
+        changed = [[code(key), code(value)] for key, value in flat(own)]
+        for choice in changes.get("defaults", []):
+            changed += [[code(key.split("/")[-1]), code(value)] for key, value in choice.items()]
         yield table(["key", "value"], changed) if changed else "Changes nothing."
 
 

@@ -23,17 +23,34 @@ THEORIES = {
     "su3_4d": TheorySettings("4D SU(3)", "SU3", [4, 4, 4, 4], 5.7),
 }
 SAMPLERS = {name: SamplerSettings(name) for name in ("fthmc", "flow", "hmc", "heatbath", "exact")}
-FLOWS = {name: FlowSettings(name) for name in ("ncp", "spline")}
+FLOWS = {name: FlowSettings(name) for name in ("ncp", "spline", "multiscale")}
+FLOW_TRAINING: dict[str, dict[str, Any]] = {
+    "multiscale": {
+        "objective": "levels",
+        "steps": 8000,
+        "batch": 64,
+        "learning_rate": 5e-2,
+        "chunk": 200,
+        "quality_every": 2000,
+    },
+}
+"""Settings of the training that the choice of a flow changes."""
 
 MODES: dict[str, dict[str, Any]] = {
     "default": {},
     "demo": {
         "name": "demo",
-        "theory": {"lattice": [4, 8], "beta": 5.0},
-        "sampler": {"name": "flow"},
-        "flow": {"n_layers": 16, "components": 3, "bound": 3.0},
-        "training": {"steps": 4000, "batch": 128, "learning_rate": 5e-3},
-        "evaluate": {"draws": 4000, "warmup": 500, "hmc_draws": 20000, "hmc_warmup": 2000},
+        "defaults": [{"override /flow": "multiscale"}],
+        "theory": {"beta": 6.0},
+        "evaluate": {
+            "draws": 2000,
+            "warmup": 200,
+            "hmc_draws": 10000,
+            "hmc_warmup": 1000,
+            "lengths": [0.25, 0.5, 1.0, 2.0],
+            "targets": [0.4, 0.65, 0.9],
+            "most_steps": 20,
+        },
     },
     "debug": {
         "name": "debug",
@@ -75,10 +92,10 @@ class Command(Settings):
             {"theory": "u1_2d"},
             {"sampler": "fthmc"},
             {"network": "default"},
-            {"flow": "ncp"},
             {"training": "default"},
             {"evaluate": "default"},
             "_self_",
+            {"flow": "ncp"},
             {"mode": "default"},
             {"override hydra/job_logging": "none"},
             {"override hydra/hydra_logging": "none"},
@@ -104,13 +121,15 @@ def register() -> None:
     for group, choices in {
         "theory": THEORIES,
         "sampler": SAMPLERS,
-        "flow": FLOWS,
         "network": {"default": NetworkSettings()},
         "training": {"default": TrainingSettings()},
         "evaluate": {"default": EvaluateSettings()},
     }.items():
         for name, node in choices.items():
             store.store(group=group, name=name, node=node)
+    for name, flow in FLOWS.items():
+        node = OmegaConf.create({"flow": flow, "training": FLOW_TRAINING.get(name, {})})
+        store.store(group="flow", name=name, node=node, package="_global_")
     for name, changes in MODES.items():
         store.store(group="mode", name=name, node=OmegaConf.create(changes), package="_global_")
     store.store(name="command", node=Command)

@@ -17,8 +17,7 @@ from gaugemc.experiment.settings import (
     one_of,
     positive,
 )
-from gaugemc.flows import NCP, Flow, Spline, gauge_flow
-from gaugemc.flows.coupling import check_space
+from gaugemc.flows import NCP, Flow, Spline, gauge_flow, multiscale_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.samplers import HMC, INTEGRATORS, ExactU1, Heatbath, Independence, Sampler
 from gaugemc.theories import Links, Theory, Wilson
@@ -26,7 +25,7 @@ from gaugemc.theories import Links, Theory, Wilson
 GROUPS = {"U1": U1(), "SU2": SUN(2), "SU3": SUN(3)}
 PRECISIONS = {"fp64": jnp.float64, "fp32": jnp.float32, "bf16": jnp.float32, "fp16": jnp.float32}
 NETWORK_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
-CIRCLE_MAPS = ("ncp", "spline")
+FLOWS = ("ncp", "spline", "multiscale")
 TRAINED = ("fthmc", "flow")
 SAMPLERS = ("hmc", *TRAINED, "heatbath", "exact")
 
@@ -36,7 +35,9 @@ def validate(settings: Settings) -> None:
     one_of("theory.group", settings.theory.group, list(GROUPS))
     one_of("sampler.name", settings.sampler.name, list(SAMPLERS))
     one_of("sampler.integrator", settings.sampler.integrator, list(INTEGRATORS))
-    one_of("flow.name", settings.flow.name, list(CIRCLE_MAPS))
+    one_of("flow.name", settings.flow.name, list(FLOWS))
+    objectives = ["reverse_kl", *(["levels"] if settings.flow.name == "multiscale" else [])]
+    one_of("training.objective", settings.training.objective, objectives)
     one_of("training.schedule", settings.training.schedule, ["constant", "cosine"])
     one_of("training.annealing", settings.training.annealing, ["none", "linear", "eras"])
     one_of("precision", settings.precision, list(PRECISIONS))
@@ -46,7 +47,7 @@ def validate(settings: Settings) -> None:
     theory = build_theory(settings)
     try:
         if settings.sampler.name in TRAINED:
-            check_space(theory.space)
+            abstract_flow(settings, theory)
         else:
             build_sampler(settings, theory, None)
     except ValueError as error:
@@ -107,6 +108,8 @@ def build_theory(settings: Settings) -> Wilson:
 
 def build_flow(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Flow:
     """The flow before training."""
+    if settings.flow.name == "multiscale":
+        return multiscale_flow(theory.space)
     circle = (
         NCP(settings.flow.components, settings.flow.bound)
         if settings.flow.name == "ncp"
@@ -123,11 +126,16 @@ def build_flow(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Flow:
     )
 
 
+def abstract_flow(settings: Settings, theory: Wilson) -> Flow:
+    """The shapes and types of the flow; raises ValueError where there is no such flow."""
+    return eqx.filter_eval_shape(lambda key: build_flow(settings, theory, key), jax.random.key(0))
+
+
 def in_float64(settings: Settings, flow: Flow) -> Flow:
     """The same flow with its parameters and all its arithmetic in float64."""
     settings = dataclasses.replace(settings, precision="fp64")
     theory = build_theory(settings)
-    like = eqx.filter_eval_shape(lambda key: build_flow(settings, theory, key), jax.random.key(0))
+    like = abstract_flow(settings, theory)
 
     def promoted(leaf: Any) -> Any:
         return leaf.astype(jnp.float64) if eqx.is_inexact_array(leaf) else leaf

@@ -64,6 +64,7 @@ def log_det(flow: Flow, theory: Wilson, key: Key[Array, ""], configurations: int
     """
     lattice = min(theory.space.lattice, _JACOBIAN_LATTICE, key=np.prod)
     space = Links(theory.space.group, lattice, jnp.float64)
+    flow = flow.on(lattice)
 
     @eqx.filter_jit
     def difference(flow: Flow, key: Key[Array, ""]):

@@ -56,7 +56,7 @@ class NetworkSettings:
 class FlowSettings:
     """The normalizing flow of fthmc and flow."""
 
-    name: str = option(MISSING, "circle map of the coupling layers: ncp or spline")
+    name: str = option(MISSING, "couplings with circle map ncp or spline, or multiscale")
     n_layers: int = option(24, "coupling layers, even; 8 move every link once")
     components: int = option(2, "terms of the ncp mixture")
     bound: float = option(4.0, "largest log-scale of an ncp term")
@@ -70,13 +70,16 @@ class FlowSettings:
 class TrainingSettings:
     """How the flow is trained."""
 
+    objective: str = option(
+        "reverse_kl", "reverse_kl on configurations, or levels (multiscale only): split by split"
+    )
     steps: int = option(2000, "gradient steps; 0 uses the flow as loaded")
-    batch: int = option(64, "configurations in each step")
+    batch: int = option(64, "configurations in each step; nodes a side of the grid of levels")
     learning_rate: float = option(3e-3, "largest learning rate of Adam")
     schedule: str = option("cosine", "learning rate after warm-up: constant or cosine")
     warmup: int = option(100, "steps of linear warm-up")
     clip: float = option(1.0, "largest norm of the gradient")
-    annealing: str = option("linear", "beta during training: none, linear or eras")
+    annealing: str = option("linear", "beta during training: none, linear or eras (reverse_kl)")
     anneal_start: float = option(0.2, "first beta, as a fraction of the theory's")
     anneal_fraction: float = option(0.5, "fraction of the steps after which beta is reached")
     eras: int = option(4, "number of equal rises where annealing=eras")

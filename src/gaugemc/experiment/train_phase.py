@@ -1,5 +1,6 @@
 """Training a run's flow, with checkpoints, a history and quality measurements."""
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from gaugemc.experiment.build import build_flow
+from gaugemc.experiment.build import abstract_flow, build_flow, build_theory
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.experiment.settings import Settings, SettingsError
 from gaugemc.flows import Flow
@@ -25,6 +26,7 @@ from gaugemc.samplers.progress import progress_bar
 from gaugemc.theories import Wilson
 from gaugemc.training import (
     BetaSchedule,
+    LevelKL,
     Quality,
     ReverseKL,
     TrainingDivergedError,
@@ -66,7 +68,7 @@ def run_training(
     directory: RunDirectory,
     theory: Wilson,
     key: Key[Array, ""],
-    log_partition: float | None,
+    log_partition: float,
 ) -> Trained:
     """Train, or go on training from the last valid checkpoint, to settings.training.steps."""
     t = settings.training
@@ -97,7 +99,11 @@ def run_training(
         step_key = jax.random.fold_in(quality_key, state.step)
         return quality(state.model, theory, step_key, samples=samples, log_partition=log_partition)
 
-    objective = ReverseKL(theory, t.batch, beta)
+    objective = (
+        LevelKL(theory, t.batch, log_partition)
+        if t.objective == "levels"
+        else ReverseKL(theory, t.batch, beta)
+    )
     last_good = int(state.step)
     measured: Quality | None = None
     started = time.perf_counter() - seconds
@@ -111,7 +117,7 @@ def run_training(
                 row = {
                     "step": step,
                     "seconds": seconds,
-                    "beta": float(beta(state.step)),
+                    "beta": float(beta(state.step)) if t.objective == "reverse_kl" else theory.beta,
                     "loss": float(np.mean(metrics.loss)),
                     "kl": measured.kl if measured else None,
                     "ess": measured.ess if measured else None,
@@ -157,17 +163,19 @@ def load_flow(settings: Settings, theory: Wilson) -> tuple[Flow, Path]:
     """
     directory = RunDirectory(settings.flow.load or "")
     t = settings.training
-    like = eqx.filter_eval_shape(
-        lambda key: start_training(
-            build_flow(settings, theory, key), optimiser(t.learning_rate, max(t.steps, 1))
-        ),
-        jax.random.key(0),
-    )
     try:
-        directory.settings()
+        lattice = directory.settings().theory.lattice
+        source = dataclasses.replace(
+            settings, theory=dataclasses.replace(settings.theory, lattice=lattice)
+        )
+        like = eqx.filter_eval_shape(
+            start_training,
+            abstract_flow(source, build_theory(source)),
+            optimiser(t.learning_rate, max(t.steps, 1)),
+        )
         newest = latest_checkpoint(directory.checkpoints, "train")
         if newest is None:
             raise RunDirectoryError(f"{directory.checkpoints} holds no valid training checkpoint")
-        return load_checkpoint(newest, like)[0].model, newest
-    except (CheckpointError, RunDirectoryError) as error:
+        return load_checkpoint(newest, like)[0].model.on(theory.space.lattice), newest
+    except (CheckpointError, RunDirectoryError, ValueError) as error:
         raise SettingsError("flow.load", directory.path, str(error)) from error

@@ -22,6 +22,10 @@ class Flow(eqx.Module):
     def inverse(self, x: Field) -> tuple[Field, Scalar]:
         """z = f^-1(x) and log |det df^-1/dx| (float64)."""
 
+    def on(self, lattice: tuple[int, ...]) -> "Flow":
+        """The same flow for another lattice (volume transfer); itself, if it knows no lattice."""
+        return self
+
 
 class Chain(Flow):
     """Layers applied one after the other, first to last."""

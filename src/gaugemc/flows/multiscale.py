@@ -71,9 +71,10 @@ class Multiscale(Flow):
     """Plaquettes split from coarse to fine; links follow on a spanning tree.
 
     Links that are uniform have blocks whose fluxes are uniform at each split. The map replaces the
-    flux a of each part by A(a | F), with F the flux that the block has been given, and moves the
-    links by a field of links with the change of the plaquettes. So it commutes with gauge
-    transformations and keeps Polyakov loops up to fluxes; its log-det is the sum of log dA/da.
+    flux a of each part of a block of flux f by A = C(F) + T(a - C(f) | F), with F the new flux of
+    the block, C the centre and T the map of its `Split`. Then it moves the links by a field of
+    links with the change of the plaquettes. So it commutes with gauge transformations, and its
+    log-det is the sum of log T'.
     """
 
     splits: dict[Kind, Split]
@@ -81,35 +82,40 @@ class Multiscale(Flow):
     def forward(self, z: Field) -> tuple[Field, Scalar]:
         old = plane_plaquettes(U1(), z, 0, 1)
         tree = divisions(old.shape)
-        base = _fluxes(wrap(old), tree)
-        flux = jnp.zeros((1, 1), z.dtype)
+        # Changes of fluxes are real numbers, continuous in z: halves of fluxes have one meaning.
+        flux = change = jnp.zeros((1, 1), z.dtype)
         log_det = jnp.zeros((), jnp.float64)
-        for division, parts in zip(tree, base):
-            remaining, new = flux, []
-            for kind, a in zip(division.kinds, _apart(parts, division)):
-                part, log_slope = self._split(kind).forward(a, remaining)
+        for division, level in zip(tree, _fluxes(wrap(old), tree)):
+            new = []
+            for kind, part in zip(division.kinds, _apart(level, division)):
+                split = self._split(kind)
+                angle = part - split.centre(flux)
+                moved, log_slope = split.forward(angle, flux + change)
+                part_change = split.centre(flux + change) - split.centre(flux) + moved - angle
                 log_det = log_det + total(log_slope)
-                new.append(part)
-                remaining = wrap(remaining - part)
-            flux = _together([*new, remaining], division)
-        return _moved(z, wrap(flux - old)), log_det
+                new.append(part_change)
+                flux, change = wrap(flux - part), change - part_change
+            flux, change = level, _together([*new, change], division)
+        return _moved(z, change), log_det
 
     def inverse(self, x: Field) -> tuple[Field, Scalar]:
         old = plane_plaquettes(U1(), x, 0, 1)
         tree = divisions(old.shape)
-        given = jnp.zeros((1, 1), x.dtype)
-        flux = given
+        flux = change = jnp.zeros((1, 1), x.dtype)
         log_det = jnp.zeros((), jnp.float64)
-        for division, parts in zip(tree, _fluxes(wrap(old), tree)):
-            remaining, rest, new = given, flux, []
-            for kind, part in zip(division.kinds, _apart(parts, division)):
-                a, log_slope = self._split(kind).inverse(part, remaining)
+        for division, level in zip(tree, _fluxes(wrap(old), tree)):
+            new = []
+            for kind, part in zip(division.kinds, _apart(level, division)):
+                split = self._split(kind)
+                moved = part - split.centre(flux)
+                angle, log_slope = split.inverse(moved, flux)
+                angle = angle + moved - split.forward(angle, flux)[0]
+                part_change = split.centre(flux + change) - split.centre(flux) + angle - moved
                 log_det = log_det - total(log_slope)
-                new.append(a)
-                remaining, rest = wrap(remaining - part), wrap(rest - a)
-            flux = _together([*new, rest], division)
-            given = parts
-        return _moved(x, wrap(flux - old)), log_det
+                new.append(part_change)
+                flux, change = wrap(flux - part), change - part_change
+            flux, change = level, _together([*new, change], division)
+        return _moved(x, change), log_det
 
     def on(self, lattice: tuple[int, ...]) -> Multiscale:
         """The flow on another lattice: splits that it knows, and the identity for all others.
