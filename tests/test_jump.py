@@ -1,0 +1,136 @@
+"""Expected jumps: the loss, what it trains, and the chains that it carries."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gaugemc.groups import U1
+from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, sample, trainable_leapfrog
+from gaugemc.theories import Links, Theory, Wilson, strongly_correlated_gaussian
+from gaugemc.training import (
+    BetaSchedule,
+    ChargeJump,
+    DistanceJump,
+    ExpectedJump,
+    Jump,
+    PlaquetteJump,
+    optimiser,
+    start_training,
+    train,
+)
+
+GAUSSIAN = strongly_correlated_gaussian()
+WILSON = Wilson(Links(U1(), (2, 2)), 2.0)
+
+
+def small(theory: Theory, key: jax.Array, step_size: float = 0.15) -> GeneralisedLeapfrog:
+    return trainable_leapfrog(
+        key, theory.space, n_layers=3, step_size=step_size, hidden=(8,), separate=False
+    )
+
+
+@pytest.mark.parametrize("form", ["plain", "mixed"])
+def test_the_loss_is_that_of_the_sampler(form: str, key: jax.Array) -> None:
+    """Against the jumps of the sampler's own draws, over many chains: within 5 %."""
+    leapfrog = small(GAUSSIAN, key)
+    objective = ExpectedJump(GAUSSIAN, (DistanceJump(2.0, scale=0.5),), "random", form)
+    sampler = L2HMC(GAUSSIAN, leapfrog, "random")
+    x = jnp.zeros((4096, 2)) + 0.3
+    loss, moved = eqx.filter_jit(objective)(leapfrog, key, jnp.asarray(0), x)
+    states = jax.vmap(sampler.state)(x)
+    v = jax.random.normal(jax.random.fold_in(key, 1), x.shape)
+    forward = jnp.ones(4096, bool)
+    proposals, delta_h = eqx.filter_jit(jax.vmap(lambda *a: sampler.propose(*a)))(
+        states, v, forward
+    )
+    d = np.minimum(1, np.exp(-delta_h)) * np.sum((proposals.x - x) ** 2, 1) / 0.5
+    if form == "plain":
+        assert float(loss) == pytest.approx(-2 * d.mean(), rel=0.05)
+    else:
+        d = d + 1e-4
+        assert float(loss) == pytest.approx(2 * np.mean(1 / d - d), rel=0.3)
+    stayed = float(jnp.mean(jnp.all(moved == x, axis=1)))
+    assert stayed == pytest.approx(1 - np.minimum(1, np.exp(-delta_h)).mean(), abs=0.04)
+
+
+def test_training_lengthens_the_jumps(key: jax.Array) -> None:
+    """The mean squared change per draw of the slow direction grows fivefold in 400 steps.
+
+    The theory and the masks stay as they are.
+    """
+    leapfrog = small(GAUSSIAN, key)
+    objective = ExpectedJump(GAUSSIAN, (DistanceJump(scale=10.0),))
+    optimise = optimiser(1e-2, 400, warmup=20)
+    state = start_training(leapfrog, optimise, objective.start(leapfrog, key, 64))
+    losses = []
+    for state, metrics in train(objective, optimise, state, key, 400, 200):  # noqa: B007
+        losses.append(metrics.loss)
+    assert losses[-1][-50:].mean() < losses[0][:50].mean()
+    np.testing.assert_array_equal(state.model.masks, leapfrog.masks)
+    jumps = []
+    for model in (leapfrog, state.model):
+        samples = sample(L2HMC(GAUSSIAN, model), key, chains=32, draws=100, warmup=50)
+        widest = samples.draws.observables["widest"]
+        jumps.append(np.mean(np.diff(widest, axis=1) ** 2))
+    assert jumps[1] > 5 * jumps[0]
+
+
+def test_chunks_do_not_change_the_chains(key: jax.Array) -> None:
+    leapfrog = small(WILSON, key)
+    objective = ExpectedJump(
+        WILSON, (ChargeJump(scale=0.1), PlaquetteJump(0.5)), beta=BetaSchedule(2.0, 6)
+    )
+    optimise = optimiser(1e-2, 6)
+    start = start_training(leapfrog, optimise, objective.start(leapfrog, key, 4))
+    (whole, metrics), *_ = train(objective, optimise, start, key, 4, 4)
+    parts = list(train(objective, optimise, start, key, 4, 2))
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts[-1][0]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(metrics.loss, np.concatenate([m.loss for _, m in parts]))
+    assert bool(jnp.all(jnp.any(whole.chains != start.chains, axis=(1, 2, 3))))
+    assert np.all(metrics.gradient_norm > 0)
+
+
+def test_beta_follows_the_schedule(key: jax.Array) -> None:
+    """At beta 0 every trajectory of untrained networks is accepted."""
+    leapfrog = small(WILSON, key, 0.7)
+    x = jnp.stack([WILSON.space.random(k) for k in jax.random.split(key, 32)])
+    moved = []
+    for start in (0.0, 1.0):
+        schedule = BetaSchedule(8.0, 10, start=start)
+        objective = ExpectedJump(WILSON, (PlaquetteJump(),), beta=schedule)
+        after = eqx.filter_jit(objective)(leapfrog, key, jnp.asarray(0), x)[1]
+        moved.append(float(jnp.mean(jnp.any(after != x, axis=(1, 2, 3)))))
+    assert moved[0] == 1 > moved[1]
+
+
+def test_jumps_have_their_size() -> None:
+    """One link turned by an angle changes two plaquettes; charges and weights as in the formula."""
+    x = jnp.zeros((2, 2, 2))
+    y = x.at[0, 0, 0].set(0.5)
+    assert float(ChargeJump().squared(WILSON, x, y)) == pytest.approx(0.0, abs=1e-15)
+    expected = 2 * 2 * (1 - np.cos(0.5)) / 4
+    assert float(PlaquetteJump().squared(WILSON, x, y)) == pytest.approx(expected)
+    z = y.at[1, 0, 0].set(0.3)
+    charge = (np.sin(0.2) - np.sin(0.5) + np.sin(0.3)) / (2 * np.pi)
+    assert float(ChargeJump().squared(WILSON, x, z)) == pytest.approx(charge**2)
+    assert float(DistanceJump().squared(GAUSSIAN, jnp.zeros(2), jnp.ones(2))) == 2
+
+
+@pytest.mark.parametrize(
+    ("theory", "jumps", "form", "message"),
+    [
+        (GAUSSIAN, (), "mixed", "at least one"),
+        (GAUSSIAN, (ChargeJump(),), "mixed", "no meaning"),
+        (WILSON, (DistanceJump(),), "plain", "no meaning"),
+    ],
+)
+def test_impossible_objectives_are_refused(
+    theory: Theory, jumps: tuple[Jump, ...], form: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        ExpectedJump(theory, jumps, "random", form)
+    with pytest.raises(ValueError, match="scale"):
+        DistanceJump(1.0, 0.0)
