@@ -45,7 +45,8 @@ def test_the_loss_is_that_of_the_sampler(form: str, key: jax.Array) -> None:
     proposals, delta_h = eqx.filter_jit(jax.vmap(lambda *a: sampler.propose(*a)))(
         states, v, forward
     )
-    d = np.minimum(1, np.exp(-delta_h)) * np.sum((proposals.x - x) ** 2, 1) / 0.5
+    delta_h, jumps = np.asarray(delta_h), np.asarray(proposals.x - x)
+    d = np.minimum(1, np.exp(-delta_h)) * np.sum(jumps**2, 1) / 0.5
     if form == "plain":
         assert float(loss) == pytest.approx(-2 * d.mean(), rel=0.05)
     else:
