@@ -181,8 +181,8 @@ def test_plaquette_of_a_small_lattice_with_large_networks(
 ) -> None:
     """Within 4.5 standard errors from 512 independent chains: false alarm 1e-5 each.
 
-    The error is less than 0.6 % of the plaquette. How much a wrong inverse shows here depends on the
-    networks; the test of inverses sees it always.
+    The error is less than 0.6 % of the plaquette. How much a wrong inverse shows depends on
+    the networks; the test of inverses sees it always.
     """
     theory = Wilson(Links(U1(), (2, 2)), 1.0)
     keys = jax.random.split(key, 3)
