@@ -75,9 +75,9 @@ def choices() -> Iterator[str]:
             for name, node in named.items()
         ]
         yield table(["choice", *(code(f"{group}.{key}") for key in varied)], body)
-    for name, training in groups.FLOW_TRAINING.items():
-        yield f"`flow={name}` also changes the defaults of its training:"
-        changed = [[code(key), code(value)] for key, value in flat({"training": training})]
+    for name, changes in groups.FLOW_CHANGES.items():
+        yield f"`flow={name}` also changes these defaults:"
+        changed = [[code(key), code(value)] for key, value in flat(changes)]
         yield table(["key", "value"], changed)
 
 

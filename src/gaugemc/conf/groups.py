@@ -24,17 +24,20 @@ THEORIES = {
 }
 SAMPLERS = {name: SamplerSettings(name) for name in ("fthmc", "flow", "hmc", "heatbath", "exact")}
 FLOWS = {name: FlowSettings(name) for name in ("ncp", "spline", "multiscale")}
-FLOW_TRAINING: dict[str, dict[str, Any]] = {
+FLOW_CHANGES: dict[str, dict[str, Any]] = {
     "multiscale": {
-        "objective": "levels",
-        "steps": 8000,
-        "batch": 64,
-        "learning_rate": 5e-2,
-        "chunk": 200,
-        "quality_every": 2000,
+        "sampler": {"force_scale": 0.3},
+        "training": {
+            "objective": "levels",
+            "steps": 6000,
+            "batch": 48,
+            "learning_rate": 5e-2,
+            "chunk": 200,
+            "quality_every": 2000,
+        },
     },
 }
-"""Settings of the training that the choice of a flow changes."""
+"""Settings of other groups that the choice of a flow changes."""
 
 MODES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -47,8 +50,6 @@ MODES: dict[str, dict[str, Any]] = {
             "warmup": 200,
             "hmc_draws": 10000,
             "hmc_warmup": 1000,
-            "lengths": [0.25, 0.5, 1.0, 2.0],
-            "targets": [0.4, 0.65, 0.9],
             "most_steps": 20,
         },
     },
@@ -128,7 +129,7 @@ def register() -> None:
         for name, node in choices.items():
             store.store(group=group, name=name, node=node)
     for name, flow in FLOWS.items():
-        node = OmegaConf.create({"flow": flow, "training": FLOW_TRAINING.get(name, {})})
+        node = OmegaConf.create({"flow": flow, **FLOW_CHANGES.get(name, {})})
         store.store(group="flow", name=name, node=node, package="_global_")
     for name, changes in MODES.items():
         store.store(group="mode", name=name, node=OmegaConf.create(changes), package="_global_")

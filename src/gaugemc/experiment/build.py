@@ -64,6 +64,8 @@ def validate_numbers(settings: Settings) -> None:
     at_least("theory.beta", settings.theory.beta, 0)
     at_least("sampler.n_steps", settings.sampler.n_steps, 1)
     at_least("sampler.overrelaxation", settings.sampler.overrelaxation, 0)
+    if not settings.sampler.force_scale > 0:
+        raise SettingsError("sampler.force_scale", settings.sampler.force_scale, "must be positive")
     positive("sampler.trajectory_length", settings.sampler.trajectory_length)
     at_least("network.kernel_size", settings.network.kernel_size, 3)
     if settings.network.kernel_size % 2 == 0:
@@ -150,7 +152,7 @@ def build_sampler(settings: Settings, theory: Wilson, flow: Flow | None) -> Samp
         case "flow", Flow():
             return Independence(theory, flow)
         case "fthmc", Flow():
-            return build_hmc(settings, theory.pullback(flow))
+            return build_hmc(settings, theory.pullback(flow), settings.sampler.force_scale)
         case "heatbath", None:
             return Heatbath(theory, overrelaxation=settings.sampler.overrelaxation)
         case "exact", None:
@@ -160,7 +162,7 @@ def build_sampler(settings: Settings, theory: Wilson, flow: Flow | None) -> Samp
     raise SettingsError("sampler.name", settings.sampler.name, "needs a flow")
 
 
-def build_hmc(settings: Settings, theory: Theory) -> HMC:
+def build_hmc(settings: Settings, theory: Theory, force_scale: float = math.inf) -> HMC:
     """HMC with the settings' integrator and its untuned trajectory."""
     steps = settings.sampler.n_steps
     return HMC(
@@ -168,4 +170,5 @@ def build_hmc(settings: Settings, theory: Theory) -> HMC:
         settings.sampler.trajectory_length / steps,
         steps,
         INTEGRATORS[settings.sampler.integrator],
+        force_scale,
     )

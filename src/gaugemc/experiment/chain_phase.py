@@ -119,7 +119,7 @@ def tuned(
         table = [table_row(c, score, best) for c in candidates]
         save_checkpoint(path, (best.step_size, best.n_steps), {"tuning": table})
     (step_size, n_steps), metadata = load_checkpoint(path, (sampler.step_size, sampler.n_steps))
-    best = HMC(sampler.theory, step_size, n_steps, sampler.integrator)
+    best = sampler.with_steps(step_size, n_steps)
     return best, start_chains(best, start_key, settings.chains), metadata["tuning"]
 
 

@@ -41,6 +41,9 @@ class SamplerSettings:
     tune: bool = option(True, "tune trajectory length and step size (hmc, fthmc)")
     trajectory_length: float = option(1.0, "trajectory length where tune=false")
     n_steps: int = option(10, "steps of a trajectory where tune=false")
+    force_scale: float = option(
+        math.inf, "damp components of the force above this (fthmc); exact for every value"
+    )
     overrelaxation: int = option(4, "overrelaxation sweeps of each heatbath draw")
 
 

@@ -55,7 +55,7 @@ class DualAveraging:
 def with_length(sampler: HMC, length: float, step_size: float, most_steps: int) -> HMC:
     """HMC with as many steps as come nearest to a trajectory length, between 1 and most_steps."""
     n_steps = int(np.clip(round(length / step_size), 1, most_steps))
-    return HMC(sampler.theory, step_size, n_steps, sampler.integrator)
+    return sampler.with_steps(step_size, n_steps)
 
 
 def tune_step_size(
