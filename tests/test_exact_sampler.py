@@ -17,10 +17,9 @@ from gaugemc.analysis.exact_u1 import (
     wilson_loop,
 )
 from gaugemc.groups import SUN, U1
-from gaugemc.lattice import plaquettes, polyakov_loops
+from gaugemc.lattice import links_from_plaquettes, plaquettes, polyakov_loops
 from gaugemc.observables import polyakov_means, sine_charge, wilson_loop_means
 from gaugemc.samplers import sample
-from gaugemc.lattice import links_from_plaquettes
 from gaugemc.samplers.exact_u1 import ExactU1, closing_block
 from gaugemc.theories import Gaussian, Links, Wilson
 

@@ -17,6 +17,7 @@ from gaugemc.flows import (
     Translate,
     affine_flow,
     gauge_flow,
+    multiscale_flow,
 )
 from gaugemc.flows.stripes import PERIOD, StripeNetwork
 from gaugemc.groups import SUN, U1, wrap
@@ -25,6 +26,8 @@ from gaugemc.theories import Euclidean, Links, Space
 
 U1_8X8 = Links(U1(), (8, 8), jnp.float64)
 U1_4X8 = Links(U1(), (4, 8), jnp.float64)
+U1_6X4 = Links(U1(), (6, 4), jnp.float64)
+U1_5X3 = Links(U1(), (5, 3), jnp.float64)
 VECTOR = Euclidean((7,), jnp.float64)
 
 
@@ -44,6 +47,9 @@ FLOWS = {
     "no hidden layers": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, NCP(), hidden=())),
     "kernel 5": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, NCP(), n_layers=4, kernel_size=5)),
     "translate": (U1_8X8, lambda key: Chain((Translate((1, -3)),))),
+    "multiscale": (U1_8X8, lambda key: multiscale_flow(U1_8X8)),
+    "multiscale, 6x4": (U1_6X4, lambda key: multiscale_flow(U1_6X4)),
+    "multiscale, 5x3": (U1_5X3, lambda key: multiscale_flow(U1_5X3)),
     "affine": (VECTOR, lambda key: affine_flow(key, VECTOR)),
 }
 
@@ -92,9 +98,9 @@ def test_shape_and_type_are_kept(case: tuple[Space, Flow], key: Array):
     assert log_det.dtype == jnp.float64
 
 
-@pytest.mark.parametrize("circle", [NCP(), Spline()], ids=["ncp", "spline"])
-def test_gauge_flow_commutes_with_gauge_transformations(circle: CircleMap, key: Array):
-    flow = disturbed(gauge_flow(key, U1_8X8, circle, n_layers=8), key)
+@pytest.mark.parametrize("name", ["ncp", "spline", "multiscale"])
+def test_flow_commutes_with_gauge_transformations(name: str, key: Array):
+    flow = disturbed(FLOWS[name][1](key), key)
     z = U1_8X8.random(key)
     omega = U1().random(jax.random.fold_in(key, 1), (8, 8), jnp.float64)
     x, log_det = flow.forward(z)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from gaugemc.groups import SUN, U1, Group, wrap
-from gaugemc.groups import sine
+from gaugemc.groups import SUN, U1, Group, sine, wrap
 
 GROUPS = [U1(), SUN(2), SUN(3)]
 UNITARY = [SUN(2), SUN(3), SUN(4)]

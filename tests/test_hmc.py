@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gaugemc.analysis import exact_sun
+from gaugemc.analysis.autocorrelation import estimate, z_score
 from gaugemc.groups import SUN, U1
 from gaugemc.samplers import (
     FOREST_RUTH,
@@ -210,3 +211,21 @@ def test_plaquette_of_su3_in_four_dimensions(key: jax.Array) -> None:
     samples = sample(sampler, key, draws=120, warmup=60, states=states)
     assert samples.draws.info.acceptance.mean() > 0.85
     assert abs(samples.draws.observables["plaquette"].mean() - 0.549) < 0.004
+
+
+def test_a_damped_force_is_exact(key: jax.Array):
+    """HMC with a force scale far below the forces: z of <x^2>, false alarm 6e-5."""
+    theory = Gaussian(jnp.zeros(2), jnp.asarray([[1.0, 0.5], [0.5, 2.0]]))
+    sampler = HMC(theory, 0.5, 3, LEAPFROG, force_scale=0.5)
+    samples = sample(sampler, key, chains=64, draws=2000, warmup=100)
+    plain = HMC(theory, 0.5, 3, LEAPFROG)
+    x = 3.0 * jnp.ones(2)
+    assert float(jnp.max(jnp.abs(sampler.force(x)))) < 0.5
+    assert float(jnp.max(jnp.abs(plain.force(x)))) > 1
+    for name, exact in theory.exact_observables().items():
+        assert abs(z_score(estimate(samples.draws.observables[name]), exact) or 0) < 4
+
+
+def test_a_force_scale_must_be_positive():
+    with pytest.raises(ValueError, match="must be positive"):
+        HMC(Gaussian(jnp.zeros(2), jnp.eye(2)), 0.1, 1, LEAPFROG, force_scale=0.0)

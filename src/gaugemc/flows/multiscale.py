@@ -40,7 +40,7 @@ class Division(NamedTuple):
         return [(self.m, remaining) for remaining in range(self.n, 1, -1)]
 
 
-def divisions(lattice: tuple[int, int]) -> list[Division]:
+def divisions(lattice: tuple[int, ...]) -> list[Division]:
     """The tree of a lattice, coarse to fine.
 
     Odd factors of the extents come first, where blocks are large and nearly independent; then each
@@ -62,7 +62,7 @@ def divisions(lattice: tuple[int, int]) -> list[Division]:
     return tree
 
 
-def split_kinds(lattice: tuple[int, int]) -> list[Kind]:
+def split_kinds(lattice: tuple[int, ...]) -> list[Kind]:
     """The kinds of split of a lattice, coarse to fine, each once."""
     return list(dict.fromkeys(kind for division in divisions(lattice) for kind in division.kinds))
 
@@ -149,15 +149,14 @@ def multiscale_flow(space: Links) -> Multiscale:
 
 
 def _identity(lattice: tuple[int, ...], dtype: DTypeLike) -> dict[Kind, Split]:
-    rows, columns = lattice
-    return {(m, n): Split(n == 2, dtype) for m, n in split_kinds((rows, columns))}
+    return {(m, n): Split(n == 2, dtype) for m, n in split_kinds(lattice)}
 
 
 def _fluxes(plaquettes: Angle, tree: list[Division]) -> list[Angle]:
     """The fluxes of all blocks after each division, coarse to fine."""
     levels = [plaquettes]
     for division in tree[:0:-1]:
-        levels.append(wrap(sum(_apart(levels[-1], division))))
+        levels.append(wrap(jnp.sum(jnp.stack(_apart(levels[-1], division)), axis=0)))
     return levels[::-1]
 
 

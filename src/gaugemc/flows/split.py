@@ -13,7 +13,7 @@ from gaugemc.groups import cosine, sine, wrap
 STAGES = ((1, 2), (2, 2), (1, 4))
 """Order and number of terms of the Moebius mixtures, applied one after the other."""
 
-Stage = tuple[int, Float[Array, "term ..."], Float[Array, "term ..."]]
+Stage = tuple[int, Float[Array, "_ ..."], Float[Array, "_ ..."]]
 
 _POWERS = 4
 _BOUND = 10.0  # of log-scales: steeper maps would not invert in float32

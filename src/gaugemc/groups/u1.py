@@ -9,7 +9,6 @@ from jaxtyping import Array, Bool, Float, Key, Shaped
 from gaugemc.groups.group import Group
 from gaugemc.groups.trigonometry import arctangent, cosine, sine, wrap
 
-
 VonMisesLoop = tuple[Key[Array, ""], Float[Array, "..."], Bool[Array, "..."]]
 
 

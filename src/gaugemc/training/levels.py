@@ -6,7 +6,7 @@ split of m plaquettes off a block of flux s has the density p_m(A) p_(n m - m)(s
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -21,7 +21,9 @@ from gaugemc.groups import cosine, sine
 from gaugemc.theories import Wilson
 
 Scalar = Float[Array, ""]
-Table = Float[np.ndarray, " grid"]
+Table = Float[Array, " grid"]
+NumpyTable = Float[np.ndarray, " grid"]
+Tree = TypeVar("Tree", Split, "Level")
 
 _GRID = 2048
 _ROUGHNESS = 1e-3
@@ -32,7 +34,7 @@ _ANGLES = 2 * np.pi * np.arange(_GRID) / _GRID
 class Level(NamedTuple):
     """What a kind of split has to learn. All logs of densities are per unit of angle / 2 pi."""
 
-    count: int
+    count: Scalar
     """Splits of this kind in the lattice."""
     part: Table
     """log p_m on the grid."""
@@ -59,16 +61,13 @@ class LevelKL(eqx.Module):
     that is left for HMC, in magnitude, and the divergence alone does not see it in the tails.
     """
 
-    lattice: tuple[int, int]
-    beta: float
     nodes: int
     levels: dict[Kind, Level]
     minus_log_z: float
 
     def __init__(self, theory: Wilson, nodes: int, log_partition: float):
-        rows, columns = theory.space.lattice
-        self.lattice, self.beta, self.nodes = (rows, columns), theory.beta, nodes
-        self.levels = level_targets(self.lattice, theory.beta)
+        self.nodes = nodes
+        self.levels = level_targets(theory.space.lattice, theory.beta)
         self.minus_log_z = -log_partition
 
     def __call__(self, flow: Multiscale, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
@@ -106,7 +105,7 @@ class LevelKL(eqx.Module):
         return level.count * loss
 
 
-def level_targets(lattice: tuple[int, int], beta: float) -> dict[Kind, Level]:
+def level_targets(lattice: tuple[int, ...], beta: float) -> dict[Kind, Level]:
     """What each kind of split of a lattice has to learn."""
     counts: dict[Kind, int] = {}
     blocks = 1
@@ -116,7 +115,7 @@ def level_targets(lattice: tuple[int, int], beta: float) -> dict[Kind, Level]:
         blocks *= division.n
 
     @cache
-    def log_density(m: int) -> Table:
+    def log_density(m: int) -> NumpyTable:
         if m == 1:
             table = beta * np.cos(_ANGLES)
         else:
@@ -125,7 +124,7 @@ def level_targets(lattice: tuple[int, int], beta: float) -> dict[Kind, Level]:
             table = np.log(b[(steps[:, None] - steps) % _GRID] @ a)
         return table - np.log(np.mean(np.exp(table - table.max()))) - table.max()
 
-    def quantiles(m: int) -> tuple[Table, Table]:
+    def quantiles(m: int) -> tuple[NumpyTable, NumpyTable]:
         edges = np.append(_ANGLES - np.pi, np.pi)
         density = np.exp(np.roll(log_density(m), _GRID // 2))
         density = np.append(density, density[0])
@@ -134,15 +133,14 @@ def level_targets(lattice: tuple[int, int], beta: float) -> dict[Kind, Level]:
         flux = np.interp(np.linspace(0, 1, _GRID + 1), probability / probability[-1], edges)
         return flux, np.interp(flux, edges, density / drawn)
 
-    return {
-        (m, n): Level(
-            count, log_density(m), log_density(n * m - m), *quantiles(n * m), log_density(n * m)
-        )
-        for (m, n), count in counts.items()
-    }
+    targets = {}
+    for (m, n), count in counts.items():
+        tables = log_density(m), log_density(n * m - m), *quantiles(n * m), log_density(n * m)
+        targets[m, n] = Level(jnp.asarray(float(count)), *(jnp.asarray(t) for t in tables))
+    return targets
 
 
-def _periodic(table: Float[Array, " grid"], angle: Float[Array, "..."]) -> Float[Array, "..."]:
+def _periodic(table: Table, angle: Float[Array, "..."]) -> Float[Array, "..."]:
     """A function on the circle, between the points of its table by a cubic (Catmull and Rom)."""
     position = angle * (_GRID / (2 * np.pi))
     cell = jnp.floor(position)
@@ -156,5 +154,5 @@ def _periodic(table: Float[Array, " grid"], angle: Float[Array, "..."]) -> Float
     return here + t / 2 * (after - before + t * (bend + t * twist))
 
 
-def _stacked(trees: list) -> Level | Split:
-    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(a) for a in leaves]), *trees)
+def _stacked(trees: list[Tree]) -> Tree:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
