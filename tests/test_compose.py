@@ -62,12 +62,26 @@ def smooth(key: jax.Array, theory: Theory) -> jax.Array:
 @pytest.mark.parametrize(
     ("sampler", "beta"),
     [
-        (Compose((HMC(THEORY, 0.25, 4), Winding(THEORY))), 2.0),
-        (Compose((Winding(THEORY), HMC(THEORY, 0.25, 4)), (0.4, 0.6)), 2.0),
-        (Compose((HMC(WEAK, 0.2, 2), Independence(WEAK, FLOW))), 0.5),
-        (Compose((HMC(WEAK_PULLED_BACK, 0.2, 2), Independence(WEAK_PULLED_BACK, Chain(())))), 0.5),
+        pytest.param(Compose((HMC(THEORY, 0.25, 4), Winding(THEORY))), 2.0, id="cycle"),
+        pytest.param(
+            Compose((Winding(THEORY), HMC(THEORY, 0.25, 4)), (0.4, 0.6)),
+            2.0,
+            marks=pytest.mark.slow,
+            id="mixture",
+        ),
+        pytest.param(
+            Compose((HMC(WEAK, 0.2, 2), Independence(WEAK, FLOW))),
+            0.5,
+            marks=pytest.mark.slow,
+            id="flow proposals",
+        ),
+        pytest.param(
+            Compose((HMC(WEAK_PULLED_BACK, 0.2, 2), Independence(WEAK_PULLED_BACK, Chain(())))),
+            0.5,
+            marks=pytest.mark.slow,
+            id="proposals in flow variables",
+        ),
     ],
-    ids=["cycle", "mixture", "flow proposals", "proposals in flow variables"],
 )
 def test_compositions_are_exact(sampler: Compose, beta: float, key: jax.Array):
     draws = sample(sampler, key, chains=64, draws=400, warmup=60).draws
@@ -90,6 +104,7 @@ class Stretch(Flow):
         return x / 1.5, jnp.asarray(-x.size * np.log(1.5))
 
 
+@pytest.mark.slow
 def test_independence_weighs_what_other_members_made(key: jax.Array):
     """A Gaussian, where both moments feel a wrong weight of the configuration that HMC leaves."""
     theory = Gaussian(jnp.asarray([0.5, -0.1]), jnp.eye(2))
@@ -226,14 +241,21 @@ def test_the_instanton_has_the_least_action_of_its_charge():
 
 def test_winding_chains_stay_in_the_interval_with_both_signs(key: jax.Array):
     theory = Wilson(Links(U1(), (8, 8)), 4.0)
-    x = jax.vmap(lambda k: smooth(k, theory))(jax.random.split(key, 200))
-    step = jax.jit(jax.vmap(Winding(theory).step))
-    states, info = step(jax.random.split(key, 200), jax.vmap(Winding(theory).state)(x))
-    charges = np.asarray(jax.vmap(theory.observables)(states.x)["charge"])
+    action = jax.jit(jax.vmap(theory.action))
+
+    @jax.jit
+    @jax.vmap
+    def step(key: jax.Array):
+        x = smooth(key, theory)
+        states, info = Winding(theory).step(key, Winding(theory).state(x))
+        return x, states, info, theory.observables(states.x)["charge"]
+
+    x, states, info, charges = step(jax.random.split(key, 200))
+    charges = np.asarray(charges)
     assert set(charges) == {-1, 0, 1}
     np.testing.assert_array_equal(charges != 0, info.accepted)
     assert jnp.abs(states.x).max() <= np.pi
-    change = jax.vmap(theory.action)(states.x) - jax.vmap(theory.action)(x)
+    change = action(states.x) - action(x)
     np.testing.assert_allclose(
         change[info.accepted], np.asarray(info.delta_h)[info.accepted], atol=1e-10
     )

@@ -1,5 +1,7 @@
 """Expected jumps: the loss, what it trains, and the chains that it carries."""
 
+from collections.abc import Iterator
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -23,6 +25,14 @@ from gaugemc.training import (
 
 GAUSSIAN = strongly_correlated_gaussian()
 WILSON = Wilson(Links(U1(), (2, 2)), 2.0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick_compilation() -> Iterator[None]:
+    """The time of these tests is that of the compiler: it optimises as little as possible."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def small(theory: Theory, key: jax.Array, step_size: float = 0.15) -> GeneralisedLeapfrog:
@@ -51,6 +61,7 @@ def test_the_loss_is_that_of_the_sampler(key: jax.Array) -> None:
     assert stayed == pytest.approx(1 - np.minimum(1, np.exp(-delta_h)).mean(), abs=0.04)
 
 
+@pytest.mark.slow
 def test_the_mixed_loss_punishes_chains_that_rest(key: jax.Array) -> None:
     """Of one chain, 1 / d - d where the plain loss is -d, up to the smallest d of 1e-4."""
     leapfrog, x = small(GAUSSIAN, key), jnp.full((1, 2), 0.3)
@@ -64,6 +75,7 @@ def test_the_mixed_loss_punishes_chains_that_rest(key: jax.Array) -> None:
     assert mixed == pytest.approx(1 / d - d)
 
 
+@pytest.mark.slow
 def test_training_lengthens_the_jumps(key: jax.Array) -> None:
     """The mean squared change per draw of the slow direction grows fivefold in 400 steps.
 
@@ -86,6 +98,7 @@ def test_training_lengthens_the_jumps(key: jax.Array) -> None:
     assert jumps[1] > 5 * jumps[0]
 
 
+@pytest.mark.slow
 def test_chunks_do_not_change_the_chains(key: jax.Array) -> None:
     leapfrog = small(WILSON, key)
     objective = ExpectedJump(
@@ -102,6 +115,7 @@ def test_chunks_do_not_change_the_chains(key: jax.Array) -> None:
     assert np.all(metrics.gradient_norm > 0)
 
 
+@pytest.mark.slow
 def test_beta_follows_the_schedule(key: jax.Array) -> None:
     """At beta 0 every trajectory of untrained networks is accepted."""
     leapfrog = small(WILSON, key, 0.7)

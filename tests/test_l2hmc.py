@@ -1,6 +1,7 @@
 """L2HMC: exact inverses, log-dets, HMC without networks, and ensembles with large networks."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import equinox as eqx
@@ -40,8 +41,20 @@ CASES = list(
         [(True, 2), (False, 1), (True, 1), (False, 2)],
     )
 )
-FAST = [case for case in CASES if case[1] == ((True, 2) if "conv" in case[0] else (False, 1))]
-FAST += [case for case in CASES if case[0] == (WILSON, "dense") and case[1] == (True, 2)]
+FAST = [
+    ((GAUSSIAN, "dense"), (False, 1)),
+    ((GAUSSIAN, "conv"), (True, 2)),
+    ((WILSON, "dense"), (True, 2)),
+    ((WILSON, "gauge"), (False, 1)),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick_compilation() -> Iterator[None]:
+    """The time of these tests is that of the compiler: it optimises as little as possible."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def case_name(case: tuple) -> str:
@@ -58,7 +71,7 @@ def disturbed(leapfrog: GeneralisedLeapfrog, key: jax.Array, size: float) -> Gen
             return leaf
         fan_in = leaf.shape[-1] if leaf.ndim > 1 else 1
         normal = random.standard_normal(leaf.shape).astype(leaf.dtype)
-        return leaf + size / float(np.sqrt(fan_in)) * normal
+        return jnp.asarray(np.asarray(leaf) + size / float(np.sqrt(fan_in)) * normal)
 
     noisy = jax.tree.map(noise, leapfrog)
     return eqx.tree_at(lambda g: g.log_step_sizes, noisy, leapfrog.log_step_sizes)
@@ -124,7 +137,9 @@ def test_backward_is_the_inverse_of_forward(case: tuple, key: jax.Array) -> None
 
 
 @pytest.mark.parametrize("direction", ["palindrome", "random"])
-@pytest.mark.parametrize("theory", [GAUSSIAN, WILSON], ids=lambda t: t.name)
+@pytest.mark.parametrize(
+    "theory", [GAUSSIAN, pytest.param(WILSON, marks=pytest.mark.slow)], ids=lambda t: t.name
+)
 def test_proposals_undo_themselves(theory: Theory, direction: str, key: jax.Array) -> None:
     """A palindrome twice, or the two sides of a coin with a flip between them."""
     leapfrog = trainable_leapfrog(key, theory.space, n_layers=2, step_size=0.2, hidden=(4,))
@@ -140,11 +155,16 @@ def test_proposals_undo_themselves(theory: Theory, direction: str, key: jax.Arra
     np.testing.assert_allclose(log_det_back, -log_det, rtol=0, atol=1e-11)
 
 
-@pytest.mark.parametrize("direction", ["palindrome", "random"])
 @pytest.mark.parametrize(
-    ("theory", "network"),
-    [(GAUSSIAN, "dense"), (WILSON, "conv"), (WILSON, "gauge")],
-    ids=["Gaussian", "U(1)", "U(1) gauge"],
+    ("theory", "network", "direction"),
+    [
+        pytest.param(GAUSSIAN, "dense", "random", marks=pytest.mark.slow, id="Gaussian random"),
+        pytest.param(GAUSSIAN, "dense", "palindrome", marks=pytest.mark.slow, id="Gaussian"),
+        pytest.param(WILSON, "dense", "palindrome", id="U(1)"),
+        pytest.param(WILSON, "conv", "random", marks=pytest.mark.slow, id="U(1) conv random"),
+        pytest.param(WILSON, "gauge", "palindrome", marks=pytest.mark.slow, id="U(1) gauge"),
+        pytest.param(WILSON, "gauge", "random", marks=pytest.mark.slow, id="U(1) gauge random"),
+    ],
 )
 def test_untrained_it_is_hmc(theory: Theory, network: str, direction: str, key: jax.Array) -> None:
     """The same chains from the same key and states: momenta, proposals, decisions."""
@@ -171,7 +191,7 @@ def run(sampler: L2HMC, key: jax.Array, chains: int, draws: int, warmup: int):
 @pytest.mark.parametrize(
     ("network", "direction", "noise"),
     [
-        ("dense", "palindrome", 0.7),
+        pytest.param("dense", "palindrome", 0.7, marks=pytest.mark.slow),
         pytest.param("dense", "random", 0.7, marks=pytest.mark.slow),
         pytest.param("gauge", "palindrome", 0.4, marks=pytest.mark.slow),
     ],
@@ -199,24 +219,41 @@ def test_plaquette_of_a_small_lattice_with_large_networks(
     assert abs(chains.mean() - exact) < 4.5 * error
 
 
-@pytest.mark.parametrize("direction", ["palindrome", "random"])
-def test_gaussian_moments_with_large_networks(direction: str, key: jax.Array) -> None:
-    """All four observables within 4.5 standard errors of 256 chains: false alarm 4e-5.
+@pytest.mark.parametrize(
+    ("direction", "noise"),
+    [
+        ("random", 0.2),
+        pytest.param("palindrome", 0.2, marks=pytest.mark.slow),
+        pytest.param("random", 0.7, marks=pytest.mark.slow),
+        pytest.param("palindrome", 0.7, marks=pytest.mark.slow),
+    ],
+)
+def test_gaussian_moments_with_large_networks(direction: str, noise: float, key: jax.Array) -> None:
+    """Six averages within 4.5 standard errors of 256 chains: false alarm 6e-5.
 
-    The Gaussian is correlated: variances 2.4 and 0.1.
+    The Gaussian is correlated: variances 2.4 and 0.1. In equilibrium the acceptance is twice the
+    probability of a negative delta_h. So is <exp(-delta_h)> = 1, but with loud networks rare draws
+    of size thousands make up that average, and its error is no longer known.
     """
     theory = Gaussian(jnp.array([0.5, -0.5]), jnp.array([[1.25, -1.15], [-1.15, 1.25]]))
     keys = jax.random.split(key, 3)
     leapfrog = trainable_leapfrog(
         keys[0], theory.space, n_layers=2, step_size=0.3, hidden=(8,), separate=False
     )
-    sampler = L2HMC(theory, disturbed(leapfrog, keys[1], 0.7), direction)
+    sampler = L2HMC(theory, disturbed(leapfrog, keys[1], noise), direction)
     draws = run(sampler, keys[2], 256, 500, 100)
-    assert 0.1 < draws.info.acceptance.mean() < 0.95
-    for observable, exact in theory.exact_observables().items():
-        chains = draws.observables[observable].mean(axis=1)
+    delta_h, acceptance = draws.info.delta_h, draws.info.acceptance
+    assert (0.5 if noise < 0.5 else 0.1) < acceptance.mean() < 0.95
+    averages = {
+        name: (draws.observables[name], exact) for name, exact in theory.exact_observables().items()
+    }
+    averages["acceptance"] = (acceptance - 2 * (delta_h < 0), 0.0)
+    if noise < 0.5:
+        averages["exp(-delta_h)"] = (np.exp(-delta_h), 1.0)
+    for name, (values, exact) in averages.items():
+        chains = values.mean(axis=1)
         error = chains.std(ddof=1) / np.sqrt(len(chains))
-        assert abs(chains.mean() - exact) < 4.5 * error, observable
+        assert abs(chains.mean() - exact) < 4.5 * error, name
 
 
 def test_gauge_networks_commute_with_gauge_transformations(key: jax.Array) -> None:
@@ -233,6 +270,7 @@ def test_gauge_networks_commute_with_gauge_transformations(key: jax.Array) -> No
     np.testing.assert_allclose(log_det_turned, log_det, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["conv", "gauge"])
 def test_lattice_networks_commute_with_translations_and_move(network: str, key: jax.Array) -> None:
     """By two sites, which keeps the lines; on the lattice they were made for and on a larger."""
@@ -253,12 +291,12 @@ def test_lattice_networks_commute_with_translations_and_move(network: str, key: 
 
 
 def test_diagnosis_follows_the_trajectory(key: jax.Array) -> None:
-    leapfrog = disturbed(trainable_leapfrog(key, WILSON.space, n_layers=3), key, 0.5)
-    sampler = L2HMC(WILSON, leapfrog, "random")
-    state = eqx.filter_jit(sampler.init)(key)
+    leapfrog = trainable_leapfrog(key, GAUSSIAN.space, n_layers=3, hidden=(4,))
+    sampler = L2HMC(GAUSSIAN, disturbed(leapfrog, key, 0.5), "random")
+    state = eqx.filter_jit(sampler.state)(GAUSSIAN.space.random(key))
     seen = eqx.filter_jit(sampler.diagnose)(key, state)
     assert seen.energy.shape == seen.log_det.shape == (4,)
-    v = WILSON.space.random_momentum(key)
+    v = GAUSSIAN.space.random_momentum(key)
     _, delta_h = eqx.filter_jit(sampler.propose)(state, v, jnp.asarray(True))
     energy = seen.energy - seen.log_det
     assert float(seen.log_det[0]) == 0 != float(seen.log_det[1])
@@ -267,35 +305,41 @@ def test_diagnosis_follows_the_trajectory(key: jax.Array) -> None:
 
 def test_energies_are_in_float64(key: jax.Array) -> None:
     theory = Wilson(Links(U1(), (4, 4), jnp.float32), 2.0)
-    leapfrog = disturbed(trainable_leapfrog(key, theory.space, n_layers=2), key, 0.2)
-    sampler = L2HMC(theory, leapfrog)
-    state, info = eqx.filter_jit(sampler.step)(key, eqx.filter_jit(sampler.init)(key))
+    sampler = L2HMC(theory, trainable_leapfrog(key, theory.space, n_layers=2, hidden=(4,)))
+    start = eqx.filter_eval_shape(sampler.init, key)
+    state, info = eqx.filter_eval_shape(sampler.step, key, start)
     assert state.x.dtype == state.force.dtype == jnp.float32
     assert info.delta_h.dtype == state.action.dtype == jnp.float64
 
 
 def test_step_sizes_are_fixed_on_request(key: jax.Array) -> None:
+    @eqx.filter_jit
     @eqx.filter_grad
     def gradient(leapfrog: GeneralisedLeapfrog, start: Phase) -> jax.Array:
         return jnp.sum(leapfrog.forward(GAUSSIAN, start)[0].x)
 
     for train in (True, False):
-        leapfrog = trainable_leapfrog(key, GAUSSIAN.space, train_step_sizes=train)
+        leapfrog = trainable_leapfrog(
+            key, GAUSSIAN.space, n_layers=2, hidden=(4,), train_step_sizes=train
+        )
         found = gradient(leapfrog, phase(GAUSSIAN, key))
         assert bool(jnp.any(found.log_step_sizes != 0)) == train
         assert found.masks is None  # boolean, so not trained
 
 
 def test_masks_are_saved_with_the_parameters(tmp_path: Path, key: jax.Array) -> None:
-    first, second = (trainable_leapfrog(k, WILSON.space, n_layers=8) for k in jax.random.split(key))
+    def make(key: jax.Array, n_layers: int = 8, **options: object) -> GeneralisedLeapfrog:
+        return trainable_leapfrog(key, WILSON.space, n_layers=n_layers, hidden=(4,), **options)
+
+    first, second = (make(k) for k in jax.random.split(key))
     assert bool(jnp.any(first.masks != second.masks))
     save_checkpoint(tmp_path / "l2hmc", first, {})
     restored, _ = load_checkpoint(tmp_path / "l2hmc", second)
     np.testing.assert_array_equal(restored.masks, first.masks)
     for other in (
-        trainable_leapfrog(key, WILSON.space, n_layers=7),
-        trainable_leapfrog(key, WILSON.space, n_layers=8, x_networks=1),
-        trainable_leapfrog(key, WILSON.space, n_layers=8, network="gauge"),
+        make(key, 7),
+        make(key, x_networks=1),
+        make(key, network="gauge"),
     ):
         with pytest.raises(CheckpointError):
             load_checkpoint(tmp_path / "l2hmc", other)
@@ -310,7 +354,7 @@ class Broken(MomentumNetwork):
 
 
 def test_a_network_that_returns_nan_is_refused_before_sampling(key: jax.Array) -> None:
-    leapfrog = trainable_leapfrog(key, GAUSSIAN.space, separate=False)
+    leapfrog = trainable_leapfrog(key, GAUSSIAN.space, hidden=(4,), separate=False)
     broken = eqx.tree_at(lambda g: g.momentum, leapfrog, Broken())
     with pytest.raises(RuntimeError, match="a network returned NaN"):
         sample(L2HMC(GAUSSIAN, broken), key, chains=2, draws=1, warmup=0)
