@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -328,7 +329,7 @@ def test_step_sizes_are_fixed_on_request(key: jax.Array) -> None:
 
 
 def test_masks_are_saved_with_the_parameters(tmp_path: Path, key: jax.Array) -> None:
-    def make(key: jax.Array, n_layers: int = 8, **options: object) -> GeneralisedLeapfrog:
+    def make(key: jax.Array, n_layers: int = 8, **options: Any) -> GeneralisedLeapfrog:
         return trainable_leapfrog(key, WILSON.space, n_layers=n_layers, hidden=(4,), **options)
 
     first, second = (make(k) for k in jax.random.split(key))
