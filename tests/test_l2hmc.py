@@ -248,7 +248,7 @@ def test_gaussian_moments_with_large_networks(direction: str, noise: float, key:
     averages = {
         name: (draws.observables[name], exact) for name, exact in theory.exact_observables().items()
     }
-    averages["acceptance"] = (acceptance - 2 * (delta_h < 0), 0.0)
+    averages["acceptance"] = (np.asarray(acceptance - 2 * (delta_h < 0)), 0.0)
     if noise < 0.5:
         averages["exp(-delta_h)"] = (np.exp(-delta_h), 1.0)
     for name, (values, exact) in averages.items():
