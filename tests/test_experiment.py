@@ -18,7 +18,7 @@ from gaugemc.experiment import chain_phase, train_phase
 from gaugemc.experiment.build import build_theory
 from gaugemc.experiment.experiment import run
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
-from gaugemc.experiment.settings import Settings
+from gaugemc.experiment.settings import Settings, SettingsError
 from gaugemc.io.checkpoint import checkpoint_path, save_checkpoint
 from gaugemc.io.ensemble import read_draws
 from gaugemc.training import TrainingDivergedError
@@ -181,6 +181,27 @@ def test_a_flow_moves_to_another_lattice(finished: Path, tmp_path: Path) -> None
     run(settings(load, "theory.lattice=[8,4]", "sampler=flow"), tmp_path / "b")
     trained = results(tmp_path / "b")
     assert any(np.any(trained[name] != first[name]) for name in first if "/" not in name)
+
+
+def test_multiscale_flow_trains_by_levels_and_goes_to_any_lattice(tmp_path: Path):
+    multiscale = ("flow=multiscale", "training.steps=30", "training.batch=16", "evaluate.draws=80")
+    first = run(settings(*multiscale), tmp_path / "a")
+    assert first["training"]["kl"] > 0
+    assert first["sampler"]["parameters"]["training"]["objective"] == "levels"
+    assert first["sampler"]["parameters"]["sampler"]["force_scale"] == 0.3
+    assert first["checks"]["log_det"]["passed"]
+    assert first["checks"]["reversibility"]["passed"]
+    load = (f"flow.load={tmp_path / 'a'}", "theory.lattice=[6,5]", "training.steps=0")
+    carried = run(settings(*multiscale, *load, "sampler=flow"), tmp_path / "b")
+    assert carried["checks"]["log_det"]["passed"]
+    assert carried["theory"]["lattice"] == [6, 5]
+
+
+def test_levels_are_for_the_multiscale_flow_alone(tmp_path: Path):
+    with pytest.raises(
+        SettingsError, match=r"training\.objective=levels: choose one of reverse_kl"
+    ):
+        run(settings("training.objective=levels"), tmp_path / "a")
 
 
 def test_another_run_is_not_continued(finished: Path) -> None:
