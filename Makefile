@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test exactness browser docs bench notebooks figure clean
+.PHONY: demo test exactness slow browser docs bench notebooks figure clean
 
 demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the report's path
 	$(BIN)/gaugemc mode=demo
@@ -15,7 +15,10 @@ test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pytest -n 2 -m "not slow and not browser"
 
-exactness: $(INSTALLED)  ## the long statistical proofs
+exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler
+	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py
+
+slow: $(INSTALLED)  ## every test that `make test` leaves out for its time, the long proof included
 	$(BIN)/pytest -n 2 -m slow
 
 browser: $(INSTALLED)  ## the report in headless Chromium
