@@ -54,7 +54,7 @@ class LevelKL(eqx.Module):
 
     Fluxes of blocks are distributed as in the theory, so every kind of split learns by itself, and
     all at once; the sum is D_KL(q || p) - log Z to first order, as that of `ReverseKL`, without its
-    noise: for each kind, `fluxes` quantiles of the block's flux and as many uniform angles form a
+    noise: for each kind, `nodes` quantiles of the block's flux and as many uniform angles form a
     grid that is shifted at random in each step.
 
     A thousandth of the total variation of log q / p around the circle is added. It is the force
@@ -121,7 +121,8 @@ def level_targets(lattice: tuple[int, ...], beta: float) -> dict[Kind, Level]:
         else:
             a, b = np.exp(log_density(m // 2)), np.exp(log_density(m - m // 2))
             steps = np.arange(_GRID)
-            table = np.log(b[(steps[:, None] - steps) % _GRID] @ a)
+            density = b[(steps[:, None] - steps) % _GRID] @ a
+            table = np.log(np.maximum(density, np.finfo(np.float64).tiny))
         return table - np.log(np.mean(np.exp(table - table.max()))) - table.max()
 
     def quantiles(m: int) -> tuple[NumpyTable, NumpyTable]:
