@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gaugemc.analysis.exact_u1 import log_partition_function
+from gaugemc.conf.groups import FLOW_CHANGES
 from gaugemc.flows import NCP, Flow, gauge_flow, multiscale_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.samplers import HMC, LEAPFROG, Heatbath, Sampler
@@ -119,11 +120,13 @@ def training_step() -> dict[str, Any]:
 def trained_multiscale() -> tuple[Wilson, Flow, float]:
     """The flow that flow=multiscale trains for 8x8 and beta = 6, and the seconds that it took."""
     started = time.perf_counter()
-    theory, steps = Wilson(Links(U1(), (8, 8), jnp.float32), 6.0), 6000
-    adam = optimiser(5e-2, steps)
+    theory = Wilson(Links(U1(), (8, 8), jnp.float32), 6.0)
+    settings = FLOW_CHANGES["multiscale"]["training"]
+    steps = settings["steps"]
+    adam = optimiser(settings["learning_rate"], steps)
     state = start_training(multiscale_flow(theory.space), adam)
-    objective = LevelKL(theory, 48, log_partition_function(6.0, 64))
-    *_, (state, _) = train(objective, adam, state, jax.random.key(1), steps, 200)
+    objective = LevelKL(theory, settings["batch"], log_partition_function(6.0, 64))
+    *_, (state, _) = train(objective, adam, state, jax.random.key(1), steps, settings["chunk"])
     return theory, state.model, time.perf_counter() - started
 
 

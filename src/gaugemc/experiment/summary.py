@@ -26,7 +26,7 @@ NAMES = {
 
 def has_exact_results(theory: Wilson) -> bool:
     """Whether analysis/exact_u1.py knows this theory."""
-    return theory.space.group.winds and len(theory.space.lattice) == 2
+    return theory.space.has_charge
 
 
 def exact_values(theory: Wilson) -> dict[str, float]:

@@ -73,7 +73,8 @@ def run_training(
     """Train, or go on training from the last valid checkpoint, to settings.training.steps."""
     t = settings.training
     init_key, train_key, quality_key = jax.random.split(key, 3)
-    schedule, annealing = cast(Schedule, t.schedule), cast(Annealing, t.annealing)  # validated
+    schedule = cast(Schedule, t.schedule)  # validated
+    annealing = "none" if t.objective == "levels" else cast(Annealing, t.annealing)
     optimise = optimiser(
         t.learning_rate, max(t.steps, 1), schedule=schedule, warmup=t.warmup, clip=t.clip
     )
@@ -117,7 +118,7 @@ def run_training(
                 row = {
                     "step": step,
                     "seconds": seconds,
-                    "beta": float(beta(state.step)) if t.objective == "reverse_kl" else theory.beta,
+                    "beta": float(beta(state.step)),
                     "loss": float(np.mean(metrics.loss)),
                     "kl": measured.kl if measured else None,
                     "ess": measured.ess if measured else None,

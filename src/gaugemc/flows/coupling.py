@@ -103,7 +103,7 @@ def gauge_flow(
 
 def check_space(space: Links) -> None:
     """Raise ValueError unless stripes of period 4 fit the space."""
-    if not (space.group.winds and len(space.lattice) == 2):
+    if not space.has_charge:
         raise ValueError(f"flow: needs 2D U(1) links, not {len(space.lattice)}D {space.group.name}")
     for extent in space.lattice:
         if extent % PERIOD:

@@ -80,42 +80,34 @@ class Multiscale(Flow):
     splits: dict[Kind, Split]
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
-        old = plane_plaquettes(U1(), z, 0, 1)
-        tree = divisions(old.shape)
-        # Changes of fluxes are real numbers, continuous in z: halves of fluxes have one meaning.
-        flux = change = jnp.zeros((1, 1), z.dtype)
-        log_det = jnp.zeros((), jnp.float64)
-        for division, level in zip(tree, _fluxes(wrap(old), tree)):
-            new = []
-            for kind, part in zip(division.kinds, _apart(level, division)):
-                split = self._split(kind)
-                angle = part - split.centre(flux)
-                moved, log_slope = split.forward(angle, flux + change)
-                part_change = split.centre(flux + change) - split.centre(flux) + moved - angle
-                log_det = log_det + total(log_slope)
-                new.append(part_change)
-                flux, change = wrap(flux - part), change - part_change
-            flux, change = level, _together([*new, change], division)
-        return _moved(z, change), log_det
+        return self._transformed(z, inverse=False)
 
     def inverse(self, x: Field) -> tuple[Field, Scalar]:
-        old = plane_plaquettes(U1(), x, 0, 1)
+        return self._transformed(x, inverse=True)
+
+    def _transformed(self, links: Field, inverse: bool) -> tuple[Field, Scalar]:
+        """Both directions: fluxes go from where they are, `flux`, to `flux + change`."""
+        old = plane_plaquettes(U1(), links, 0, 1)
         tree = divisions(old.shape)
-        flux = change = jnp.zeros((1, 1), x.dtype)
+        # Changes of fluxes are real numbers, continuous in z: halves of fluxes have one meaning.
+        flux = change = jnp.zeros((1, 1), links.dtype)
         log_det = jnp.zeros((), jnp.float64)
         for division, level in zip(tree, _fluxes(wrap(old), tree)):
             new = []
             for kind, part in zip(division.kinds, _apart(level, division)):
-                split = self._split(kind)
-                moved = part - split.centre(flux)
-                angle, log_slope = split.inverse(moved, flux)
-                angle = angle + moved - split.forward(angle, flux)[0]
-                part_change = split.centre(flux + change) - split.centre(flux) + angle - moved
-                log_det = log_det - total(log_slope)
+                split, target = self._split(kind), flux + change
+                angle = part - split.centre(flux)
+                if inverse:  # maps are conditioned on the flux in x
+                    moved, log_slope = split.inverse(angle, flux)
+                    log_det = log_det - total(log_slope)
+                else:
+                    moved, log_slope = split.forward(angle, target)
+                    log_det = log_det + total(log_slope)
+                part_change = split.centre(target) - split.centre(flux) + moved - angle
                 new.append(part_change)
                 flux, change = wrap(flux - part), change - part_change
             flux, change = level, _together([*new, change], division)
-        return _moved(x, change), log_det
+        return _moved(links, change), log_det
 
     def on(self, lattice: tuple[int, ...]) -> Multiscale:
         """The flow on another lattice: splits that it knows, and the identity for all others.
@@ -143,7 +135,7 @@ def multiscale_flow(space: Links) -> Multiscale:
     Raises:
         ValueError: the space is not 2D U(1).
     """
-    if not (space.group.winds and len(space.lattice) == 2):
+    if not space.has_charge:
         raise ValueError(f"flow: needs 2D U(1) links, not {len(space.lattice)}D {space.group.name}")
     return Multiscale(_identity(space.lattice, space.real_dtype))
 

@@ -44,9 +44,14 @@ class Split(eqx.Module):
         self.coefficients = jnp.zeros((_POWERS, len(outputs)), dtype).at[0].set(outputs)
         self.centres = jnp.zeros(0 if equal else _HARMONICS, dtype)
 
+    @property
+    def equal(self) -> bool:
+        """Whether the two parts have as many plaquettes."""
+        return self.centres.size == 0
+
     def centre(self, flux: Angle) -> Angle:
         """The centre of the map. For equal parts, flux + 2 pi has another centre than flux."""
-        if self.centres.size == 0:
+        if self.equal:
             return flux / 2
         terms = (sine(k * flux) * b for k, b in enumerate(self.centres, start=1))
         return sum(terms, start=jnp.zeros_like(flux))
@@ -56,10 +61,12 @@ class Split(eqx.Module):
         return _mixtures(angle, self._stages(flux))
 
     def inverse(self, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
-        """The inverse map, to [-pi, pi), and the log of the slope of `forward` there."""
+        """The inverse map, not wrapped, and the log of the slope of `forward` there."""
         stages = self._stages(flux)
         tolerance = 1024 * float(jnp.finfo(angle.dtype).eps)
-        return invert_monotone(lambda x: _mixtures(x, stages), wrap(angle), tolerance)
+        within = wrap(angle)  # the map fixes -pi and pi, so whole turns go through it unchanged
+        x, log_slope = invert_monotone(lambda x: _mixtures(x, stages), within, tolerance)
+        return x + (angle - within), log_slope
 
     def _stages(self, flux: Angle) -> list[Stage]:
         """Orders, scales and weights of the mixtures at each flux."""
@@ -69,13 +76,12 @@ class Split(eqx.Module):
         while len(basis) < len(self.coefficients):
             basis.append(2 * x * basis[-1] - basis[-2])
         outputs = jnp.tensordot(self.coefficients, jnp.stack(basis), [[0], [0]])
-        equal = self.centres.size == 0
         n_terms = sum(terms for _, terms in STAGES)
         stages, first = [], 0
         for order, terms in STAGES:
             log_scales = _BOUND * jnp.tanh(outputs[first : first + terms] / _BOUND)
             logits = outputs[n_terms + first : n_terms + first + terms]
-            odd = c if equal and order == 1 else 1.0
+            odd = c if self.equal and order == 1 else 1.0
             stages.append((order, jnp.exp(odd * log_scales), jax.nn.softmax(logits, axis=0)))
             first += terms
         return stages

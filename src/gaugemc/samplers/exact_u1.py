@@ -48,7 +48,7 @@ class ExactU1(Sampler):
 
     def __check_init__(self) -> None:
         space = self.theory.space
-        if not (space.group.winds and len(space.lattice) == 2):
+        if not space.has_charge:
             raise ValueError(f"exact sampler: needs 2D U(1), not {self.theory.name}")
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> ExactU1State:

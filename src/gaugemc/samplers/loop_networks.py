@@ -50,8 +50,8 @@ class LoopMomentum(MomentumNetwork):
         self.bound = bound
 
     def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
-        fluxes = [wilson_loops(U1(), x, 0, 1, r, t) for r, t in RECTANGLES]
-        cosines, sines = cosine(jnp.stack(fluxes)), sine(jnp.stack(fluxes))
+        fluxes = rectangle_fluxes(x)
+        cosines, sines = cosine(fluxes), sine(fluxes)
         outputs = self.perceptron(jnp.concatenate([cosines, sines]), time)
         s, q, *weights = outputs.reshape(2 + _DERIVATIVES, *x.shape)
         slopes = (
@@ -89,11 +89,16 @@ class LoopPosition(PositionNetwork):
         self.bound = bound
 
     def __call__(self, x: Field, v: Field, frozen: Bool[Array, "2 x y"], time: Time) -> Outputs:
-        fluxes = jnp.stack([wilson_loops(U1(), x, 0, 1, r, t) for r, t in RECTANGLES])
+        fluxes = rectangle_fluxes(x)
         read = jnp.stack([frozen_loops(frozen, r, t) for r, t in RECTANGLES])
         loops = [jnp.where(read, f(fluxes), 0) for f in (cosine, sine)]
         q, t = self.perceptron(jnp.concatenate([*loops, v]), time).reshape(2, *x.shape)
         return Outputs(jnp.zeros_like(x), t, bounded(q, self.bound))
+
+
+def rectangle_fluxes(x: Field) -> Float[Array, "rectangle x y"]:
+    """The fluxes through all RECTANGLES at every site."""
+    return jnp.stack([wilson_loops(U1(), x, 0, 1, r, t) for r, t in RECTANGLES])
 
 
 def link_derivative(slope: Fluxes) -> Field:
@@ -110,5 +115,5 @@ def frozen_loops(frozen: Bool[Array, "2 x y"], r: int, t: int) -> Bool[Array, "x
 
 def check_plane(space: Links) -> None:
     """Raise ValueError unless the space is two-dimensional U(1)."""
-    if not (isinstance(space, Links) and space.group.winds and len(space.lattice) == 2):
+    if not (isinstance(space, Links) and space.has_charge):
         raise ValueError("gauge-equivariant networks of L2HMC: for two-dimensional U(1) only")

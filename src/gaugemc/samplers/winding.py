@@ -39,7 +39,7 @@ class Winding(Sampler):
 
     def __check_init__(self) -> None:
         space = self.theory.space
-        if not (isinstance(space, Links) and space.group.winds and len(space.lattice) == 2):
+        if not (isinstance(space, Links) and space.has_charge):
             raise ValueError(f"winding: needs 2D U(1), not {self.theory.name}")
 
     @property

@@ -155,6 +155,11 @@ class Links(Space):
         return self.real
 
     @property
+    def has_charge(self) -> bool:
+        """Whether configurations carry a topological charge: two-dimensional U(1)."""
+        return self.group.winds and len(self.lattice) == 2
+
+    @property
     def n_links(self) -> int:
         """The number of links."""
         return int(np.prod(self.shape))

@@ -49,7 +49,7 @@ class Wilson(Theory):
         group = self.space.group
         loops = plaquettes(group, x)
         result = {"plaquette": jnp.mean(group.trace(loops), dtype=jnp.float64)}
-        if group.winds and len(self.space.lattice) == 2:
+        if self.space.has_charge:
             charge = jnp.round(total(group.angle(loops)) / (2 * jnp.pi))
             result |= {"charge": charge, "charge_squared": charge**2}
         return result
