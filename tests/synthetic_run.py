@@ -5,8 +5,11 @@ import math
 import pathlib
 from typing import Any
 
-import h5py
 import numpy as np
+
+from gaugemc.io.ensemble import write_draws
+from gaugemc.samplers import Info
+from gaugemc.samplers.driver import Draws
 
 VALUES = list(range(-3, 4))
 PROBABILITY = [0.0021, 0.0394, 0.2253, 0.4664, 0.2253, 0.0394, 0.0021]
@@ -37,11 +40,8 @@ def noisy_plaquette(
 
 def write_chains(path: pathlib.Path, observables: dict[str, np.ndarray], forces: int) -> None:
     shape = next(iter(observables.values())).shape
-    with h5py.File(path, "w") as file:
-        file.attrs["warmup"] = 200
-        for name, array in observables.items():
-            file[f"observables/{name}"] = array
-        file["info/force_evaluations"] = np.full(shape, forces)
+    info = Info(np.ones(shape, bool), np.ones(shape), np.zeros(shape), np.full(shape, forces))
+    write_draws(path, Draws(observables, info), {"warmup": 200})
 
 
 def result(

@@ -7,7 +7,6 @@ import pathlib
 import re
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 from synthetic_run import EXACT, PROBABILITY, VALUES, jumping_charge, su3_run, u1_run
@@ -17,6 +16,7 @@ from gaugemc.experiment.figures import charge_figure, history_figure
 from gaugemc.experiment.report import format_error, write_report
 from gaugemc.experiment.svg import svg_of
 from gaugemc.experiment.tables import ratio_text
+from gaugemc.io.ensemble import read_draws, write_draws
 
 
 class Outline(html.parser.HTMLParser):
@@ -177,10 +177,10 @@ def test_undefined_numbers_are_shown_as_such(tmp_path: pathlib.Path) -> None:
 
 def test_frozen_charge_is_said_to_be_frozen(tmp_path: pathlib.Path) -> None:
     run = u1_run(tmp_path / "run", draws=200)
-    with h5py.File(run / "chains" / "hmc.h5", "r+") as file:
-        charge = file["observables/charge"]
-        assert isinstance(charge, h5py.Dataset)
-        charge[...] = 1.0
+    path = run / "chains" / "hmc.h5"
+    draws, attributes = read_draws(path)
+    frozen = {**draws.observables, "charge": np.ones_like(draws.observables["charge"])}
+    write_draws(path, draws._replace(observables=frozen), attributes)
     _, text = read_page(run)
     assert "HMC (never changed)" in text
 
@@ -204,10 +204,13 @@ def test_missing_or_broken_files_are_named(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ValueError, match=r"summary\.json: not the summary"):
         write_report(tmp_path)
     run = u1_run(tmp_path / "run", draws=50)
-    (run / "chains" / "hmc.h5").write_bytes(b"not HDF5")
-    with pytest.raises(ValueError, match=r"hmc\.h5") as raised:
-        write_report(run)
-    assert "\n" not in str(raised.value)
+    chains = (run / "chains" / "hmc.h5").read_bytes()
+    damaged = chains[:-100] + bytes([chains[-100] ^ 1]) + chains[-99:]
+    for broken, what in ((b"not HDF5", "not a gaugemc ensemble"), (damaged, "checksum")):
+        (run / "chains" / "hmc.h5").write_bytes(broken)
+        with pytest.raises(ValueError, match=rf"hmc\.h5.*{what}") as raised:
+            write_report(run)
+        assert "\n" not in str(raised.value)
     (run / "chains" / "hmc.h5").unlink()
     (run / "metrics.csv").write_text("step,loss\n1,what\n")
     with pytest.raises(ValueError, match=r"metrics\.csv"):

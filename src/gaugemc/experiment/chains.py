@@ -5,11 +5,11 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import h5py
 import numpy as np
 from jaxtyping import Float
+
+from gaugemc.io.ensemble import read_draws
 
 HISTORY_CHAINS = 3
 
@@ -30,15 +30,10 @@ class Chains:
     @classmethod
     def read(cls, path: pathlib.Path, label: str, colour: str) -> Chains:
         """Read `chains/*.h5` of a run; ValueError names a file that is not readable as such."""
-        try:
-            with h5py.File(path) as file:
-                stored: Any = file["observables"]
-                arrays = {name: np.asarray(stored[name][()], np.float64) for name in stored}
-                warmup = int(np.asarray(file.attrs.get("warmup", 0)))
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: not a readable file of chains ({error})") from error
+        draws, attributes = read_draws(path)
+        arrays = {name: np.asarray(a, np.float64) for name, a in draws.observables.items()}
         scalars = {name: array for name, array in arrays.items() if array.ndim == 2 and array.size}
-        return cls(label, colour, scalars, warmup)
+        return cls(label, colour, scalars, int(attributes.get("warmup", 0)))
 
 
 def autocorrelation(

@@ -1,14 +1,13 @@
 """A run from end to end: train, evaluate, tuned HMC, compare, check, report."""
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
 import jax
 from rich.console import Console
 
-from gaugemc.analysis import exact_u1
+from gaugemc.analysis.exact import exact_observables, log_partition_function
 from gaugemc.experiment import checks, summary
 from gaugemc.experiment.build import (
     TRAINED,
@@ -48,14 +47,13 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
         jax.random.key(settings.seed), 5
     )
     theory = build_theory(settings)
-    exact = summary.exact_values(theory)
-    volume = math.prod(theory.space.lattice)
+    exact = exact_observables(theory)
 
     trained = None
     if settings.sampler.name in TRAINED:
         if settings.flow.load is not None:
             console.print(f"training starts from the flow of {settings.flow.load}", soft_wrap=True)
-        log_z = exact_u1.log_partition_function(theory.beta, volume)
+        log_z = log_partition_function(theory)
         trained = run_training(settings, directory, theory, train_key, log_z)
     flow = trained.flow if trained else None
     e = settings.evaluate
@@ -93,15 +91,13 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
             checked["reversibility"] = checks.reversibility(reversible, theory, precise, check_key)
         if precise is not None:
             checked["log_det"] = checks.log_det(precise, theory, check_key)
-        if reversible is not None:
-            checked["exp_minus_delta_h"] = checks.exp_minus_delta_h(evaluate)
-        if baseline is not None:
-            checked["hmc_exp_minus_delta_h"] = checks.exp_minus_delta_h(baseline)
-        for prefix, estimates in zip(("", "hmc_"), analysed):
+        for prefix, chains, estimates in zip(("", "hmc_"), measured, analysed):
+            if isinstance(chains.sampler, HMC):
+                checked[f"{prefix}exp_minus_delta_h"] = checks.exp_minus_delta_h(chains)
             for name in ("plaquette", "charge_squared"):
                 if name in exact:
-                    check = checks.against_exact(estimates[name], exact[name])
-                    checked |= {f"{prefix}{name}": check} if check else {}
+                    checked[f"{prefix}{name}"] = checks.against_exact(estimates[name], exact[name])
+        checked = {name: check for name, check in checked.items() if check is not None}
     numbers = {
         "theory": summary.theory_section(settings, theory),
         "sampler": {"name": settings.sampler.name, "parameters": dataclasses.asdict(settings)},
@@ -123,7 +119,7 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
         if compared is None
         else {name: c._asdict() for name, c in compared.items()},
         "checks": checked,
-        "charge_distribution": summary.charge_distribution(theory),
+        "charge_distribution": summary.charge_section(theory),
         "software": software(),
         "verdict": summary.verdict(settings, compared, results[0], checked),
     }

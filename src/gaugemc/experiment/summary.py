@@ -5,8 +5,8 @@ import json
 import math
 from typing import Any
 
-from gaugemc.analysis import exact_u1
 from gaugemc.analysis.autocorrelation import Estimate, estimate, r_hat, z_score
+from gaugemc.analysis.exact import charge_distribution
 from gaugemc.analysis.compare import Comparison, Cost, compare
 from gaugemc.experiment.chain_phase import Chains
 from gaugemc.experiment.notation import format_error
@@ -22,18 +22,6 @@ NAMES = {
     "heatbath": "heatbath",
     "exact": "exact sampler",
 }
-
-
-def has_exact_results(theory: Wilson) -> bool:
-    """Whether analysis/exact_u1.py knows this theory."""
-    return theory.space.has_charge
-
-
-def exact_values(theory: Wilson) -> dict[str, float]:
-    """Exact expectation values by observable; empty where none are known."""
-    if not has_exact_results(theory):
-        return {}
-    return exact_u1.exact_observables(theory.beta, math.prod(theory.space.lattice))
 
 
 def estimates(chains: Chains) -> dict[str, Estimate]:
@@ -145,13 +133,11 @@ def theory_section(settings: Settings, theory: Wilson) -> dict[str, Any]:
     return {**dataclasses.asdict(settings.theory), "title": theory.name}
 
 
-def charge_distribution(theory: Wilson, smallest: float = 1e-6) -> dict[str, Any] | None:
+def charge_section(theory: Wilson, smallest: float = 1e-6) -> dict[str, Any] | None:
     """The exact P(Q), where it is known and not negligible."""
-    if not has_exact_results(theory):
-        return None
-    exact = exact_u1.charge_distribution(theory.beta, math.prod(theory.space.lattice))
-    kept = {q: p for q, p in sorted(exact.items()) if p >= smallest}
-    return {"values": list(kept), "probability": list(kept.values())}
+    known = sorted(charge_distribution(theory).items())
+    kept = {q: p for q, p in known if p >= smallest}
+    return {"values": list(kept), "probability": list(kept.values())} if kept else None
 
 
 def to_json(summary: dict[str, Any]) -> str:

@@ -43,6 +43,10 @@ class Theory(eqx.Module):
     def observables(self, x: Field) -> dict[str, Scalar]:
         """What is measured on every configuration, by name."""
 
+    def exact_observables(self) -> dict[str, float]:
+        """Exact expectation values by observable, where the theory itself knows them."""
+        return {}
+
     def configuration(self, x: Field) -> Field:
         """The physical configuration that x stands for: x itself, unless pulled back."""
         return x
