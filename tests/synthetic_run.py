@@ -40,8 +40,9 @@ def noisy_plaquette(
 
 def write_chains(path: pathlib.Path, observables: dict[str, np.ndarray], forces: int) -> None:
     shape = next(iter(observables.values())).shape
-    info = Info(np.ones(shape, bool), np.ones(shape), np.zeros(shape), np.full(shape, forces))
-    write_draws(path, Draws(observables, info), {"warmup": 200})
+    reports: dict[str, Any] = {name: np.zeros(shape) for name in Info._fields}
+    reports["force_evaluations"] = np.full(shape, forces)
+    write_draws(path, Draws(observables, Info(**reports)), {"warmup": 200})
 
 
 def result(

@@ -12,6 +12,7 @@ import pytest
 from hydra import compose, initialize
 from hydra.core.global_hydra import GlobalHydra
 
+from gaugemc.analysis import exact_sun
 from gaugemc.cli import prepare_jax, settings_of
 from gaugemc.conf import register
 from gaugemc.experiment import chain_phase, train_phase
@@ -152,11 +153,21 @@ CHOICES = [
     ["sampler=flow"],
     ["sampler=heatbath"],
     ["sampler=exact"],
+    ["sampler=winding"],
+    ["sampler=mixed"],
     ["sampler=hmc", "theory=su3_4d", "theory.lattice=[2,2,2,2]", "theory.beta=5.7"],
     ["precision=fp64", "evaluate.hmc_draws=0"],
     ["precision=bf16", "evaluate.hmc_draws=0"],
     ["precision=fp16", "evaluate.hmc_draws=0", "flow=spline"],
 ]
+
+
+def test_exact_results_of_su2_are_checked(tmp_path: Path) -> None:
+    """Of about 3000 draws; the limit is 4 sigma, a false alarm in 10^4 keys."""
+    su2 = ("theory=su2_2d", "sampler=hmc", "theory.beta=2.0", "evaluate.draws=800")
+    plaquette = run(settings(*su2), tmp_path)["evaluate"]["observables"]["plaquette"]
+    assert plaquette["exact"] == pytest.approx(exact_sun.plaquette(2, 2.0, 16))
+    assert abs(plaquette["z"]) < 4
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=" ".join)

@@ -22,7 +22,10 @@ THEORIES = {
     "su3_2d": TheorySettings("2D SU(3)", "SU3", [8, 8], 6.0),
     "su3_4d": TheorySettings("4D SU(3)", "SU3", [4, 4, 4, 4], 5.7),
 }
-SAMPLERS = {name: SamplerSettings(name) for name in ("fthmc", "flow", "hmc", "heatbath", "exact")}
+SAMPLERS = {
+    name: SamplerSettings(name)
+    for name in ("fthmc", "flow", "mixed", "hmc", "heatbath", "winding", "exact")
+}
 FLOWS = {name: FlowSettings(name) for name in ("ncp", "spline", "multiscale")}
 FLOW_CHANGES: dict[str, dict[str, Any]] = {
     "multiscale": {

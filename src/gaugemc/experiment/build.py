@@ -17,17 +17,26 @@ from gaugemc.experiment.settings import (
     one_of,
     positive,
 )
-from gaugemc.flows import NCP, Flow, Spline, gauge_flow, multiscale_flow
+from gaugemc.flows import NCP, Chain, Flow, Spline, gauge_flow, multiscale_flow
 from gaugemc.groups import SUN, U1
-from gaugemc.samplers import HMC, INTEGRATORS, ExactU1, Heatbath, Independence, Sampler
+from gaugemc.samplers import (
+    HMC,
+    INTEGRATORS,
+    Compose,
+    ExactU1,
+    Heatbath,
+    Independence,
+    Sampler,
+    Winding,
+)
 from gaugemc.theories import Links, Theory, Wilson
 
 GROUPS = {"U1": U1(), "SU2": SUN(2), "SU3": SUN(3)}
 PRECISIONS = {"fp64": jnp.float64, "fp32": jnp.float32, "bf16": jnp.float32, "fp16": jnp.float32}
 NETWORK_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
 FLOWS = ("ncp", "spline", "multiscale")
-TRAINED = ("fthmc", "flow")
-SAMPLERS = ("hmc", *TRAINED, "heatbath", "exact")
+TRAINED = ("fthmc", "flow", "mixed")
+SAMPLERS = ("hmc", *TRAINED, "heatbath", "winding", "exact")
 
 
 def validate(settings: Settings) -> None:
@@ -66,6 +75,7 @@ def validate_numbers(settings: Settings) -> None:
     at_least("sampler.overrelaxation", settings.sampler.overrelaxation, 0)
     if not settings.sampler.force_scale > 0:
         raise SettingsError("sampler.force_scale", settings.sampler.force_scale, "must be positive")
+    fraction("sampler.independence", settings.sampler.independence)
     positive("sampler.trajectory_length", settings.sampler.trajectory_length)
     at_least("network.kernel_size", settings.network.kernel_size, 3)
     if settings.network.kernel_size % 2 == 0:
@@ -153,8 +163,15 @@ def build_sampler(settings: Settings, theory: Wilson, flow: Flow | None) -> Samp
             return Independence(theory, flow)
         case "fthmc", Flow():
             return build_hmc(settings, theory.pullback(flow), settings.sampler.force_scale)
+        case "mixed", Flow():
+            # In the flow's variables its own proposals are those of the identity.
+            pulled_back, p = theory.pullback(flow), settings.sampler.independence
+            hmc = build_hmc(settings, pulled_back, settings.sampler.force_scale)
+            return Compose((hmc, Independence(pulled_back, Chain(()))), (1 - p, p))
         case "heatbath", None:
             return Heatbath(theory, overrelaxation=settings.sampler.overrelaxation)
+        case "winding", None:
+            return Compose((build_hmc(settings, theory), Winding(theory)))
         case "exact", None:
             return ExactU1(theory)
         case "hmc", None:

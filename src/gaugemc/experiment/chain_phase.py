@@ -20,6 +20,7 @@ from gaugemc.io.checkpoint import (
 )
 from gaugemc.io.ensemble import write_draws
 from gaugemc.samplers import HMC, Sampler, tune
+from gaugemc.samplers.compose import hmc_in, with_hmc
 from gaugemc.samplers.driver import Draws, chunks, concatenate, start_chains
 from gaugemc.samplers.progress import progress_bar
 from gaugemc.samplers.tuning import Candidate, score_of
@@ -99,15 +100,16 @@ def tuned(
     """
     sampler = phase.sampler
     states = start_chains(sampler, start_key, settings.chains)
-    if not (phase.tune and isinstance(sampler, HMC)):
+    hmc = hmc_in(sampler)
+    if not phase.tune or hmc is None:
         return sampler, states, []
     path: Path = checkpoint_path(directory.checkpoints, f"tune-{phase.name}", 0)
     e = settings.evaluate
     if directory.newest(f"tune-{phase.name}") is None:
-        best, candidates, states = tune(
-            sampler,
+        best, candidates, _ = tune(
+            hmc,
             tune_key,
-            states,
+            start_chains(hmc, start_key, settings.chains),
             lengths=e.lengths,
             targets=e.targets,
             iterations=e.tune_iterations,
@@ -118,8 +120,8 @@ def tuned(
         score = score_of(candidates)
         table = [table_row(c, score, best) for c in candidates]
         save_checkpoint(path, (best.step_size, best.n_steps), {"tuning": table})
-    (step_size, n_steps), metadata = load_checkpoint(path, (sampler.step_size, sampler.n_steps))
-    best = sampler.with_steps(step_size, n_steps)
+    (step_size, n_steps), metadata = load_checkpoint(path, (hmc.step_size, hmc.n_steps))
+    best = with_hmc(sampler, hmc.with_steps(step_size, n_steps))
     return best, start_chains(best, start_key, settings.chains), metadata["tuning"]
 
 

@@ -23,7 +23,7 @@ from gaugemc.experiment.run_directory import RunDirectory, software
 from gaugemc.experiment.settings import Settings
 from gaugemc.experiment.timing import time_draws
 from gaugemc.experiment.train_phase import run_training
-from gaugemc.samplers import HMC
+from gaugemc.samplers.compose import hmc_in
 
 
 def run(settings: Settings, path: Path | str, console: Console | None = None) -> dict[str, Any]:
@@ -57,12 +57,11 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
         trained = run_training(settings, directory, theory, train_key, log_z)
     flow = trained.flow if trained else None
     e = settings.evaluate
-    tunable = settings.sampler.tune and settings.sampler.name in ("hmc", "fthmc")
     sampler = build_sampler(settings, theory, flow)
     evaluate = run_chains(
         settings,
         directory,
-        Phase("evaluate", sampler, e.draws, e.warmup, tunable),
+        Phase("evaluate", sampler, e.draws, e.warmup, settings.sampler.tune),
         evaluate_key,
     )
     baseline = None
@@ -85,14 +84,14 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
             else None
         )
         checked: dict[str, Any] = {}
-        reversible = evaluate.sampler if isinstance(evaluate.sampler, HMC) else None
+        reversible = hmc_in(evaluate.sampler)
         precise = None if flow is None else in_float64(settings, flow)
         if reversible is not None:
             checked["reversibility"] = checks.reversibility(reversible, theory, precise, check_key)
         if precise is not None:
             checked["log_det"] = checks.log_det(precise, theory, check_key)
         for prefix, chains, estimates in zip(("", "hmc_"), measured, analysed):
-            if isinstance(chains.sampler, HMC):
+            if hmc_in(chains.sampler) is not None:
                 checked[f"{prefix}exp_minus_delta_h"] = checks.exp_minus_delta_h(chains)
             for name in ("plaquette", "charge_squared"):
                 if name in exact:

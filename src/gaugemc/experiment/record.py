@@ -23,6 +23,8 @@ SAMPLERS = {
     "l2hmc": "L2HMC",
     "heatbath": "Heatbath",
     "exact": "Exact sampler",
+    "mixed": "FT-HMC + independence",
+    "winding": "HMC + instantons",
 }
 
 

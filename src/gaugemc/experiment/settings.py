@@ -36,13 +36,20 @@ class TheorySettings:
 class SamplerSettings:
     """How it is sampled."""
 
-    name: str = option(MISSING, "hmc, fthmc, flow (independence Metropolis), heatbath or exact")
+    name: str = option(
+        MISSING,
+        "hmc, fthmc, flow (independence Metropolis), mixed (fthmc and flow), heatbath,"
+        " winding (hmc and instanton updates) or exact",
+    )
     integrator: str = option("omelyan", "integrator of HMC: leapfrog, omelyan or forest_ruth")
     tune: bool = option(True, "tune trajectory length and step size (hmc, fthmc)")
     trajectory_length: float = option(1.0, "trajectory length where tune=false")
     n_steps: int = option(10, "steps of a trajectory where tune=false")
     force_scale: float = option(
         math.inf, "damp components of the force above this (fthmc); exact for every value"
+    )
+    independence: float = option(
+        0.5, "probability that a draw is an independence proposal and not fthmc (mixed)"
     )
     overrelaxation: int = option(4, "overrelaxation sweeps of each heatbath draw")
 

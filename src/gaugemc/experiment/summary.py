@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from gaugemc.analysis.autocorrelation import Estimate, estimate, r_hat, z_score
-from gaugemc.analysis.exact import charge_distribution
 from gaugemc.analysis.compare import Comparison, Cost, compare
+from gaugemc.analysis.exact import charge_distribution
 from gaugemc.experiment.chain_phase import Chains
 from gaugemc.experiment.notation import format_error
 from gaugemc.experiment.settings import Settings
 from gaugemc.experiment.timing import Timing
-from gaugemc.samplers import HMC
+from gaugemc.samplers.compose import hmc_in
 from gaugemc.theories import Wilson
 
 NAMES = {
@@ -21,6 +21,8 @@ NAMES = {
     "flow": "independence Metropolis",
     "heatbath": "heatbath",
     "exact": "exact sampler",
+    "mixed": "FT-HMC with independence proposals",
+    "winding": "HMC with instanton updates",
 }
 
 
@@ -38,7 +40,7 @@ def result(
     """The section of summary.json about one sampler."""
     info = chains.draws.info
     n_chains, draws = info.accepted.shape
-    hmc = chains.sampler if isinstance(chains.sampler, HMC) else None
+    hmc = hmc_in(chains.sampler)
     return {
         "acceptance": float(info.acceptance.mean()),
         "seconds": chains.seconds,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Key, Shaped
 
+from gaugemc.samplers.hmc import HMC
 from gaugemc.samplers.sampler import Info, Sampler
 from gaugemc.theories import Theory
 
@@ -97,6 +98,20 @@ class Compose(Sampler):
                 jnp.stack([info.force_evaluations for info in infos]), dtype=jnp.int32
             ),
         )
+
+
+def hmc_in(sampler: Sampler) -> HMC | None:
+    """The HMC that a sampler is, or has as a member."""
+    members = sampler.samplers if isinstance(sampler, Compose) else (sampler,)
+    return next((member for member in members if isinstance(member, HMC)), None)
+
+
+def with_hmc(sampler: Sampler, hmc: HMC) -> Sampler:
+    """The same sampler with another HMC in the place of its own."""
+    if not isinstance(sampler, Compose):
+        return hmc
+    members = [hmc if isinstance(member, HMC) else member for member in sampler.samplers]
+    return Compose(members, sampler.probabilities)
 
 
 Move = Callable[[Key[Array, ""], ComposeState], tuple[ComposeState, Info]]
