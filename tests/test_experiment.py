@@ -157,6 +157,7 @@ CHOICES = [
     ["sampler=mixed"],
     ["sampler=hmc", "theory=su3_4d", "theory.lattice=[2,2,2,2]", "theory.beta=5.7"],
     ["precision=fp64", "evaluate.hmc_draws=0"],
+    ["tracker=tensorboard", "evaluate.hmc_draws=0"],
     ["precision=bf16", "evaluate.hmc_draws=0"],
     ["precision=fp16", "evaluate.hmc_draws=0", "flow=spline"],
 ]
@@ -179,6 +180,7 @@ def test_every_choice_runs_to_its_report(choice: list[str], tmp_path: Path) -> N
     assert np.isfinite(numbers["evaluate"]["observables"]["plaquette"]["mean"])
     for name in ("reversibility", "log_det"):
         assert numbers["checks"].get(name, {"passed": True})["passed"], name
+    assert (tmp_path / "tensorboard").exists() == ("tracker=tensorboard" in choice)
 
 
 def test_a_flow_moves_to_another_lattice(finished: Path, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from gaugemc.experiment.settings import (
     SamplerSettings,
     Settings,
     TheorySettings,
+    TrackerSettings,
     TrainingSettings,
 )
+from gaugemc.experiment.tracker import PACKAGES
 
 THEORIES = {
     "u1_2d": TheorySettings("2D U(1)", "U1", [8, 8], 4.0),
@@ -32,11 +34,11 @@ FLOW_CHANGES: dict[str, dict[str, Any]] = {
         "sampler": {"force_scale": 0.3},
         "training": {
             "objective": "levels",
-            "steps": 6000,
-            "batch": 48,
+            "steps": 15000,
+            "batch": 24,
             "learning_rate": 5e-2,
-            "chunk": 200,
-            "quality_every": 2000,
+            "chunk": 500,
+            "quality_every": 5000,
         },
     },
 }
@@ -98,6 +100,7 @@ class Command(Settings):
             {"network": "default"},
             {"training": "default"},
             {"evaluate": "default"},
+            {"tracker": "none"},
             "_self_",
             {"flow": "ncp"},
             {"mode": "default"},
@@ -128,6 +131,7 @@ def register() -> None:
         "network": {"default": NetworkSettings()},
         "training": {"default": TrainingSettings()},
         "evaluate": {"default": EvaluateSettings()},
+        "tracker": {name: TrackerSettings(name) for name in PACKAGES},
     }.items():
         for name, node in choices.items():
             store.store(group=group, name=name, node=node)

@@ -17,6 +17,7 @@ from gaugemc.experiment.settings import (
     one_of,
     positive,
 )
+from gaugemc.experiment.tracker import PACKAGES, check_installed
 from gaugemc.flows import NCP, Chain, Flow, Spline, gauge_flow, multiscale_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.samplers import (
@@ -52,6 +53,8 @@ def validate(settings: Settings) -> None:
     one_of("precision", settings.precision, list(PRECISIONS))
     one_of("framework", settings.framework, ["jax"])
     one_of("backend", settings.backend, ["none"])
+    one_of("tracker.name", settings.tracker.name, list(PACKAGES))
+    check_installed(settings.tracker.name)
     validate_numbers(settings)
     theory = build_theory(settings)
     try:

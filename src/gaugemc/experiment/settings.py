@@ -118,6 +118,14 @@ class EvaluateSettings:
 
 
 @dataclass
+class TrackerSettings:
+    """Where the history of training goes besides metrics.csv."""
+
+    name: str = option(MISSING, "none, tensorboard or wandb (extras of the same names)")
+    project: str = option("gaugemc", "project of wandb")
+
+
+@dataclass
 class Settings:
     """A whole run."""
 
@@ -127,6 +135,7 @@ class Settings:
     flow: FlowSettings = field(default_factory=FlowSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
     name: str = option("run", "name of the run, part of its directory's name")
     seed: int = option(1, "seed of all randomness")
     chains: int = option(64, "chains run at once; half start hot, half cold")

@@ -13,6 +13,7 @@ from jaxtyping import Array, Key
 from gaugemc.experiment.build import abstract_flow, build_flow, build_theory
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.experiment.settings import Settings, SettingsError
+from gaugemc.experiment.tracker import tracking
 from gaugemc.flows import Flow
 from gaugemc.io.checkpoint import (
     CheckpointError,
@@ -109,7 +110,10 @@ def run_training(
     measured: Quality | None = None
     started = time.perf_counter() - seconds
     try:
-        with progress_bar("training", t.steps, settings.progress, last_good) as report:
+        with (
+            progress_bar("training", t.steps, settings.progress, last_good) as report,
+            tracking(settings, directory, last_good + 1) as track,
+        ):
             for state, metrics in train(objective, optimise, state, train_key, t.steps, t.chunk):
                 step = int(state.step)
                 due = step == t.steps or step // t.quality_every > last_good // t.quality_every
@@ -134,6 +138,7 @@ def run_training(
                 )
                 prune(directory.checkpoints, "train", t.keep)
                 write_metrics(directory, rows)
+                track(step, row)
                 last_good = step
                 seen = next((r for r in reversed(rows) if r["ess"] is not None), None)
                 report(
