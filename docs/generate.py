@@ -75,10 +75,11 @@ def choices() -> Iterator[str]:
             for name, node in named.items()
         ]
         yield table(["choice", *(code(f"{group}.{key}") for key in varied)], body)
-    for name, changes in groups.FLOW_CHANGES.items():
-        yield f"`flow={name}` also changes these defaults:"
-        changed = [[code(key), code(value)] for key, value in flat(changes)]
-        yield table(["key", "value"], changed)
+    for group, also in (("flow", groups.FLOW_CHANGES), ("sampler", groups.SAMPLER_CHANGES)):
+        for name, changes in also.items():
+            yield f"`{group}={name}` also changes these defaults:"
+            changed = [[code(key), code(value)] for key, value in flat(changes)]
+            yield table(["key", "value"], changed)
 
 
 def defaults() -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from gaugemc.experiment.build import build_theory
 from gaugemc.experiment.experiment import run
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.experiment.settings import Settings, SettingsError
+from gaugemc.experiment.trainee import build_trainee
 from gaugemc.io.checkpoint import checkpoint_path, save_checkpoint
 from gaugemc.io.ensemble import read_draws
 from gaugemc.training import TrainingDivergedError
@@ -63,7 +64,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(path: Path) -> dict[str, np.ndarray]:
     """All draws, and the parameters at the end of training."""
     made = settings(f"flow.load={path}")
-    flow, _ = train_phase.load_flow(made, build_theory(made))
+    flow, _ = train_phase.load_model(build_trainee(made, build_theory(made)))
     found = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(flow))}
     for name in ("evaluate", "hmc"):
         draws, _ = read_draws(path / f"chains/{name}.h5")
@@ -186,7 +187,7 @@ def test_every_choice_runs_to_its_report(choice: list[str], tmp_path: Path) -> N
 def test_a_flow_moves_to_another_lattice(finished: Path, tmp_path: Path) -> None:
     load = f"flow.load={finished}"
     run(settings(load, "theory.lattice=[8,4]", "training.steps=0", "sampler=flow"), tmp_path / "a")
-    assert f"flow loaded from {finished}" in (tmp_path / "a/log.txt").read_text()
+    assert f"training starts from {finished}" in (tmp_path / "a/log.txt").read_text()
     first = results(finished)
     for name, values in results(tmp_path / "a").items():
         if "/" not in name:

@@ -23,9 +23,10 @@ from gaugemc.samplers import (
     sample,
     trainable_leapfrog,
 )
-from gaugemc.samplers.generalised_leapfrog import MomentumNetwork, Outputs
+from gaugemc.samplers.generalised_leapfrog import MomentumNetwork
 from gaugemc.samplers.integrator import Phase
 from gaugemc.samplers.l2hmc import flip
+from gaugemc.samplers.leapfrog_updates import Outputs
 from gaugemc.theories import Gaussian, Links, Theory, Wilson, strongly_correlated_gaussian
 
 GAUSSIAN = Gaussian(jnp.array([1.0, -2.0, 0.5, 0.0]), jnp.diag(jnp.array([2.0, 0.5, 1.0, 3.0])))
@@ -226,7 +227,7 @@ def test_plaquette_of_a_small_lattice_with_large_networks(
         ("random", 0.2),
         pytest.param("palindrome", 0.2, marks=pytest.mark.slow),
         pytest.param("random", 0.7, marks=pytest.mark.slow),
-        pytest.param("palindrome", 0.7, marks=pytest.mark.slow),
+        pytest.param("palindrome", 0.5, marks=pytest.mark.slow),
     ],
 )
 def test_gaussian_moments_with_large_networks(direction: str, noise: float, key: jax.Array) -> None:

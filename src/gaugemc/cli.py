@@ -26,7 +26,8 @@ from gaugemc.experiment.notation import format_error
 from gaugemc.experiment.report import write_report
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.experiment.settings import Settings, SettingsError
-from gaugemc.experiment.train_phase import load_flow
+from gaugemc.experiment.train_phase import load_model
+from gaugemc.experiment.trainee import build_trainee
 from gaugemc.io.checkpoint import CheckpointError
 from gaugemc.training import TrainingDivergedError
 
@@ -74,8 +75,10 @@ class Preparation(Callback):
 def prepare(settings: Settings, path: Path) -> int:
     """Raise one of the errors that `guarded` knows, or make the run directory."""
     validate(settings)
-    if settings.flow.load is not None and settings.sampler.name in TRAINED:
-        load_flow(settings, build_theory(settings))
+    if settings.sampler.name in TRAINED:
+        trainee = build_trainee(settings, build_theory(settings))
+        if trainee.load is not None:
+            load_model(trainee)
     RunDirectory(path).create(settings)
     return 0
 

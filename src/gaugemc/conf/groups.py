@@ -7,8 +7,10 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from gaugemc.experiment.settings import (
+    DynamicsSettings,
     EvaluateSettings,
     FlowSettings,
+    LossSettings,
     NetworkSettings,
     SamplerSettings,
     Settings,
@@ -26,8 +28,20 @@ THEORIES = {
 }
 SAMPLERS = {
     name: SamplerSettings(name)
-    for name in ("fthmc", "flow", "mixed", "hmc", "heatbath", "winding", "exact")
+    for name in ("fthmc", "flow", "mixed", "l2hmc", "hmc", "heatbath", "winding", "exact")
 }
+SAMPLER_CHANGES: dict[str, dict[str, Any]] = {
+    "l2hmc": {
+        "training": {
+            "objective": "jump",
+            "steps": 1000,
+            "learning_rate": 1e-3,
+            "quality_every": 250,
+        },
+    },
+}
+"""Settings of other groups that the choice of a sampler changes."""
+
 FLOWS = {name: FlowSettings(name) for name in ("ncp", "spline", "multiscale")}
 FLOW_CHANGES: dict[str, dict[str, Any]] = {
     "multiscale": {
@@ -96,13 +110,15 @@ class Command(Settings):
     defaults: list[Any] = field(
         default_factory=lambda: [
             {"theory": "u1_2d"},
-            {"sampler": "fthmc"},
             {"network": "default"},
+            {"dynamics": "default"},
+            {"loss": "default"},
             {"training": "default"},
             {"evaluate": "default"},
             {"tracker": "none"},
             "_self_",
             {"flow": "ncp"},
+            {"sampler": "fthmc"},
             {"mode": "default"},
             {"override hydra/job_logging": "none"},
             {"override hydra/hydra_logging": "none"},
@@ -127,8 +143,9 @@ def register() -> None:
     store = ConfigStore.instance()
     for group, choices in {
         "theory": THEORIES,
-        "sampler": SAMPLERS,
         "network": {"default": NetworkSettings()},
+        "dynamics": {"default": DynamicsSettings()},
+        "loss": {"default": LossSettings()},
         "training": {"default": TrainingSettings()},
         "evaluate": {"default": EvaluateSettings()},
         "tracker": {name: TrackerSettings(name) for name in PACKAGES},
@@ -138,6 +155,9 @@ def register() -> None:
     for name, flow in FLOWS.items():
         node = OmegaConf.create({"flow": flow, **FLOW_CHANGES.get(name, {})})
         store.store(group="flow", name=name, node=node, package="_global_")
+    for name in SAMPLERS:
+        node = OmegaConf.create({"sampler": {"name": name}, **SAMPLER_CHANGES.get(name, {})})
+        store.store(group="sampler", name=name, node=node, package="_global_")
     for name, changes in MODES.items():
         store.store(group="mode", name=name, node=OmegaConf.create(changes), package="_global_")
     store.store(name="command", node=Command)

@@ -23,20 +23,30 @@ from gaugemc.groups import SUN, U1
 from gaugemc.samplers import (
     HMC,
     INTEGRATORS,
+    L2HMC,
     Compose,
     ExactU1,
+    GeneralisedLeapfrog,
     Heatbath,
     Independence,
     Sampler,
     Winding,
+    trainable_leapfrog,
 )
+from gaugemc.samplers.compose import hmc_in, with_hmc
+from gaugemc.samplers.l2hmc import DIRECTIONS
+from gaugemc.samplers.trainable_leapfrog import NETWORKS
 from gaugemc.theories import Links, Theory, Wilson
+from gaugemc.training.jump import FORMS
+
+Model = Flow | GeneralisedLeapfrog
+"""What can be trained."""
 
 GROUPS = {"U1": U1(), "SU2": SUN(2), "SU3": SUN(3)}
 PRECISIONS = {"fp64": jnp.float64, "fp32": jnp.float32, "bf16": jnp.float32, "fp16": jnp.float32}
 NETWORK_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
 FLOWS = ("ncp", "spline", "multiscale")
-TRAINED = ("fthmc", "flow", "mixed")
+TRAINED = ("fthmc", "flow", "mixed", "l2hmc")
 SAMPLERS = ("hmc", *TRAINED, "heatbath", "winding", "exact")
 
 
@@ -46,8 +56,10 @@ def validate(settings: Settings) -> None:
     one_of("sampler.name", settings.sampler.name, list(SAMPLERS))
     one_of("sampler.integrator", settings.sampler.integrator, list(INTEGRATORS))
     one_of("flow.name", settings.flow.name, list(FLOWS))
-    objectives = ["reverse_kl", *(["levels"] if settings.flow.name == "multiscale" else [])]
-    one_of("training.objective", settings.training.objective, objectives)
+    one_of("dynamics.network", settings.dynamics.network, list(NETWORKS))
+    one_of("dynamics.direction", settings.dynamics.direction, list(DIRECTIONS))
+    one_of("loss.form", settings.loss.form, list(FORMS))
+    one_of("training.objective", settings.training.objective, objectives(settings))
     one_of("training.schedule", settings.training.schedule, ["constant", "cosine"])
     one_of("training.annealing", settings.training.annealing, ["none", "linear", "eras"])
     one_of("precision", settings.precision, list(PRECISIONS))
@@ -59,7 +71,7 @@ def validate(settings: Settings) -> None:
     theory = build_theory(settings)
     try:
         if settings.sampler.name in TRAINED:
-            abstract_flow(settings, theory)
+            abstract_model(settings, theory)
         else:
             build_sampler(settings, theory, None)
     except ValueError as error:
@@ -67,6 +79,24 @@ def validate(settings: Settings) -> None:
             raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
         problem = str(error) if "sampler=hmc" in str(error) else f"{error}; choose sampler=hmc"
         raise SettingsError("sampler.name", settings.sampler.name, problem) from error
+
+
+def objectives(settings: Settings) -> list[str]:
+    """The objectives that can train what the sampler needs."""
+    if settings.sampler.name == "l2hmc":
+        return ["jump"]
+    return ["reverse_kl", *(["levels"] if settings.flow.name == "multiscale" else [])]
+
+
+def validate_jumps(settings: Settings, theory: Wilson) -> None:
+    """Raise SettingsError unless the loss has a part, and each part a meaning."""
+    weights = settings.loss.charge_weight, settings.loss.plaquette_weight
+    if weights[0] > 0 and not theory.space.has_charge:
+        problem = f"{theory.name} has no such charge: set it to 0"
+        raise SettingsError("loss.charge_weight", weights[0], problem)
+    if not any(weights):
+        problem = "give this or loss.plaquette_weight a positive weight"
+        raise SettingsError("loss.charge_weight", weights[0], problem)
 
 
 def validate_numbers(settings: Settings) -> None:
@@ -92,6 +122,12 @@ def validate_numbers(settings: Settings) -> None:
     at_least("flow.components", settings.flow.components, 1)
     at_least("flow.bins", settings.flow.bins, 2)
     positive("flow.bound", settings.flow.bound)
+    at_least("dynamics.n_leapfrog", settings.dynamics.n_leapfrog, 1)
+    for name in ("eps", "bound"):
+        positive(f"dynamics.{name}", getattr(settings.dynamics, name))
+    for name in ("charge", "plaquette"):
+        at_least(f"loss.{name}_weight", getattr(settings.loss, f"{name}_weight"), 0)
+        positive(f"loss.{name}_scale", getattr(settings.loss, f"{name}_scale"))
     for name in ("steps", "warmup"):
         at_least(f"training.{name}", getattr(settings.training, name), 0)
     for name in ("batch", "chunk", "quality_every", "ess_samples", "keep", "eras"):
@@ -121,6 +157,31 @@ def build_theory(settings: Settings) -> Wilson:
     return Wilson(space, float(settings.theory.beta))
 
 
+def build_model(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Model:
+    """What the sampler needs trained, before training."""
+    build = build_leapfrog if settings.sampler.name == "l2hmc" else build_flow
+    return build(settings, theory, key)
+
+
+def build_leapfrog(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> GeneralisedLeapfrog:
+    """The generalised leapfrog before training: an ordinary one."""
+    d = settings.dynamics
+    return trainable_leapfrog(
+        key,
+        theory.space,
+        n_layers=d.n_leapfrog,
+        step_size=d.eps,
+        network=d.network,
+        hidden=settings.network.hidden,
+        kernel_size=settings.network.kernel_size,
+        bound=d.bound,
+        separate=d.separate_networks,
+        x_networks=2 if d.split_x_networks else 1,
+        train_step_sizes=d.eps_trainable,
+        compute_dtype=NETWORK_TYPES.get(settings.precision),
+    )
+
+
 def build_flow(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Flow:
     """The flow before training."""
     if settings.flow.name == "multiscale":
@@ -141,34 +202,46 @@ def build_flow(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Flow:
     )
 
 
-def abstract_flow(settings: Settings, theory: Wilson) -> Flow:
-    """The shapes and types of the flow; raises ValueError where there is no such flow."""
-    return eqx.filter_eval_shape(lambda key: build_flow(settings, theory, key), jax.random.key(0))
+def abstract_model(settings: Settings, theory: Wilson) -> Model:
+    """The shapes and types of what is trained; raises ValueError where there is no such thing."""
+    if settings.sampler.name == "l2hmc":
+        validate_jumps(settings, theory)
+    return eqx.filter_eval_shape(lambda key: build_model(settings, theory, key), jax.random.key(0))
 
 
-def in_float64(settings: Settings, flow: Flow) -> Flow:
-    """The same flow with its parameters and all its arithmetic in float64."""
+def in_float64(
+    settings: Settings, sampler: Sampler, model: Model | None
+) -> tuple[Sampler, Model | None]:
+    """The same sampler and model with their parameters and all their arithmetic in float64."""
     settings = dataclasses.replace(settings, precision="fp64")
     theory = build_theory(settings)
-    like = abstract_flow(settings, theory)
 
     def promoted(leaf: Any) -> Any:
         return leaf.astype(jnp.float64) if eqx.is_inexact_array(leaf) else leaf
 
-    leaves = [promoted(leaf) for leaf in jax.tree.leaves(flow)]
-    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+    if model is not None:
+        leaves = [promoted(leaf) for leaf in jax.tree.leaves(model)]
+        structure = jax.tree.structure(abstract_model(settings, theory))
+        model = jax.tree.unflatten(structure, leaves)
+    precise = build_sampler(settings, theory, model)
+    tuned, hmc = hmc_in(sampler), hmc_in(precise)
+    if tuned is not None and hmc is not None:
+        precise = with_hmc(precise, hmc.with_steps(tuned.step_size, tuned.n_steps))
+    return precise, model
 
 
-def build_sampler(settings: Settings, theory: Wilson, flow: Flow | None) -> Sampler:
+def build_sampler(settings: Settings, theory: Wilson, model: Model | None) -> Sampler:
     """The sampler that is evaluated, before tuning."""
-    match settings.sampler.name, flow:
+    match settings.sampler.name, model:
+        case "l2hmc", GeneralisedLeapfrog():
+            return L2HMC(theory, model, settings.dynamics.direction)
         case "flow", Flow():
-            return Independence(theory, flow)
+            return Independence(theory, model)
         case "fthmc", Flow():
-            return build_hmc(settings, theory.pullback(flow), settings.sampler.force_scale)
+            return build_hmc(settings, theory.pullback(model), settings.sampler.force_scale)
         case "mixed", Flow():
             # In the flow's variables its own proposals are those of the identity.
-            pulled_back, p = theory.pullback(flow), settings.sampler.independence
+            pulled_back, p = theory.pullback(model), settings.sampler.independence
             hmc = build_hmc(settings, pulled_back, settings.sampler.force_scale)
             return Compose((hmc, Independence(pulled_back, Chain(()))), (1 - p, p))
         case "heatbath", None:
@@ -179,7 +252,7 @@ def build_sampler(settings: Settings, theory: Wilson, flow: Flow | None) -> Samp
             return ExactU1(theory)
         case "hmc", None:
             return build_hmc(settings, theory)
-    raise SettingsError("sampler.name", settings.sampler.name, "needs a flow")
+    raise SettingsError("sampler.name", settings.sampler.name, "needs what is trained for it")
 
 
 def build_hmc(settings: Settings, theory: Theory, force_scale: float = math.inf) -> HMC:

@@ -10,11 +10,13 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from gaugemc.analysis.autocorrelation import Estimate, estimate, z_score
+from gaugemc.experiment.build import Model
 from gaugemc.experiment.chain_phase import Chains
 from gaugemc.flows import Flow
-from gaugemc.samplers import HMC
-from gaugemc.samplers.integrator import Phase, trajectory
-from gaugemc.theories import Links, Wilson
+from gaugemc.samplers import HMC, L2HMC, GeneralisedLeapfrog, Sampler, on_lattice
+from gaugemc.samplers.compose import hmc_in
+from gaugemc.samplers.trainable_leapfrog import holds_lattice_size
+from gaugemc.theories import Links
 
 Z_LIMIT = 4.0
 """Two-sided false-alarm probability 6e-5 for each z-score."""
@@ -22,63 +24,90 @@ _REVERSIBILITY_LIMIT = 1e-8
 _LOG_DET_LIMIT = 1e-8
 _JACOBIAN_LATTICE = (8, 8)
 """The autodiff Jacobian is dense: on larger lattices the same flow is checked on this one."""
+_COLUMNS = 256
+"""Columns of the Jacobian that are computed at once."""
 
 
-def reversibility(
-    sampler: HMC, theory: Wilson, flow: Flow | None, key: Key[Array, ""]
-) -> dict[str, Any]:
-    """Largest distance from the start after a trajectory there and, momentum flipped, back.
+def of_maps(sampler: Sampler, model: Model | None, key: Key[Array, ""]) -> dict[str, Any]:
+    """The checks of the sampler's dynamics and of what was trained for it, both in float64.
 
-    In float64 (so is `flow`), whatever the run's precision: rounding grows along a trajectory,
-    mistakes are there from the start.
+    Whatever the run's precision: rounding grows along a trajectory, and derivatives of a network in
+    less are not linear in the tangent. Mistakes are there from the start.
     """
-    group = theory.space.group
-    base = Wilson(Links(group, theory.space.lattice, jnp.float64), theory.beta)
-    target = base if flow is None else base.pullback(flow)
-    start_key, momentum_key = jax.random.split(key)
+    checked = {}
+    dynamics = dynamics_of(sampler)
+    if dynamics is not None:
+        checked["reversibility"] = reversibility(dynamics, key)
+    if model is not None:
+        checked["log_det"] = log_det(sampler, model, key)
+    return checked
 
-    start = base.space.random(start_key), base.space.random_momentum(momentum_key)
+
+def dynamics_of(sampler: Sampler) -> HMC | L2HMC | None:
+    """The part of a sampler that follows reversible dynamics and accepts with exp(-delta_h)."""
+    return sampler if isinstance(sampler, L2HMC) else hmc_in(sampler)
+
+
+def reversibility(sampler: HMC | L2HMC, key: Key[Array, ""]) -> dict[str, Any]:
+    """Largest distance from the start after a trajectory there and, momentum flipped, back."""
+    space = links_of(sampler)
+    start_key, momentum_key = jax.random.split(key)
+    x, v = space.random(start_key), space.random_momentum(momentum_key)
 
     @eqx.filter_jit
-    def there(sampler: HMC, x: Array, v: Array) -> tuple[Array, Array]:
-        end = trajectory(
-            sampler.integrator,
-            base.space,
-            sampler.force,
-            Phase(x, v, sampler.force(x)),
-            sampler.step_size,
-            sampler.n_steps,
-        )
-        return end.x, -end.v
+    def there_and_back(sampler: HMC | L2HMC, x: Array, v: Array) -> Array:
+        return sampler.there_and_back(x, v)
 
-    precise = eqx.tree_at(lambda s: s.theory, sampler, target)
-    x, _ = there(precise, *there(precise, *start))
-    there_and_back = group.project(group.multiply(x, group.adjoint(start[0])))
-    identity = group.identity(base.space.shape, base.space.dtype)
-    distance = float(jnp.max(jnp.abs(there_and_back - identity)))
+    group = space.group
+    moved = group.project(group.multiply(there_and_back(sampler, x, v), group.adjoint(x)))
+    distance = float(jnp.max(jnp.abs(moved - group.identity(space.shape, space.dtype))))
     return bounded(distance, _REVERSIBILITY_LIMIT)
 
 
-def log_det(flow: Flow, theory: Wilson, key: Key[Array, ""], configurations: int = 3):
-    """Largest difference of the flow's log-det from that of its autodiff Jacobian.
+def log_det(
+    sampler: Sampler, model: Model, key: Key[Array, ""], configurations: int = 3
+) -> dict[str, Any]:
+    """Largest difference of a map's log-det from that of its autodiff Jacobian.
 
-    The flow is in float64: derivatives of a network in less are not linear in the tangent.
+    The map is the flow, or the proposal of L2HMC in phase space.
     """
-    lattice = min(theory.space.lattice, _JACOBIAN_LATTICE, key=np.prod)
-    space = Links(theory.space.group, lattice, jnp.float64)
-    flow = flow.on(lattice)
+    space = links_of(sampler)
+    fixed = isinstance(model, GeneralisedLeapfrog) and holds_lattice_size(model)
+    if len(space.lattice) == 2 and not fixed:
+        space = Links(space.group, min(space.lattice, _JACOBIAN_LATTICE, key=np.prod), space.real)
+    model = model.on(space.lattice) if isinstance(model, Flow) else on_lattice(model, space)
 
     @eqx.filter_jit
-    def difference(flow: Flow, key: Key[Array, ""]):
-        z = space.random(key)
-        claimed = flow.forward(z)[1]
-        jacobian = jax.jacfwd(lambda z: flow.forward(z)[0])(z).reshape(z.size, z.size)
+    def difference(sampler: Sampler, model: Model, key: Key[Array, ""]):
+        if isinstance(model, Flow):
+            start, move = space.random(key), model.forward
+        else:
+            assert isinstance(sampler, L2HMC)
+            theory = eqx.tree_at(lambda t: t.space, sampler.theory, space)
+            there = L2HMC(theory, model, sampler.direction)
+            keys = jax.random.split(key)
+            start = jnp.stack([space.random(keys[0]), space.random_momentum(keys[1])])
+            move = there.phase_space_map
+
+        def column(tangent: Array) -> Array:
+            return jax.jvp(lambda z: move(z)[0], (start,), (tangent.reshape(start.shape),))[1]
+
+        claimed = move(start)[1]
+        unit = jnp.eye(start.size, dtype=start.dtype)
+        jacobian = jax.lax.map(column, unit, batch_size=_COLUMNS).reshape(start.size, start.size)
         return jnp.abs(jnp.linalg.slogdet(jacobian)[1] - claimed) / jnp.maximum(
             1.0, jnp.abs(claimed)
         )
 
-    worst = max(float(difference(flow, k)) for k in jax.random.split(key, configurations))
-    return bounded(worst, _LOG_DET_LIMIT)
+    keys = jax.random.split(key, configurations)
+    return bounded(max(float(difference(sampler, model, k)) for k in keys), _LOG_DET_LIMIT)
+
+
+def links_of(sampler: Sampler) -> Links:
+    """The space of a sampler of a gauge theory."""
+    space = sampler.theory.space
+    assert isinstance(space, Links)
+    return space
 
 
 def exp_minus_delta_h(chains: Chains) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from gaugemc.analysis.exact import exact_observables, log_partition_function
+from gaugemc.analysis.exact import exact_observables
 from gaugemc.experiment import checks, summary
 from gaugemc.experiment.build import (
     TRAINED,
@@ -23,7 +23,7 @@ from gaugemc.experiment.run_directory import RunDirectory, software
 from gaugemc.experiment.settings import Settings
 from gaugemc.experiment.timing import time_draws
 from gaugemc.experiment.train_phase import run_training
-from gaugemc.samplers.compose import hmc_in
+from gaugemc.experiment.trainee import build_trainee
 
 
 def run(settings: Settings, path: Path | str, console: Console | None = None) -> dict[str, Any]:
@@ -51,13 +51,13 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
 
     trained = None
     if settings.sampler.name in TRAINED:
-        if settings.flow.load is not None:
-            console.print(f"training starts from the flow of {settings.flow.load}", soft_wrap=True)
-        log_z = log_partition_function(theory)
-        trained = run_training(settings, directory, theory, train_key, log_z)
-    flow = trained.flow if trained else None
+        trainee = build_trainee(settings, theory)
+        if trainee.load is not None:
+            console.print(f"training starts from what {trainee.load} trained", soft_wrap=True)
+        trained = run_training(trainee, directory, train_key)
+    model = trained.model if trained else None
     e = settings.evaluate
-    sampler = build_sampler(settings, theory, flow)
+    sampler = build_sampler(settings, theory, model)
     evaluate = run_chains(
         settings,
         directory,
@@ -83,15 +83,10 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
             if baseline is not None
             else None
         )
-        checked: dict[str, Any] = {}
-        reversible = hmc_in(evaluate.sampler)
-        precise = None if flow is None else in_float64(settings, flow)
-        if reversible is not None:
-            checked["reversibility"] = checks.reversibility(reversible, theory, precise, check_key)
-        if precise is not None:
-            checked["log_det"] = checks.log_det(precise, theory, check_key)
+        precise = in_float64(settings, evaluate.sampler, model)
+        checked = checks.of_maps(*precise, check_key)
         for prefix, chains, estimates in zip(("", "hmc_"), measured, analysed):
-            if hmc_in(chains.sampler) is not None:
+            if checks.dynamics_of(chains.sampler) is not None:
                 checked[f"{prefix}exp_minus_delta_h"] = checks.exp_minus_delta_h(chains)
             for name in ("plaquette", "charge_squared"):
                 if name in exact:
@@ -100,18 +95,7 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
     numbers = {
         "theory": summary.theory_section(settings, theory),
         "sampler": {"name": settings.sampler.name, "parameters": dataclasses.asdict(settings)},
-        "training": None
-        if trained is None
-        else {
-            "steps": trained.steps,
-            "seconds": trained.seconds,
-            "loss": trained.quality.loss,
-            "kl": trained.quality.kl,
-            "ess": trained.quality.ess,
-            "ess_samples": trained.quality.samples,
-            "charge_squared": trained.quality.charge_squared,
-            "charge_squared_exact": exact.get("charge_squared"),
-        },
+        "training": trained and trained.numbers,
         "evaluate": results[0],
         "hmc": results[1] if baseline is not None else None,
         "comparison": None

@@ -139,7 +139,7 @@ def training_figure(
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
-    elif column == "ess":
+    elif column in ("ess", "acceptance"):
         axes.set_ylim(0, 1 if np.max(series[measured]) > 0.3 else None)
     elif column == "loss":
         axes.set_ylim(*loss_range(series[measured]))

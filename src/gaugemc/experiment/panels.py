@@ -55,6 +55,9 @@ def training_curves(run: Run) -> str:
         "loss": "Loss",
         "kl": "KL divergence of flow and target",
         "ess": "ESS on fresh samples, as a fraction",
+        "acceptance": "Acceptance",
+        "charge_jump": "Squared change of Q in a draw",
+        "step_size": "Mean step size",
     }
     drawn = [
         (

@@ -182,6 +182,10 @@ def training(run: Run) -> str:
         "kl": ("KL divergence", format_number),
         "ess": ("ESS, as a fraction", lambda value: format_number(value, 3)),
         "ess_samples": ("Fresh samples for the ESS", format_integer),
+        "acceptance": ("Acceptance", lambda value: format_number(value, 3)),
+        "charge_jump": ("⟨Δ<i>Q</i>²⟩ in a draw", format_number),
+        "plaquette_jump": ("⟨Δ<i>P</i>²⟩ of the plaquette in a draw", format_number),
+        "step_size": ("Mean step size", format_number),
         "charge_squared": ("⟨<i>Q</i>²⟩ under the flow", format_number),
         "charge_squared_exact": ("⟨<i>Q</i>²⟩, exact", format_number),
     }

@@ -38,7 +38,7 @@ class SamplerSettings:
 
     name: str = option(
         MISSING,
-        "hmc, fthmc, flow (independence Metropolis), mixed (fthmc and flow), heatbath,"
+        "hmc, fthmc, flow (independence Metropolis), mixed (fthmc and flow), l2hmc, heatbath,"
         " winding (hmc and instanton updates) or exact",
     )
     integrator: str = option("omelyan", "integrator of HMC: leapfrog, omelyan or forest_ruth")
@@ -56,9 +56,9 @@ class SamplerSettings:
 
 @dataclass
 class NetworkSettings:
-    """The network inside each coupling layer."""
+    """The networks inside each coupling layer of a flow, and of l2hmc."""
 
-    hidden: list[int] = option([8, 8], "channels of the hidden convolutions")
+    hidden: list[int] = option([8, 8], "channels of the hidden layers")
     kernel_size: int = option(3, "extent of a convolution kernel, odd")
 
 
@@ -77,25 +77,56 @@ class FlowSettings:
 
 
 @dataclass
+class DynamicsSettings:
+    """The generalised leapfrog of l2hmc."""
+
+    n_leapfrog: int = option(4, "layers: leapfrog steps of one pass; a palindrome makes two")
+    eps: float = option(0.2, "step size of every layer before training")
+    eps_trainable: bool = option(True, "train the step sizes, one for each layer")
+    network: str = option("gauge", "gauge (equivariant, of loops), conv or dense")
+    bound: float = option(4.0, "largest log-scale of a network, in units of the step")
+    separate_networks: bool = option(True, "networks of each layer's own, or the same for all")
+    split_x_networks: bool = option(True, "two networks for the halves of the position update")
+    direction: str = option("palindrome", "palindrome (forward, flip, backward) or random")
+    load: str | None = option(
+        None, "run directory whose trained leapfrog to start from; dense: of the same lattice"
+    )
+
+
+@dataclass
+class LossSettings:
+    """The expected squared jumps that l2hmc maximises, a weighted sum."""
+
+    form: str = option("mixed", "mixed, 1 / jump - jump, or plain, -jump")
+    charge_weight: float = option(1.0, "weight of the jump of the sine charge; 0 leaves it out")
+    charge_scale: float = option(1.0, "squared jump of the charge that counts as one")
+    plaquette_weight: float = option(0.0, "weight of the jump of plaquettes; 0 leaves it out")
+    plaquette_scale: float = option(1.0, "squared jump of plaquettes that counts as one")
+
+
+@dataclass
 class TrainingSettings:
-    """How the flow is trained."""
+    """How the flow, or the leapfrog of l2hmc, is trained."""
 
     objective: str = option(
-        "reverse_kl", "reverse_kl on configurations, or levels (multiscale only): split by split"
+        "reverse_kl",
+        "reverse_kl on configurations, levels (multiscale only): split by split, or jump (l2hmc)",
     )
-    steps: int = option(2000, "gradient steps; 0 uses the flow as loaded")
-    batch: int = option(64, "configurations in each step; nodes a side of the grid of levels")
+    steps: int = option(2000, "gradient steps; 0 uses what is loaded as it is")
+    batch: int = option(
+        64, "configurations (l2hmc: chains) in each step; nodes a side of the grid of levels"
+    )
     learning_rate: float = option(3e-3, "largest learning rate of Adam")
     schedule: str = option("cosine", "learning rate after warm-up: constant or cosine")
     warmup: int = option(100, "steps of linear warm-up")
     clip: float = option(1.0, "largest norm of the gradient")
-    annealing: str = option("linear", "beta during training: none, linear or eras (reverse_kl)")
+    annealing: str = option("linear", "beta during training: none, linear or eras; not of levels")
     anneal_start: float = option(0.2, "first beta, as a fraction of the theory's")
     anneal_fraction: float = option(0.5, "fraction of the steps after which beta is reached")
     eras: int = option(4, "number of equal rises where annealing=eras")
     chunk: int = option(50, "steps compiled into one call; a kill loses at most one chunk")
-    quality_every: int = option(500, "steps between measurements of ESS and D_KL")
-    ess_samples: int = option(4096, "fresh configurations for ESS and D_KL")
+    quality_every: int = option(500, "steps between measurements of the quality")
+    ess_samples: int = option(4096, "fresh configurations (l2hmc: draws) to measure it")
     keep: int = option(3, "checkpoints to keep")
 
 
@@ -133,6 +164,8 @@ class Settings:
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     flow: FlowSettings = field(default_factory=FlowSettings)
+    dynamics: DynamicsSettings = field(default_factory=DynamicsSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     tracker: TrackerSettings = field(default_factory=TrackerSettings)

@@ -19,6 +19,7 @@ NAMES = {
     "hmc": "HMC",
     "fthmc": "FT-HMC",
     "flow": "independence Metropolis",
+    "l2hmc": "L2HMC",
     "heatbath": "heatbath",
     "exact": "exact sampler",
     "mixed": "FT-HMC with independence proposals",

@@ -1,20 +1,21 @@
-"""Training a run's flow, with checkpoints, a history and quality measurements."""
+"""Training what a run's sampler needs, with checkpoints, a history and measures of quality."""
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, PyTree
 
-from gaugemc.experiment.build import abstract_flow, build_flow, build_theory
+from gaugemc.experiment.build import Model, build_theory
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
-from gaugemc.experiment.settings import Settings, SettingsError
+from gaugemc.experiment.settings import SettingsError
 from gaugemc.experiment.tracker import tracking
-from gaugemc.flows import Flow
+from gaugemc.experiment.trainee import Trainee, build_trainee
 from gaugemc.io.checkpoint import (
     CheckpointError,
     checkpoint_path,
@@ -24,109 +25,84 @@ from gaugemc.io.checkpoint import (
     save_checkpoint,
 )
 from gaugemc.samplers.progress import progress_bar
-from gaugemc.theories import Wilson
 from gaugemc.training import (
-    BetaSchedule,
-    LevelKL,
-    Quality,
-    ReverseKL,
     TrainingDivergedError,
     TrainingState,
     learning_rates,
     optimiser,
-    quality,
-    start_training,
     train,
 )
-from gaugemc.training.schedule import Annealing
 
-COLUMNS = (
-    "step",
-    "seconds",
-    "beta",
-    "loss",
-    "kl",
-    "ess",
-    "charge_squared",
-    "gradient_norm",
-    "learning_rate",
-)
+FIRST_COLUMNS = ("step", "seconds", "beta", "loss")
+LAST_COLUMNS = ("gradient_norm", "learning_rate")
+"""Of metrics.csv, before and after those of what is trained."""
 
 Schedule = Literal["constant", "cosine"]
 
 
 class Trained(NamedTuple):
-    """The trained flow, and the numbers of its training."""
+    """The trained model, and the numbers of its training."""
 
-    flow: Flow
-    seconds: float
-    steps: int
-    quality: Quality
+    model: Model
+    numbers: dict[str, Any]
+    """The section of summary.json: steps, seconds, loss and quality."""
 
 
-def run_training(
-    settings: Settings,
-    directory: RunDirectory,
-    theory: Wilson,
-    key: Key[Array, ""],
-    log_partition: float,
-) -> Trained:
+def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""]) -> Trained:
     """Train, or go on training from the last valid checkpoint, to settings.training.steps."""
+    settings = trainee.settings
     t = settings.training
-    init_key, train_key, quality_key = jax.random.split(key, 3)
+    init_key, train_key, quality_key, chain_key = jax.random.split(key, 4)
     schedule = cast(Schedule, t.schedule)  # validated
-    annealing = "none" if t.objective == "levels" else cast(Annealing, t.annealing)
     optimise = optimiser(
         t.learning_rate, max(t.steps, 1), schedule=schedule, warmup=t.warmup, clip=t.clip
     )
     rates = learning_rates(t.learning_rate, max(t.steps, 1), schedule, t.warmup)
-    beta = BetaSchedule(theory.beta, t.steps, annealing, t.anneal_start, t.anneal_fraction, t.eras)
-    state = start_training(build_flow(settings, theory, init_key), optimise)
+    state = trainee.start(optimise, init_key, chain_key)
+    columns = (*FIRST_COLUMNS, *trainee.columns, *LAST_COLUMNS)
     rows: list[dict[str, Any]] = []
     seconds = 0.0
     newest = directory.newest("train")
-    if newest is None and settings.flow.load is not None:
-        flow, source = load_flow(settings, theory)
-        directory.note(f"flow loaded from {source}")
-        state = start_training(flow, optimise)
+    if newest is None and trainee.load is not None:
+        model, source = load_model(trainee)
+        directory.note(f"training starts from {source}")
+        state = trainee.start_with(model, optimise, chain_key)
         # The run must not depend on the other directory any more.
         first = checkpoint_path(directory.checkpoints, "train", 0)
         save_checkpoint(first, state, {"rows": rows, "seconds": seconds})
     if newest is not None:
+        fresh = state.model
         state, metadata = load_checkpoint(newest, state)
+        check_finite(newest, state.model)
+        if trainee.load is None:
+            check_untrained(newest, state.model, fresh)
         rows, seconds = metadata["rows"], metadata["seconds"]
         directory.note(f"training goes on from step {int(state.step)} ({newest.name})")
 
-    def measure(state: TrainingState, samples: int) -> Quality:
-        step_key = jax.random.fold_in(quality_key, state.step)
-        return quality(state.model, theory, step_key, samples=samples, log_partition=log_partition)
+    def measure(state: TrainingState) -> dict[str, Any]:
+        return trainee.measure(state, jax.random.fold_in(quality_key, state.step))
 
-    objective = (
-        LevelKL(theory, t.batch, log_partition)
-        if t.objective == "levels"
-        else ReverseKL(theory, t.batch, beta)
-    )
     last_good = int(state.step)
-    measured: Quality | None = None
+    measured: dict[str, Any] = {}
     started = time.perf_counter() - seconds
     try:
         with (
             progress_bar("training", t.steps, settings.progress, last_good) as report,
             tracking(settings, directory, last_good + 1) as track,
         ):
-            for state, metrics in train(objective, optimise, state, train_key, t.steps, t.chunk):
+            for state, metrics in train(
+                trainee.objective, optimise, state, train_key, t.steps, t.chunk
+            ):
                 step = int(state.step)
                 due = step == t.steps or step // t.quality_every > last_good // t.quality_every
-                measured = measure(state, t.ess_samples) if due else None
+                measured = measure(state) if due else {}
                 seconds = time.perf_counter() - started
                 row = {
                     "step": step,
                     "seconds": seconds,
-                    "beta": float(beta(state.step)),
+                    "beta": float(trainee.beta(state.step)),
                     "loss": float(np.mean(metrics.loss)),
-                    "kl": measured.kl if measured else None,
-                    "ess": measured.ess if measured else None,
-                    "charge_squared": measured.charge_squared if measured else None,
+                    **{column: measured.get(column) for column in trainee.columns},
                     "gradient_norm": float(np.mean(metrics.gradient_norm)),
                     "learning_rate": float(np.asarray(rates(step))),
                 }
@@ -137,51 +113,84 @@ def run_training(
                     {"rows": rows, "seconds": seconds},
                 )
                 prune(directory.checkpoints, "train", t.keep)
-                write_metrics(directory, rows)
+                write_metrics(directory, rows, columns)
                 track(step, row)
                 last_good = step
-                seen = next((r for r in reversed(rows) if r["ess"] is not None), None)
+                column, label = trainee.headline
+                seen = next((r[column] for r in reversed(rows) if r[column] is not None), None)
                 report(
                     step,
-                    f"loss {row['loss']:.2f}" + (f" ESS {seen['ess']:.3f}" if seen else ""),
+                    f"loss {row['loss']:.2f}" + ("" if seen is None else f" {label} {seen:.3f}"),
                 )
     except TrainingDivergedError as error:
         raise TrainingDivergedError(
             f"{error} (last good checkpoint: step {last_good} in {directory.checkpoints})"
         ) from error
-    write_metrics(directory, rows)
-    return Trained(state.model, seconds, int(state.step), measured or measure(state, t.ess_samples))
+    write_metrics(directory, rows, columns)
+    loss = rows[-1]["loss"] if rows else None
+    numbers = {"steps": int(state.step), "seconds": seconds, "loss": loss}
+    return Trained(state.model, numbers | (measured or measure(state)))
 
 
-def write_metrics(directory: RunDirectory, rows: list[dict[str, Any]]) -> None:
+def write_metrics(
+    directory: RunDirectory, rows: list[dict[str, Any]], columns: Sequence[str]
+) -> None:
     """metrics.csv, with empty cells where nothing was measured."""
-    lines = [",".join(COLUMNS)]
+    lines = [",".join(columns)]
     for row in rows:
-        lines.append(",".join("" if row[c] is None else str(row[c]) for c in COLUMNS))
+        lines.append(",".join("" if row[c] is None else str(row[c]) for c in columns))
     directory.write(directory.metrics, "\n".join(lines) + "\n")
 
 
-def load_flow(settings: Settings, theory: Wilson) -> tuple[Flow, Path]:
-    """The trained flow of the run `flow.load`, perhaps of another lattice, and its checkpoint.
+def check_finite(path: Path, model: Model) -> None:
+    """Raise CheckpointError unless every parameter is a number."""
+    parameters = jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array))
+    if not all(np.isfinite(np.asarray(leaf, np.float64)).all() for leaf in parameters):
+        raise CheckpointError(f"{path}: a parameter is NaN or infinite")
+
+
+def check_untrained(path: Path, loaded: Model, fresh: Model) -> None:
+    """Raise CheckpointError unless all that is not trained (masks, options) is this run's own."""
+
+    def fixed(model: Model) -> list[tuple[Any, Any]]:
+        leaves = jax.tree_util.tree_flatten_with_path(model)[0]
+        return [(name, leaf) for name, leaf in leaves if not eqx.is_inexact_array(leaf)]
+
+    for (name, stored), (_, wanted) in zip(fixed(loaded), fixed(fresh), strict=True):
+        if not np.array_equal(stored, wanted):
+            raise CheckpointError(
+                f"{path}: {jax.tree_util.keystr(name)} is not that of these settings:"
+                " the checkpoint is of another architecture or seed"
+            )
+
+
+def load_model(trainee: Trainee) -> tuple[Model, Path]:
+    """The trained model of the run to start from, on this run's lattice, and its checkpoint.
 
     Raises:
-        SettingsError: there is no trained flow, or it has another architecture.
+        SettingsError: there is no trained model, or it has another architecture.
     """
-    directory = RunDirectory(settings.flow.load or "")
+    directory = RunDirectory(trainee.load or "")
+    settings = trainee.settings
     t = settings.training
     try:
-        lattice = directory.settings().theory.lattice
+        stored = directory.settings()
+        lattice, batch = stored.theory.lattice, stored.training.batch
         source = dataclasses.replace(
-            settings, theory=dataclasses.replace(settings.theory, lattice=lattice)
+            settings,
+            theory=dataclasses.replace(settings.theory, lattice=lattice),
+            training=dataclasses.replace(t, batch=batch),
         )
-        like = eqx.filter_eval_shape(
-            start_training,
-            abstract_flow(source, build_theory(source)),
-            optimiser(t.learning_rate, max(t.steps, 1)),
+        optimise = optimiser(t.learning_rate, max(t.steps, 1))
+        key = jax.random.key(0)
+        like: PyTree = eqx.filter_eval_shape(
+            lambda key: build_trainee(source, build_theory(source)).start(optimise, key, key), key
         )
         newest = latest_checkpoint(directory.checkpoints, "train")
         if newest is None:
             raise RunDirectoryError(f"{directory.checkpoints} holds no valid training checkpoint")
-        return load_checkpoint(newest, like)[0].model.on(theory.space.lattice), newest
+        model = load_checkpoint(newest, like)[0].model
+        check_finite(newest, model)
+        return trainee.carried(model), newest
     except (CheckpointError, RunDirectoryError, ValueError) as error:
-        raise SettingsError("flow.load", directory.path, str(error)) from error
+        raise SettingsError(trainee.load_key, directory.path, str(error)) from error

@@ -12,7 +12,6 @@ shift; that is not the inverse, and biases the sampler. Here every step is undon
 
 import abc
 from collections.abc import Callable
-from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,26 +19,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-from gaugemc.flows.moebius import moebius_mixture
-from gaugemc.groups import wrap
 from gaugemc.samplers.integrator import Phase
-from gaugemc.theories import Links, Space, Theory, total
+from gaugemc.samplers.leapfrog_updates import (
+    Backward,
+    Field,
+    Mask,
+    Outputs,
+    Scalar,
+    kick,
+    position_map,
+)
+from gaugemc.theories import Space, Theory
 
-Field = Float[Array, "..."]
-Mask = Bool[Array, "..."]
-Scalar = Float[Array, ""]
 Time = Float[Array, "2"]
-
-
-class Outputs(NamedTuple):
-    """What a network says of an update, each of the field's shape; zeros make it a leapfrog."""
-
-    s: Field
-    """Log of the scale, in units of the step."""
-    t: Field
-    """The shift, in units of the step."""
-    q: Field
-    """Log of the factor of the force or the momentum, in units of the step."""
+Layer = tuple[Scalar, Mask, Time, PyTree]
 
 
 class MomentumNetwork(eqx.Module):
@@ -107,62 +100,82 @@ class GeneralisedLeapfrog(eqx.Module):
 
     def forward(self, theory: Theory, start: Phase) -> tuple[Phase, Scalar]:
         """The map, and the log of its Jacobian determinant in (x, v), in float64."""
-        return self.traverse(theory, start, backward=False)[:2]
+        return self.traverse(theory, start, (False,))[:2]
 
     def backward(self, theory: Theory, start: Phase) -> tuple[Phase, Scalar]:
         """The inverse of `forward`, and the log of its Jacobian determinant."""
-        return self.traverse(theory, start, backward=True)[:2]
+        return self.traverse(theory, start, (True,))[:2]
+
+    def palindrome(self, theory: Theory, start: Phase) -> tuple[Phase, Scalar]:
+        """`forward`, a flip of the momentum, `backward`: a map that is its own inverse."""
+        return self.traverse(theory, start, (False, True))[:2]
 
     def traverse(
         self,
         theory: Theory,
         start: Phase,
-        backward: bool,
+        passes: tuple[bool, ...],
         observe: Callable[[Phase, Scalar], PyTree] | None = None,
     ) -> tuple[Phase, Scalar, PyTree]:
-        """One way through all layers; `observe` sees the phase and the log-det after each.
+        """Passes through all layers, each forward (False) or backward, with flips between them.
 
-        Returns the end, the log-det, and what was observed, in the order of the layers.
+        `observe` sees the phase and the log-det after each layer. Returns the end, the log-det, and
+        what was observed. All layers of all passes are one loop, so that they are compiled once.
         """
         move = position_map(theory.space)
 
         def layer(
-            carry: tuple[Phase, Scalar], layer: tuple[Scalar, Mask, Time, PyTree]
+            carry: tuple[Phase, Scalar], layer: tuple[Layer, Backward, Backward]
         ) -> tuple[tuple[Phase, Scalar], PyTree]:
             (x, v, force), log_det = carry
-            e, mask, time, networks = layer
+            (e, mask, time, networks), backward, flip = layer
             momentum, positions = self._networks(networks)
-            parts = [(mask, positions[0]), (~mask, positions[-1])]
-            v, change = kick(v, force, momentum(x, force, time), e, backward)
-            log_det = log_det + change
-            for frozen, network in reversed(parts) if backward else parts:
-                outputs = network(jnp.where(frozen, x, 0), v, frozen, time)
+            v, change = kick(jnp.where(flip, -v, v), force, momentum(x, force, time), e, backward)
+
+            def half(
+                carry: tuple[Field, Scalar], half: tuple[Bool[Array, ""], PyTree]
+            ) -> tuple[tuple[Field, Scalar], None]:
+                x, log_det = carry
+                frozen = mask ^ half[0]
+                outputs = positions(half[1])(jnp.where(frozen, x, 0), v, frozen, time)
                 x, change = move(x, v, frozen, outputs, e, backward)
-                log_det = log_det + change
+                return (x, log_det + change), None
+
+            halves = self._halves(networks, backward)
+            (x, log_det), _ = jax.lax.scan(half, (x, log_det + change), halves)
             force = theory.force(x)
             v, change = kick(v, force, momentum(x, force, time), e, backward)
             phase, log_det = Phase(x, v, force), log_det + change
             return (phase, log_det), None if observe is None else observe(phase, log_det)
 
         carry = (start, jnp.zeros((), jnp.float64))
+        backward = np.repeat(passes, self.n_layers)
+        flips = np.arange(len(backward)) % self.n_layers == 0
+        flips[0] = False
+        order = np.arange(self.n_layers)
+        order = np.concatenate([order[::-1] if back else order for back in passes])
         layers = self._layers(theory.space)
-        (end, log_det), seen = jax.lax.scan(layer, carry, layers, reverse=backward)
+        if any(passes):
+            layers = jax.tree.map(lambda leaf: leaf[order], layers)
+        (end, log_det), seen = jax.lax.scan(
+            layer, carry, (layers, jnp.asarray(backward), jnp.asarray(flips))
+        )
         return end, log_det, seen
 
     def networks_are_finite(self, theory: Theory, at: Phase) -> Bool[Array, ""]:
         """Whether all networks of all layers return numbers at a point of phase space."""
 
-        def layer(
-            good: Bool[Array, ""], layer: tuple[Scalar, Mask, Time, PyTree]
-        ) -> tuple[Bool[Array, ""], None]:
+        def layer(good: Bool[Array, ""], layer: Layer) -> tuple[Bool[Array, ""], None]:
             _, mask, time, networks = layer
             momentum, positions = self._networks(networks)
-            outputs = [momentum(at.x, at.force, time)]
-            for frozen, network in ((mask, positions[0]), (~mask, positions[-1])):
-                outputs.append(network(jnp.where(frozen, at.x, 0), at.v, frozen, time))
-            for output in jax.tree.leaves(outputs):
-                good = good & jnp.all(jnp.isfinite(output))
-            return good, None
+
+            def half(good: Bool[Array, ""], half: tuple[Bool[Array, ""], PyTree]):
+                frozen = mask ^ half[0]
+                outputs = positions(half[1])(jnp.where(frozen, at.x, 0), at.v, frozen, time)
+                return good & finite(outputs), None
+
+            good = good & finite(momentum(at.x, at.force, time))
+            return jax.lax.scan(half, good, self._halves(networks, jnp.asarray(False)))
 
         return jax.lax.scan(layer, jnp.asarray(True), self._layers(theory.space))[0]
 
@@ -177,56 +190,24 @@ class GeneralisedLeapfrog(eqx.Module):
         networks = (self.momentum, self.positions)
         return eqx.partition(networks, lambda leaf: self.separate and eqx.is_array(leaf))
 
-    def _networks(self, arrays: PyTree) -> tuple[MomentumNetwork, tuple[PositionNetwork, ...]]:
-        return eqx.combine(arrays, self._split()[1])
+    def _networks(
+        self, arrays: PyTree
+    ) -> tuple[MomentumNetwork, Callable[[PyTree], PositionNetwork]]:
+        """The momentum network of a layer, and a function from arrays to a position network."""
+        momentum, positions = eqx.combine(arrays, self._split()[1])
+        static = eqx.partition(positions[0], eqx.is_array)[1]
+        return momentum, lambda arrays: eqx.combine(arrays, static)
+
+    def _halves(self, arrays: PyTree, backward: Backward) -> tuple[Bool[Array, " 2"], PyTree]:
+        """The two halves of a position update in their order: whether the mask is inverted, and
+        the arrays of the network."""
+        positions = eqx.combine(arrays, self._split()[1])[1]
+        parts = [eqx.filter(positions[i], eqx.is_array) for i in (0, -1)]
+        order = jnp.where(backward, jnp.asarray([1, 0]), jnp.asarray([0, 1]))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves)[order], *parts)
+        return order == 1, stacked
 
 
-def kick(
-    v: Field, force: Field, outputs: Outputs, e: Scalar, backward: bool
-) -> tuple[Field, Scalar]:
-    """The momentum update or its inverse, and the log-det."""
-    exponent = e / 2 * outputs.s
-    push = e / 2 * (force * jnp.exp(e * outputs.q) + outputs.t)
-    if backward:
-        return jnp.exp(-exponent) * (v + push), -total(exponent)
-    return jnp.exp(exponent) * v - push, total(exponent)
-
-
-def drift(
-    x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: bool
-) -> tuple[Field, Scalar]:
-    """The position update of R^n or its inverse, and the log-det."""
-    exponent = e * outputs.s
-    shift = e * (v * jnp.exp(e * outputs.q) + outputs.t)
-    moved = jnp.exp(-exponent) * (x - shift) if backward else jnp.exp(exponent) * x + shift
-    change = total(jnp.where(frozen, 0, exponent))
-    return jnp.where(frozen, x, moved), -change if backward else change
-
-
-def turn(
-    x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: bool
-) -> tuple[Field, Scalar]:
-    """The position update of angles or its inverse, and the log-det."""
-    exponent = e * outputs.s
-    shift = e * (v * jnp.exp(e * outputs.q) + outputs.t)
-    if backward:
-        moved, slope = moebius_mixture(wrap(x - shift), jnp.exp(-exponent)[None], 1.0)
-    else:
-        moved, slope = moebius_mixture(x, jnp.exp(exponent)[None], 1.0)
-        moved = wrap(moved + shift)
-    return jnp.where(frozen, x, moved), total(jnp.where(frozen, 0, slope))
-
-
-def position_map(
-    space: Space,
-) -> Callable[[Field, Field, Mask, Outputs, Scalar, bool], tuple[Field, Scalar]]:
-    """The position update of a space.
-
-    Raises:
-        ValueError: links of a group other than U(1).
-    """
-    if not isinstance(space, Links):
-        return drift
-    if space.group.link_shape:
-        raise ValueError(f"L2HMC: angles and vectors only, not links of {space.group.name}")
-    return turn
+def finite(outputs: Outputs) -> Bool[Array, ""]:
+    """Whether all outputs are numbers."""
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(output)) for output in outputs]))

@@ -68,18 +68,22 @@ class HMC(Sampler):
         """The state of a chain that continues from the variable x."""
         return HMCState(x, self.theory.action(x), self.force(x))
 
+    def trajectory(self, start: Phase) -> Phase:
+        """The map of phase space that makes proposals."""
+        return trajectory(
+            self.integrator, self.theory.space, self.force, start, self.step_size, self.n_steps
+        )
+
+    def there_and_back(self, x: Field, v: Field) -> Field:
+        """The end of a trajectory and of another with the momentum flipped: x but for rounding."""
+        end = self.trajectory(Phase(x, v, self.force(x)))
+        return self.trajectory(end._replace(v=-end.v)).x
+
     def step(self, key: Key[Array, ""], state: HMCState) -> tuple[HMCState, Info]:
         momentum_key, accept_key = jax.random.split(key)
         space = self.theory.space
         v = space.random_momentum(momentum_key)
-        end = trajectory(
-            self.integrator,
-            space,
-            self.force,
-            Phase(state.x, v, state.force),
-            self.step_size,
-            self.n_steps,
-        )
+        end = self.trajectory(Phase(state.x, v, state.force))
         x = space.project(end.x)
         proposal = HMCState(x, self.theory.action(x), end.force)
         delta_h = (

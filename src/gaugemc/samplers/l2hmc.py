@@ -102,14 +102,26 @@ class L2HMC(Sampler):
         as v, so that without networks both directions are the same trajectory.
         """
         if self.direction == "palindrome":
-            middle, log_det_forward = self.leapfrog.forward(self.theory, start)
-            end, log_det_backward = self.leapfrog.backward(self.theory, flip(middle))
-            return end, log_det_forward + log_det_backward
+            return self.leapfrog.palindrome(self.theory, start)
         return jax.lax.cond(
             forward,
             lambda: self.leapfrog.forward(self.theory, start),
             lambda: self.leapfrog.backward(self.theory, flip(start)),
         )
+
+    def there_and_back(self, x: Field, v: Field) -> Field:
+        """The end of a trajectory and of the one that undoes it: x but for rounding."""
+        start = Phase(x, v, self.theory.force(x))
+        end = self.trajectory(start, jnp.asarray(True))[0]
+        if self.direction == "random":
+            end = flip(end)
+        return self.trajectory(end, jnp.asarray(False))[0].x
+
+    def phase_space_map(self, z: Float[Array, "2 ..."]) -> tuple[Float[Array, "2 ..."], Scalar]:
+        """The proposal (forward, where a coin says) as a map of (x, v), and its log-det."""
+        start = Phase(z[0], z[1], self.theory.force(z[0]))
+        end, log_det = self.trajectory(start, jnp.asarray(True))
+        return jnp.stack([end.x, end.v]), log_det
 
     def diagnose(self, key: Key[Array, ""], state: HMCState) -> Diagnosis:
         """Energies and log-dets along the forward pass of one trajectory, [layer + 1]."""
@@ -121,7 +133,7 @@ class L2HMC(Sampler):
 
         start = Phase(state.x, v, state.force)
         first = observe(start, jnp.zeros((), jnp.float64))
-        _, _, rest = self.leapfrog.traverse(self.theory, start, False, observe)
+        _, _, rest = self.leapfrog.traverse(self.theory, start, (False,), observe)
         return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
 
 

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key
 
 from gaugemc.groups import cosine, sine
-from gaugemc.samplers.generalised_leapfrog import MomentumNetwork, Outputs, PositionNetwork, Time
+from gaugemc.samplers.generalised_leapfrog import MomentumNetwork, PositionNetwork, Time
+from gaugemc.samplers.leapfrog_updates import Outputs
 from gaugemc.samplers.perceptron import Perceptron
 from gaugemc.theories import Links, Space
 
@@ -34,6 +36,7 @@ class FieldFunction(eqx.Module):
         hidden: Sequence[int],
         kernel_size: int | None = None,
         bound: float = 4.0,
+        compute_dtype: DTypeLike | None = None,
     ):
         """Dense without a kernel size, else convolutional (and then of no particular lattice)."""
         self.periodic = isinstance(space, Links)
@@ -45,7 +48,12 @@ class FieldFunction(eqx.Module):
             dims, size = len(lattice), size // int(np.prod(lattice))
         inputs = size * (3 if self.periodic else 2)
         self.perceptron = Perceptron(
-            key, (inputs, *hidden, 3 * size), dims, kernel_size or 1, space.real_dtype
+            key,
+            (inputs, *hidden, 3 * size),
+            dims,
+            kernel_size or 1,
+            space.real_dtype,
+            compute_dtype,
         )
 
     def features(self, x: Field) -> Features:

@@ -7,12 +7,14 @@ that read loops and momenta, and shift links, commute with it.
 from collections.abc import Sequence
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key
 
 from gaugemc.groups import U1, cosine, sine
 from gaugemc.lattice import shift, wilson_loops
-from gaugemc.samplers.generalised_leapfrog import MomentumNetwork, Outputs, PositionNetwork, Time
+from gaugemc.samplers.generalised_leapfrog import MomentumNetwork, PositionNetwork, Time
 from gaugemc.samplers.leapfrog_networks import bounded
+from gaugemc.samplers.leapfrog_updates import Outputs
 from gaugemc.samplers.perceptron import Perceptron
 from gaugemc.theories import Links
 
@@ -43,10 +45,11 @@ class LoopMomentum(MomentumNetwork):
         hidden: Sequence[int],
         kernel_size: int = 3,
         bound: float = 4.0,
+        compute_dtype: DTypeLike | None = None,
     ):
         check_plane(space)
         channels = (2 * len(RECTANGLES), *hidden, 2 * (2 + _DERIVATIVES))
-        self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype)
+        self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
         self.bound = bound
 
     def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
@@ -82,10 +85,11 @@ class LoopPosition(PositionNetwork):
         hidden: Sequence[int],
         kernel_size: int = 3,
         bound: float = 4.0,
+        compute_dtype: DTypeLike | None = None,
     ):
         check_plane(space)
         channels = (2 * len(RECTANGLES) + 2, *hidden, 4)
-        self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype)
+        self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
         self.bound = bound
 
     def __call__(self, x: Field, v: Field, frozen: Bool[Array, "2 x y"], time: Time) -> Outputs:

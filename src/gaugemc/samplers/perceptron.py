@@ -27,6 +27,7 @@ class Perceptron(eqx.Module):
     time_weights: Float[Array, "_ 2"]
     dims: int
     kernel_size: int
+    compute_dtype: np.dtype = eqx.field(static=True)
 
     def __init__(
         self,
@@ -35,8 +36,12 @@ class Perceptron(eqx.Module):
         dims: int,
         kernel_size: int = 3,
         dtype: DTypeLike = jnp.float32,
+        compute_dtype: DTypeLike | None = None,
     ):
-        """`channels` lists inputs, hidden channels of each layer (at least one), and outputs."""
+        """`channels` lists inputs, hidden channels of each layer (at least one), and outputs.
+
+        `dtype` is that of parameters and outputs, `compute_dtype` that of the arithmetic inside.
+        """
         if len(channels) < 3 or min(channels) < 1:
             raise ValueError(f"channels {list(channels)}: needs one hidden layer, numbers above 0")
         if kernel_size < 1 or kernel_size % 2 == 0:
@@ -52,19 +57,26 @@ class Perceptron(eqx.Module):
         self.time_weights = jax.random.normal(time_key, (channels[1], 2), dtype) / 2
         self.dims = dims
         self.kernel_size = kernel_size
+        self.compute_dtype = jnp.dtype(compute_dtype or dtype)
 
     def __call__(self, h: Features, time: Float[Array, "2"]) -> Features:
         """From (channels[0], *lattice) to (channels[-1], *lattice)."""
+        compute, dtype = self.compute_dtype, self.time_weights.dtype
         biases = (self.biases[0] + self.time_weights @ time, *self.biases[1:])
+        h = h.astype(compute)
         for layer, (weight, bias) in enumerate(zip(self.weights, biases)):
             h = h if layer == 0 else jax.nn.silu(h)
-            h = jnp.einsum("oi,i...->o...", weight, self._neighbourhoods(h))
-            h = h + bias.reshape(-1, *(1,) * self.dims)
-        return h
+            h = jnp.einsum("oi,i...->o...", weight.astype(compute), self._neighbourhoods(h))
+            h = h + bias.astype(compute).reshape(-1, *(1,) * self.dims)
+        return h.astype(dtype)
 
     def _neighbourhoods(self, h: Features) -> Features:
         """The channels of all k^dims neighbours of each point, as channels of the point."""
-        reach = self.kernel_size // 2
-        axes = tuple(range(1, 1 + self.dims))
-        offsets = itertools.product(range(-reach, reach + 1), repeat=self.dims)
-        return jnp.concatenate([jnp.roll(h, offset, axes) if axes else h for offset in offsets])
+        lattice, reach = h.shape[1:] if self.dims else (), self.kernel_size // 2
+        padded = jnp.pad(h, [(0, 0), *((reach, reach) for _ in lattice)], mode="wrap")
+        corners = itertools.product(range(self.kernel_size), repeat=self.dims)
+        windows = [
+            tuple(slice(start, start + length) for start, length in zip(corner, lattice))
+            for corner in corners
+        ]
+        return jnp.concatenate([padded[:, *window] for window in windows])

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Key
 
 from gaugemc.samplers.generalised_leapfrog import (
@@ -35,6 +37,7 @@ def trainable_leapfrog(
     x_networks: int = 2,
     train_step_sizes: bool = True,
     masks: Bool[Array, "layer ..."] | None = None,
+    compute_dtype: DTypeLike | None = None,
 ) -> GeneralisedLeapfrog:
     """A generalised leapfrog that is the ordinary leapfrog until it is trained.
 
@@ -53,6 +56,7 @@ def trainable_leapfrog(
         train_step_sizes: whether step sizes are trained.
         masks: frozen components, (n_layers, *field shape). By default random halves, or lines for
             gauge-equivariant networks.
+        compute_dtype: type of the arithmetic inside networks; by default that of the space.
 
     Raises:
         ValueError: an option is out of range, or does not fit the space.
@@ -64,19 +68,19 @@ def trainable_leapfrog(
     if network not in NETWORKS:
         raise ValueError(f"network {network}: choose {', '.join(NETWORKS)}")
     network_key, mask_key = jax.random.split(key)
+    options: dict[str, Any] = {"hidden": hidden, "bound": bound, "compute_dtype": compute_dtype}
 
     def networks(key: Key[Array, ""]) -> tuple[MomentumNetwork, tuple[PositionNetwork, ...]]:
         v_key, *x_keys = jax.random.split(key, 1 + x_networks)
         if network == "gauge":
             if not isinstance(space, Links):
                 raise ValueError("gauge-equivariant networks of L2HMC: for links only")
-            sizes = {"hidden": hidden, "kernel_size": kernel_size, "bound": bound}
-            positions = [LoopPosition(k, space, **sizes) for k in x_keys]
-            return LoopMomentum(v_key, space, **sizes), tuple(positions)
+            positions = [LoopPosition(k, space, kernel_size=kernel_size, **options) for k in x_keys]
+            momentum = LoopMomentum(v_key, space, kernel_size=kernel_size, **options)
+            return momentum, tuple(positions)
         kernel = kernel_size if network == "conv" else None
         functions = [
-            FieldFunction(k, space, hidden=hidden, kernel_size=kernel, bound=bound)
-            for k in (v_key, *x_keys)
+            FieldFunction(k, space, kernel_size=kernel, **options) for k in (v_key, *x_keys)
         ]
         return FieldMomentum(functions[0]), tuple(FieldPosition(f) for f in functions[1:])
 
@@ -109,10 +113,21 @@ def default_masks(
     return half_masks(key, space, n_layers)
 
 
-def on_lattice(leapfrog: GeneralisedLeapfrog, space: Links) -> GeneralisedLeapfrog:
-    """The same trained networks on another lattice, with masks of lines.
+def holds_lattice_size(leapfrog: GeneralisedLeapfrog) -> bool:
+    """Whether the leapfrog has dense networks, which are of one lattice alone."""
+    momentum = leapfrog.momentum
+    return isinstance(momentum, FieldMomentum) and momentum.function.perceptron.dims == 0
 
-    For networks that hold no lattice size: "conv" and "gauge".
+
+def on_lattice(leapfrog: GeneralisedLeapfrog, space: Links) -> GeneralisedLeapfrog:
+    """The same trained leapfrog on another lattice, there with masks of lines.
+
+    Raises:
+        ValueError: dense networks, on another lattice than theirs.
     """
+    if leapfrog.masks.shape[1:] == space.field_shape:
+        return leapfrog
+    if holds_lattice_size(leapfrog):
+        raise ValueError("dense networks of L2HMC: for the lattice that they were trained on only")
     masks = line_masks(space, leapfrog.n_layers)
     return eqx.tree_at(lambda g: g.masks, leapfrog, masks)

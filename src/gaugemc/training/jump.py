@@ -23,6 +23,8 @@ Fields = Shaped[Array, "chain ..."]
 Scalar = Float[Array, ""]
 Schedule = Callable[[Int[Array, ""]], Scalar]
 
+FORMS = ("mixed", "plain")
+
 SMALLEST = 1e-4
 """Added to every expected squared jump, in units of its scale: 1 / 0 has no gradient."""
 
@@ -87,8 +89,8 @@ class ExpectedJump(eqx.Module):
     def __check_init__(self) -> None:
         if not self.jumps:
             raise ValueError("expected jump: needs at least one kind of jump")
-        if self.form not in ("mixed", "plain"):
-            raise ValueError(f"form {self.form}: choose mixed or plain")
+        if self.form not in FORMS:
+            raise ValueError(f"form {self.form}: choose {' or '.join(FORMS)}")
         for jump in self.jumps:
             vectors = not isinstance(self.theory.space, Links)
             if isinstance(jump, DistanceJump) != vectors:

@@ -1,0 +1,179 @@
+"""What a run trains: a flow or a leapfrog, with its objective and the measures of its quality."""
+
+import abc
+from typing import Any, cast
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Key, PyTree
+
+from gaugemc.analysis.exact import exact_observables, log_partition_function
+from gaugemc.experiment.build import Model, build_model
+from gaugemc.experiment.settings import Settings
+from gaugemc.flows import Flow
+from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, on_lattice
+from gaugemc.samplers.driver import chunks
+from gaugemc.theories import Wilson
+from gaugemc.training import (
+    BetaSchedule,
+    ChargeJump,
+    ExpectedJump,
+    Jump,
+    LevelKL,
+    PlaquetteJump,
+    ReverseKL,
+    TrainingState,
+    quality,
+    start_training,
+)
+from gaugemc.training.schedule import Annealing
+from gaugemc.training.train import ChainObjective, Objective
+
+
+class Trainee(abc.ABC):
+    """All that the trainer asks of what it trains."""
+
+    columns: tuple[str, ...]
+    """What `measure` returns that goes into metrics.csv."""
+    headline: tuple[str, str]
+    """The column that the progress bar shows, and its name there."""
+    objective: Objective | ChainObjective
+    load_key: str
+    """The setting that names a run to start from."""
+
+    def __init__(self, settings: Settings, theory: Wilson):
+        t = settings.training
+        self.settings, self.theory = settings, theory
+        annealing = "none" if t.objective == "levels" else cast(Annealing, t.annealing)
+        self.beta = BetaSchedule(
+            theory.beta, t.steps, annealing, t.anneal_start, t.anneal_fraction, t.eras
+        )
+
+    @property
+    def load(self) -> str | None:
+        """The run to start from."""
+        group, name = self.load_key.split(".")
+        return getattr(getattr(self.settings, group), name)
+
+    def start(
+        self,
+        optimiser: optax.GradientTransformation,
+        key: Key[Array, ""],
+        chain_key: Key[Array, ""],
+    ) -> TrainingState:
+        """The state before the first step, of a fresh model."""
+        return self.start_with(build_model(self.settings, self.theory, key), optimiser, chain_key)
+
+    def start_with(
+        self, model: Model, optimiser: optax.GradientTransformation, chain_key: Key[Array, ""]
+    ) -> TrainingState:
+        """The state before the first step of this model."""
+        return start_training(model, optimiser, self.chains(model, chain_key))
+
+    def chains(self, model: Model, key: Key[Array, ""]) -> PyTree:
+        """States of the chains that the objective needs; None without."""
+        return None
+
+    @abc.abstractmethod
+    def carried(self, model: Model) -> Model:
+        """A model of another lattice on this run's."""
+
+    @abc.abstractmethod
+    def measure(self, state: TrainingState, key: Key[Array, ""]) -> dict[str, Any]:
+        """The quality of the model: numbers, or None, by name."""
+
+
+class FlowTrainee(Trainee):
+    """A flow: the reverse KL divergence, on configurations or level by level."""
+
+    columns = ("kl", "ess", "charge_squared")
+    headline = ("ess", "ESS")
+    load_key = "flow.load"
+
+    def __init__(self, settings: Settings, theory: Wilson):
+        super().__init__(settings, theory)
+        batch = settings.training.batch
+        self.log_partition = log_partition_function(theory)
+        self.objective = (
+            LevelKL(theory, batch, self.log_partition)
+            if settings.training.objective == "levels"
+            else ReverseKL(theory, batch, self.beta)
+        )
+
+    def carried(self, model: Model) -> Model:
+        assert isinstance(model, Flow)
+        return model.on(self.theory.space.lattice)
+
+    def measure(self, state: TrainingState, key: Key[Array, ""]) -> dict[str, Any]:
+        samples = self.settings.training.ess_samples
+        measured = quality(
+            state.model, self.theory, key, samples=samples, log_partition=self.log_partition
+        )
+        return {
+            "loss": measured.loss,
+            "kl": measured.kl,
+            "ess": measured.ess,
+            "ess_samples": measured.samples,
+            "charge_squared": measured.charge_squared,
+            "charge_squared_exact": exact_observables(self.theory).get("charge_squared"),
+        }
+
+
+class LeapfrogTrainee(Trainee):
+    """The generalised leapfrog of L2HMC: expected squared jumps of chains that run on."""
+
+    columns = ("acceptance", "charge_jump", "plaquette_jump", "step_size")
+    headline = ("acceptance", "acceptance")
+    load_key = "dynamics.load"
+
+    def __init__(self, settings: Settings, theory: Wilson):
+        super().__init__(settings, theory)
+        loss = settings.loss
+        jumps: list[Jump] = []
+        if loss.charge_weight:
+            jumps.append(ChargeJump(loss.charge_weight, loss.charge_scale))
+        if loss.plaquette_weight:
+            jumps.append(PlaquetteJump(loss.plaquette_weight, loss.plaquette_scale))
+        self.objective = self.expected_jump = ExpectedJump(
+            theory, tuple(jumps), settings.dynamics.direction, loss.form, self.beta
+        )
+
+    def chains(self, model: Model, key: Key[Array, ""]) -> PyTree:
+        assert isinstance(model, GeneralisedLeapfrog)
+        return self.expected_jump.start(model, key, self.settings.training.batch)
+
+    def carried(self, model: Model) -> Model:
+        assert isinstance(model, GeneralisedLeapfrog)
+        return on_lattice(model, self.theory.space)
+
+    def measure(self, state: TrainingState, key: Key[Array, ""]) -> dict[str, Any]:
+        """At the beta of the step, from draws that go on from the training's chains.
+
+        Jumps are mean squared changes in one draw.
+        """
+        t = self.settings.training
+        # An array, so that another beta does not compile anew.
+        theory = eqx.tree_at(lambda w: w.beta, self.theory, jnp.asarray(self.beta(state.step)))
+        sampler = L2HMC(theory, state.model, self.settings.dynamics.direction)
+        states = eqx.filter_jit(lambda s, x: jax.vmap(s.state)(x))(sampler, state.chains)
+        draws = max(2, -(-t.ess_samples // t.batch))
+        (_, samples), *_ = chunks(sampler, key, states, draws, draws)
+        jumps = {
+            f"{name}_jump": float(np.mean(np.diff(values, axis=1) ** 2))
+            for name, values in samples.draws.observables.items()
+        }
+        return {
+            "acceptance": float(samples.draws.info.acceptance.mean()),
+            "charge_jump": jumps.get("charge_jump"),
+            "plaquette_jump": jumps["plaquette_jump"],
+            "step_size": float(jnp.exp(jnp.mean(state.model.log_step_sizes))),
+        }
+
+
+def build_trainee(settings: Settings, theory: Wilson) -> Trainee:
+    """What a run of these settings trains."""
+    kind = LeapfrogTrainee if settings.sampler.name == "l2hmc" else FlowTrainee
+    return kind(settings, theory)
