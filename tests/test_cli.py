@@ -227,7 +227,7 @@ MISTAKES = [
     ),
     (
         "sampler=l2hmc theory=su3_2d loss.charge_weight=0 loss.plaquette_weight=1",
-        ["sampler.name=l2hmc", "SU(3)", "hmc"],
+        ["sampler.name=l2hmc", "two-dimensional U(1)", "hmc"],
     ),
     ("resume", ["resume needs one run directory"]),
     ("resume /nowhere", ["/nowhere", "not a run"]),
