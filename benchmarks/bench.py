@@ -29,11 +29,13 @@ from gaugemc.analysis.exact_u1 import log_partition_function
 from gaugemc.conf.groups import FLOW_CHANGES
 from gaugemc.flows import NCP, Flow, gauge_flow, multiscale_flow
 from gaugemc.groups import SUN, U1
-from gaugemc.samplers import HMC, LEAPFROG, Heatbath, Sampler
+from gaugemc.samplers import HMC, L2HMC, LEAPFROG, Heatbath, Sampler, trainable_leapfrog
 from gaugemc.samplers.driver import advance, start_chains
 from gaugemc.theories import Links, Wilson
 from gaugemc.training import (
     BetaSchedule,
+    ChargeJump,
+    ExpectedJump,
     LevelKL,
     ReverseKL,
     optimiser,
@@ -175,6 +177,38 @@ def force_ratio(theory: Wilson, flow: Flow) -> float:
     return statistics.median(ratios)
 
 
+def l2hmc_rows() -> list[dict[str, Any]]:
+    """L2HMC with its default network on 16x16, beta 4, 64 chains."""
+    theory = Wilson(Links(U1(), (16, 16), jnp.float32), 4.0)
+    options: dict[str, Any] = {"network": "gauge", "hidden": (8,)}
+    key, steps = jax.random.key(1), 4
+    short = L2HMC(theory, trainable_leapfrog(key, theory.space, **options))
+    hmc = HMC(theory, 0.1, short.n_leapfrogs, LEAPFROG)
+    ratios = [seconds_per_draw(short, 64, 4) / seconds_per_draw(hmc, 64, 20) for _ in range(3)]
+    leapfrog = trainable_leapfrog(key, theory.space, n_layers=8, **options)
+    objective, adam = ExpectedJump(theory, (ChargeJump(),)), optimiser(1e-3, 100)
+    state = start_training(leapfrog, adam, objective.start(leapfrog, key, 64))
+
+    def chunk() -> Any:
+        return next(train(objective, adam, state, key, steps, steps))[0].model
+
+    seconds = median_seconds(lambda: eqx.filter(chunk(), eqx.is_array)) / steps
+    return [
+        {
+            "what": "L2HMC draw / HMC draw, 8 leapfrogs, 16x16, 64 chains: time ratio",
+            "value": statistics.median(ratios),
+            "target": "<= 3",
+            "peer": 6.6,
+        },
+        {
+            "what": "L2HMC training step, 16 leapfrogs, 16x16, batch 64: seconds",
+            "value": seconds,
+            "target": "<= 0.1",
+            "peer": 0.32,
+        },
+    ]
+
+
 def second_start() -> dict[str, Any]:
     """New files that a second start of the same run puts into an empty compilation cache."""
     with tempfile.TemporaryDirectory() as directory:
@@ -201,6 +235,7 @@ BENCHMARKS = (
     training_step,
     coupling_force_ratio,
     multiscale_rows,
+    l2hmc_rows,
     second_start,
 )
 

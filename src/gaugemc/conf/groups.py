@@ -32,6 +32,7 @@ SAMPLERS = {
 }
 SAMPLER_CHANGES: dict[str, dict[str, Any]] = {
     "l2hmc": {
+        "network": {"hidden": [8]},
         "training": {
             "objective": "jump",
             "steps": 1000,

@@ -110,7 +110,8 @@ def validate_numbers(settings: Settings) -> None:
         raise SettingsError("sampler.force_scale", settings.sampler.force_scale, "must be positive")
     fraction("sampler.independence", settings.sampler.independence)
     positive("sampler.trajectory_length", settings.sampler.trajectory_length)
-    at_least("network.kernel_size", settings.network.kernel_size, 3)
+    smallest = 1 if settings.sampler.name == "l2hmc" else 3
+    at_least("network.kernel_size", settings.network.kernel_size, smallest)
     if settings.network.kernel_size % 2 == 0:
         raise SettingsError("network.kernel_size", settings.network.kernel_size, "must be odd")
     if not all(channels >= 1 for channels in settings.network.hidden):
