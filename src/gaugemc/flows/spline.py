@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from gaugemc.flows.circle import Angle, CircleMap, Parameters
 from gaugemc.groups import wrap
@@ -51,23 +51,25 @@ class Spline(CircleMap):
         widths, heights = lengths(parameters[:k]), lengths(parameters[k : 2 * k])
         softplus = jax.nn.softplus(parameters[2 * k : 3 * k] + _SLOPE_AT_ZERO)
         slopes = self.minimum + (1 - self.minimum) * softplus
-        return (
-            jnp.cumsum(widths, axis=0) - widths - np.pi,
-            jnp.cumsum(heights, axis=0) - heights - np.pi,
-            widths,
-            heights,
-            slopes,
-        )
+        return _left_edges(widths), _left_edges(heights), widths, heights, slopes
 
 
 def _in_bin(value: Angle, edges: Knots, knots: tuple[Knots, ...]) -> tuple[Angle, ...]:
     """Each knot quantity in the bin that holds the value, and the slope at the bin's right edge."""
-    above: Bool[Array, "bin ..."] = value >= edges
-    first = above.at[0].set(True)
-    last = jnp.concatenate([~first[1:], jnp.ones_like(first[:1])])
-    here = (first & last).astype(value.dtype)
     quantities = (*knots, jnp.roll(knots[-1], -1, axis=0))
-    return tuple(jnp.sum(here * q, axis=0) for q in quantities)
+    here = [q[0] for q in quantities]
+    for k in range(1, len(edges)):  # selections alone, which XLA fuses into one loop
+        reached = value >= edges[k]
+        here = [jnp.where(reached, q[k], h) for q, h in zip(quantities, here)]
+    return tuple(here)
+
+
+def _left_edges(lengths: Knots) -> Knots:
+    """Where each bin starts; the first at -pi."""
+    edges = [jnp.full_like(lengths[0], -np.pi)]
+    for length in lengths[:-1]:
+        edges.append(edges[-1] + length)
+    return jnp.stack(edges)
 
 
 def _rational_quadratic(

@@ -37,13 +37,13 @@ class Wilson(Theory):
     def force(self, x: Field) -> Field:
         """The left derivative of S: each plaquette's gradient, carried to its four links."""
         group = self.space.group
-        force = jnp.zeros_like(x)  # filled in place: twice as fast as stacking directions
+        force: list[Field] = [jnp.zeros_like(direction) for direction in x]
         for mu, nu in planes(len(self.space.lattice)):
             g = self.beta * group.trace_gradient(plane_plaquettes(group, x, mu, nu))
             at_mu, at_nu = group.transport(x[mu], g), group.transport(x[nu], g)
-            force = force.at[mu].add(g - shift(at_nu, nu, -1))
-            force = force.at[nu].add(shift(at_mu, mu, -1) - g)
-        return force
+            force[mu] = force[mu] + (g - shift(at_nu, nu, -1))
+            force[nu] = force[nu] + (shift(at_mu, mu, -1) - g)
+        return jnp.stack(force)
 
     def observables(self, x: Field) -> dict[str, Scalar]:
         group = self.space.group
