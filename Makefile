@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test exactness slow browser docs bench notebooks figure clean
+.PHONY: demo test exactness slow browser docs bench bench-full notebooks figure clean
 
 demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the report's path
 	$(BIN)/gaugemc mode=demo
@@ -30,8 +30,13 @@ docs: $(INSTALLED)  ## the manual, in site/
 notebooks: $(INSTALLED)  ## run the notebooks again, in place
 	$(BIN)/jupyter execute --inplace examples/*.ipynb
 
-bench: $(INSTALLED)  ## the numbers of the README, as a table and JSON
+bench: $(INSTALLED)  ## the numbers of the project and two peers, as a table and JSON, in minutes
+	$(BIN)/pip install --quiet --editable ".[bench]"
 	$(BIN)/python benchmarks/bench.py
+
+bench-full: $(INSTALLED)  ## the same and larger lattices, in about an hour; writes docs/benchmarks.md
+	$(BIN)/pip install --quiet --editable ".[bench]"
+	$(BIN)/python benchmarks/bench.py --full --markdown docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) site outputs
