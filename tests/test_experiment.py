@@ -211,6 +211,17 @@ def test_multiscale_flow_trains_by_levels_and_goes_to_any_lattice(tmp_path: Path
     assert carried["theory"]["lattice"] == [6, 5]
 
 
+@pytest.mark.slow
+def test_pair_couplings_run_and_go_to_other_lattices(tmp_path: Path):
+    first = run(settings("flow=pair"), tmp_path / "a")
+    assert first["checks"]["log_det"]["passed"]
+    assert first["checks"]["reversibility"]["passed"]
+    load = (f"flow.load={tmp_path / 'a'}", "theory.lattice=[6,4]", "sampler=flow")
+    assert run(settings("flow=pair", *load), tmp_path / "b")["theory"]["lattice"] == [6, 4]
+    with pytest.raises(SettingsError, match=r"theory\.lattice=\[4, 5\]: .*nearest to 5: \[4, 6\]"):
+        run(settings("flow=pair", "theory.lattice=[4,5]"), tmp_path / "c")
+
+
 def test_levels_are_for_the_multiscale_flow_alone(tmp_path: Path):
     with pytest.raises(
         SettingsError, match=r"training\.objective=levels: choose one of reverse_kl"

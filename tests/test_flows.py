@@ -1,5 +1,7 @@
 """Every flow, one table: inverse, log-det against autodiff, gauge equivariance, volume transfer."""
 
+from typing import TypeVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,6 +20,7 @@ from gaugemc.flows import (
     affine_flow,
     gauge_flow,
     multiscale_flow,
+    pair_flow,
 )
 from gaugemc.flows.stripes import PERIOD, StripeNetwork
 from gaugemc.groups import SUN, U1, wrap
@@ -31,7 +34,10 @@ U1_5X3 = Links(U1(), (5, 3), jnp.float64)
 VECTOR = Euclidean((7,), jnp.float64)
 
 
-def disturbed(flow: Flow, key: Array, size: float = 0.1) -> Flow:
+AnyFlow = TypeVar("AnyFlow", bound=Flow)
+
+
+def disturbed(flow: AnyFlow, key: Array, size: float = 0.1) -> AnyFlow:
     """The flow with noise on all its parameters: far from the identity, as after training."""
     arrays, static = eqx.partition(flow, eqx.is_inexact_array)
     leaves, tree = jax.tree.flatten(arrays)
@@ -47,6 +53,8 @@ FLOWS = {
     "no hidden layers": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, NCP(), hidden=())),
     "kernel 5": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, NCP(), n_layers=4, kernel_size=5)),
     "translate": (U1_8X8, lambda key: Chain((Translate((1, -3)),))),
+    "pair": (U1_8X8, lambda key: pair_flow(key, U1_8X8, n_layers=8)),
+    "pair, 6x4": (U1_6X4, lambda key: pair_flow(key, U1_6X4, n_layers=4, rounds=2)),
     "multiscale": (U1_8X8, lambda key: multiscale_flow(U1_8X8)),
     "multiscale, 6x4": (U1_6X4, lambda key: multiscale_flow(U1_6X4)),
     "multiscale, 5x3": (U1_5X3, lambda key: multiscale_flow(U1_5X3)),
@@ -98,7 +106,7 @@ def test_shape_and_type_are_kept(case: tuple[Space, Flow], key: Array):
     assert log_det.dtype == jnp.float64
 
 
-@pytest.mark.parametrize("name", ["ncp", "spline", "multiscale"])
+@pytest.mark.parametrize("name", ["ncp", "spline", "pair", "multiscale"])
 def test_flow_commutes_with_gauge_transformations(name: str, key: Array):
     flow = disturbed(FLOWS[name][1](key), key)
     z = U1_8X8.random(key)
@@ -107,6 +115,17 @@ def test_flow_commutes_with_gauge_transformations(name: str, key: Array):
     x_of_transformed, same = flow.forward(gauge_transform(U1(), z, omega))
     assert distance(U1_8X8, x_of_transformed, gauge_transform(U1(), x, omega)) < 1e-11
     assert float(log_det) == pytest.approx(float(same), abs=1e-10)
+
+
+@pytest.mark.parametrize(("name", "period"), [("ncp", 4), ("spline", 4), ("pair", 2)])
+def test_flow_commutes_with_translations_by_its_period(name: str, period: int, key: Array):
+    flow = disturbed(FLOWS[name][1](key), key)
+    z = U1_8X8.random(key)
+    x, log_det = flow.forward(z)
+    for axis in (1, 2):
+        x_of_moved, same = flow.forward(jnp.roll(z, period, axis))
+        assert distance(U1_8X8, x_of_moved, jnp.roll(x, period, axis)) < 1e-11
+        assert float(log_det) == pytest.approx(float(same), abs=1e-10)
 
 
 @pytest.mark.parametrize("circle", [NCP(), NCP(5), Spline(), Spline(3)], ids=repr)
@@ -176,9 +195,10 @@ def test_eight_layers_move_every_link_once(key: Array):
     assert bool(jnp.all(jnp.abs(wrap(flow.forward(z)[0] - z)) > 1e-9))
 
 
-def test_same_parameters_work_on_another_lattice(key: Array):
+@pytest.mark.parametrize("name", ["ncp", "pair"])
+def test_same_parameters_work_on_another_lattice(name: str, key: Array):
     """Volume transfer: on a periodic image of the lattice the flow gives the periodic image."""
-    flow = disturbed(gauge_flow(key, U1_8X8, NCP(), n_layers=8), key)
+    flow = disturbed(FLOWS[name][1](key), key)
     z = U1_8X8.random(key)
     x, log_det = flow.forward(z)
     x_large, log_det_large = flow.forward(jnp.tile(z, (1, 2, 1)))

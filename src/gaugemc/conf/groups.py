@@ -43,7 +43,7 @@ SAMPLER_CHANGES: dict[str, dict[str, Any]] = {
 }
 """Settings of other groups that the choice of a sampler changes."""
 
-FLOWS = {name: FlowSettings(name) for name in ("ncp", "spline", "multiscale")}
+FLOWS = {name: FlowSettings(name) for name in ("ncp", "spline", "pair", "multiscale")}
 FLOW_CHANGES: dict[str, dict[str, Any]] = {
     "multiscale": {
         "sampler": {"force_scale": 0.3},

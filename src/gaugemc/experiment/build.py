@@ -18,7 +18,7 @@ from gaugemc.experiment.settings import (
     positive,
 )
 from gaugemc.experiment.tracker import PACKAGES, check_installed
-from gaugemc.flows import NCP, Chain, Flow, Spline, gauge_flow, multiscale_flow
+from gaugemc.flows import NCP, Chain, Flow, Spline, gauge_flow, multiscale_flow, pair_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.samplers import (
     HMC,
@@ -45,7 +45,7 @@ Model = Flow | GeneralisedLeapfrog
 GROUPS = {"U1": U1(), "SU2": SUN(2), "SU3": SUN(3)}
 PRECISIONS = {"fp64": jnp.float64, "fp32": jnp.float32, "bf16": jnp.float32, "fp16": jnp.float32}
 NETWORK_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
-FLOWS = ("ncp", "spline", "multiscale")
+FLOWS = ("ncp", "spline", "pair", "multiscale")
 TRAINED = ("fthmc", "flow", "mixed", "l2hmc")
 SAMPLERS = ("hmc", *TRAINED, "heatbath", "winding", "exact")
 
@@ -121,6 +121,7 @@ def validate_numbers(settings: Settings) -> None:
             "flow.n_layers", settings.flow.n_layers, "must be a positive even number"
         )
     at_least("flow.components", settings.flow.components, 1)
+    at_least("flow.rounds", settings.flow.rounds, 1)
     at_least("flow.bins", settings.flow.bins, 2)
     positive("flow.bound", settings.flow.bound)
     at_least("dynamics.n_leapfrog", settings.dynamics.n_leapfrog, 1)
@@ -187,6 +188,17 @@ def build_flow(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Flow:
     """The flow before training."""
     if settings.flow.name == "multiscale":
         return multiscale_flow(theory.space)
+    if settings.flow.name == "pair":
+        return pair_flow(
+            key,
+            theory.space,
+            n_layers=settings.flow.n_layers,
+            rounds=settings.flow.rounds,
+            bound=settings.flow.bound,
+            hidden=settings.network.hidden,
+            kernel_size=settings.network.kernel_size,
+            compute_dtype=NETWORK_TYPES.get(settings.precision),
+        )
     circle = (
         NCP(settings.flow.components, settings.flow.bound)
         if settings.flow.name == "ncp"

@@ -66,10 +66,13 @@ class NetworkSettings:
 class FlowSettings:
     """The normalizing flow of fthmc and flow."""
 
-    name: str = option(MISSING, "couplings with circle map ncp or spline, or multiscale")
-    n_layers: int = option(24, "coupling layers, even; 8 move every link once")
+    name: str = option(
+        MISSING, "couplings with circle map ncp or spline, pair couplings, or multiscale"
+    )
+    n_layers: int = option(24, "coupling layers, even; 8 move every link once, 4 of pair")
     components: int = option(2, "terms of the ncp mixture")
-    bound: float = option(4.0, "largest log-scale of an ncp term")
+    rounds: int = option(1, "rounds of four maps in each pair coupling")
+    bound: float = option(4.0, "largest log-scale of a map of ncp or pair")
     bins: int = option(8, "bins of the spline")
     load: str | None = option(
         None, "run directory whose trained flow to start from, also from another lattice"

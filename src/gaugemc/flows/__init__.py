@@ -11,4 +11,6 @@ from gaugemc.flows.flow import Translate as Translate
 from gaugemc.flows.multiscale import Multiscale as Multiscale
 from gaugemc.flows.multiscale import multiscale_flow as multiscale_flow
 from gaugemc.flows.ncp import NCP as NCP
+from gaugemc.flows.pair import PairCoupling as PairCoupling
+from gaugemc.flows.pair import pair_flow as pair_flow
 from gaugemc.flows.spline import Spline as Spline

@@ -39,17 +39,18 @@ class GaugeCoupling(Flow):
     def _move(
         self, x: Field, circle: Callable[[Angle, Parameters], tuple[Angle, Angle]], sign: int
     ) -> tuple[Field, Scalar]:
-        x = self._turned(x)
+        x = turned(x, self.direction)
         plaquettes = plane_plaquettes(U1(), x, 0, 1)
         active = wrap(plaquettes[:, ::PERIOD])
         moved, log_derivative = circle(active, self.network(plaquettes))
         change = jnp.pad((moved - active)[:, :, None], ((0, 0), (0, 0), (0, PERIOD - 1)))
         links = wrap(x[0] + change.reshape(x[0].shape))
-        return self._turned(jnp.stack([links, x[1]])), sign * total(log_derivative)
+        return turned(jnp.stack([links, x[1]]), self.direction), sign * total(log_derivative)
 
-    def _turned(self, x: Field) -> Float[Array, "2 _ _"]:
-        """The lattice reflected in its diagonal if the active links point in direction 1."""
-        return x if self.direction == 0 else jnp.swapaxes(x[::-1], 1, 2)
+
+def turned(x: Field, direction: int) -> Float[Array, "2 _ _"]:
+    """The lattice reflected in its diagonal if the active links point in direction 1."""
+    return x if direction == 0 else jnp.swapaxes(x[::-1], 1, 2)
 
 
 def gauge_flow(
@@ -72,28 +73,37 @@ def gauge_flow(
         ValueError: the space is not 2D U(1), a lattice extent is not a multiple of 4, or n_layers
             is not a positive even number.
     """
-    check_space(space)
+    check_space(space, PERIOD)
+
+    def layer(direction: int, key: Key[Array, ""]) -> GaugeCoupling:
+        network = StripeNetwork(
+            key,
+            circle.n_parameters,
+            hidden,
+            kernel_size,
+            space.real_dtype,
+            None if compute_dtype is None else jnp.dtype(compute_dtype),
+        )
+        return GaugeCoupling(direction, circle, network)
+
+    return alternating(key, n_layers, layer)
+
+
+def alternating(
+    key: Key[Array, ""], n_layers: int, layer: Callable[[int, Key[Array, ""]], Flow]
+) -> Flow:
+    """Layers of direction 0 and 1 in turns, moved by (1, 1) from pair to pair, and back at the end.
+
+    Raises:
+        ValueError: n_layers is not a positive even number.
+    """
     if n_layers < 2 or n_layers % 2:
         raise ValueError(f"n_layers {n_layers}: must be a positive even number")
 
     @eqx.filter_vmap
     def pair(key: Key[Array, ""]) -> Chain:
-        couplings = tuple(
-            GaugeCoupling(
-                direction,
-                circle,
-                StripeNetwork(
-                    k,
-                    circle.n_parameters,
-                    hidden,
-                    kernel_size,
-                    space.real_dtype,
-                    None if compute_dtype is None else jnp.dtype(compute_dtype),
-                ),
-            )
-            for direction, k in enumerate(jax.random.split(key))
-        )
-        return Chain((*couplings, Translate((1, 1))))
+        layers = tuple(layer(direction, k) for direction, k in enumerate(jax.random.split(key)))
+        return Chain((*layers, Translate((1, 1))))
 
     n_pairs = n_layers // 2
     return Chain(
@@ -101,14 +111,14 @@ def gauge_flow(
     )
 
 
-def check_space(space: Links) -> None:
-    """Raise ValueError unless stripes of period 4 fit the space."""
+def check_space(space: Links, period: int) -> None:
+    """Raise ValueError unless stripes of this period fit the space."""
     if not space.has_charge:
         raise ValueError(f"flow: needs 2D U(1) links, not {len(space.lattice)}D {space.group.name}")
     for extent in space.lattice:
-        if extent % PERIOD:
-            below = max(extent // PERIOD * PERIOD, PERIOD)
+        if extent % period:
+            below = max(extent // period * period, period)
             raise ValueError(
-                f"lattice {list(space.lattice)}: stripes of period {PERIOD} need multiples of"
-                f" {PERIOD}; nearest to {extent}: {sorted({below, below + PERIOD})}"
+                f"lattice {list(space.lattice)}: stripes of period {period} need multiples of"
+                f" {period}; nearest to {extent}: {sorted({below, below + period})}"
             )
