@@ -213,7 +213,8 @@ def test_multiscale_flow_trains_by_levels_and_goes_to_any_lattice(tmp_path: Path
 
 @pytest.mark.slow
 def test_pair_couplings_run_and_go_to_other_lattices(tmp_path: Path):
-    first = run(settings("flow=pair"), tmp_path / "a")
+    first = run(settings("flow=pair", "training.objective=path_gradient"), tmp_path / "a")
+    assert first["sampler"]["parameters"]["training"]["objective"] == "path_gradient"
     assert first["checks"]["log_det"]["passed"]
     assert first["checks"]["reversibility"]["passed"]
     load = (f"flow.load={tmp_path / 'a'}", "theory.lattice=[6,4]", "sampler=flow")

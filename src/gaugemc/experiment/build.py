@@ -85,7 +85,8 @@ def objectives(settings: Settings) -> list[str]:
     """The objectives that can train what the sampler needs."""
     if settings.sampler.name == "l2hmc":
         return ["jump"]
-    return ["reverse_kl", *(["levels"] if settings.flow.name == "multiscale" else [])]
+    levels = ["levels"] if settings.flow.name == "multiscale" else []
+    return ["reverse_kl", "path_gradient", *levels]
 
 
 def validate_jumps(settings: Settings, theory: Wilson) -> None:

@@ -113,7 +113,8 @@ class TrainingSettings:
 
     objective: str = option(
         "reverse_kl",
-        "reverse_kl on configurations, levels (multiscale only): split by split, or jump (l2hmc)",
+        "reverse_kl or path_gradient on configurations, levels (multiscale only): split by split,"
+        " or jump (l2hmc)",
     )
     steps: int = option(2000, "gradient steps; 0 uses what is loaded as it is")
     batch: int = option(

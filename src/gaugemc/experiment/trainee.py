@@ -23,6 +23,7 @@ from gaugemc.training import (
     ExpectedJump,
     Jump,
     LevelKL,
+    PathGradient,
     PlaquetteJump,
     ReverseKL,
     TrainingState,
@@ -97,11 +98,13 @@ class FlowTrainee(Trainee):
         super().__init__(settings, theory)
         batch = settings.training.batch
         self.log_partition = log_partition_function(theory)
-        self.objective = (
-            LevelKL(theory, batch, self.log_partition)
-            if settings.training.objective == "levels"
-            else ReverseKL(theory, batch, self.beta)
-        )
+        match settings.training.objective:
+            case "levels":
+                self.objective = LevelKL(theory, batch, self.log_partition)
+            case "path_gradient":
+                self.objective = PathGradient(theory, batch, self.beta)
+            case _:
+                self.objective = ReverseKL(theory, batch, self.beta)
 
     def carried(self, model: Model) -> Model:
         assert isinstance(model, Flow)

@@ -36,8 +36,10 @@ def invert_monotone(
     """Solve f(x) = y for an increasing f of [-pi, pi] onto itself.
 
     Bisection brackets the root to 2 pi / 2^20, Newton steps that may not leave the bracket finish.
-    f returns the value and the log of the derivative. Raises at run time if the residual
-    |f(x) - y| exceeds the tolerance, or where f'(x) > 1 the tolerance times f'(x): no x is nearer.
+    f returns the value and the log of the derivative. The solution is differentiated by the
+    implicit function rule, also with respect to what f closes over. Raises at run time if the
+    residual |f(x) - y| exceeds the tolerance, or where f'(x) > 1 the tolerance times f'(x): no x is
+    nearer.
     """
 
     def bisect(_: Int[Array, ""], bracket: tuple[Angle, Angle]) -> tuple[Angle, Angle]:
@@ -46,13 +48,19 @@ def invert_monotone(
         above = f(middle)[0] > y
         return jnp.where(above, low, middle), jnp.where(above, middle, high)
 
-    low, high = jax.lax.fori_loop(
-        0, 20, bisect, (jnp.full_like(y, -np.pi), jnp.full_like(y, np.pi))
-    )
-    x = (low + high) / 2
-    for _ in range(4):
-        value, log_derivative = f(x)
-        x = jnp.clip(x - (value - y) * jnp.exp(-log_derivative), low, high)
+    def solve(_residual: Callable[[Angle], Angle], guess: Angle) -> Angle:
+        ends = jnp.full_like(guess, -np.pi), jnp.full_like(guess, np.pi)
+        low, high = jax.lax.fori_loop(0, 20, bisect, ends)
+        x = (low + high) / 2
+        for _ in range(4):
+            value, log_derivative = f(x)
+            x = jnp.clip(x - (value - y) * jnp.exp(-log_derivative), low, high)
+        return x
+
+    def divide(slope: Callable[[Angle], Angle], change: Angle) -> Angle:
+        return change / slope(jnp.ones_like(change))
+
+    x = jax.lax.custom_root(lambda x: f(x)[0] - y, jnp.zeros_like(y), solve, divide)
     value, log_derivative = f(x)
     x = eqx.error_if(
         x,

@@ -11,6 +11,7 @@ from gaugemc.training.levels import LevelKL as LevelKL
 from gaugemc.training.objective import Quality as Quality
 from gaugemc.training.objective import ReverseKL as ReverseKL
 from gaugemc.training.objective import quality as quality
+from gaugemc.training.path_gradient import PathGradient as PathGradient
 from gaugemc.training.schedule import BetaSchedule as BetaSchedule
 from gaugemc.training.schedule import learning_rates as learning_rates
 from gaugemc.training.schedule import optimiser as optimiser
