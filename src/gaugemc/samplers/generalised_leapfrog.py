@@ -5,7 +5,9 @@ Layer k, with step size e and frozen part m (1711.09268, section 4; 2105.03418, 
     v' = exp(e s / 2) v - (e / 2) (F exp(e q) + t),                 (s, t, q) from x and F
     x' = m x + (1 - m) [exp(e s) x + e (v exp(e q) + t)],           (s, t, q) from m x and v
 
-in the order v, x with m, x with 1 - m, v. On the circle exp(e s) x becomes the Moebius map
+in the order v, x with m, x with 1 - m, v. The last kick of layer k and the first of layer k + 1 are
+at the same x and have the same outputs, those of momentum network k + 1 (0 after the last layer),
+so each is evaluated once a leapfrog step. On the circle exp(e s) x becomes the Moebius map
 2 atan(exp(e s) tan(x / 2)). The published update for the way back undoes the Moebius map before the
 shift; that is not the inverse, and biases the sampler. Here every step is undone in reverse order.
 """
@@ -17,7 +19,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from gaugemc.samplers.integrator import Phase
 from gaugemc.samplers.leapfrog_updates import (
@@ -32,7 +34,6 @@ from gaugemc.samplers.leapfrog_updates import (
 from gaugemc.theories import Space, Theory
 
 Time = Float[Array, "2"]
-Layer = tuple[Scalar, Mask, Time, PyTree]
 
 
 class MomentumNetwork(eqx.Module):
@@ -114,7 +115,7 @@ class GeneralisedLeapfrog(eqx.Module):
         self,
         theory: Theory,
         start: Phase,
-        passes: tuple[bool, ...],
+        passes: tuple[bool | Backward, ...],
         observe: Callable[[Phase, Scalar], PyTree] | None = None,
     ) -> tuple[Phase, Scalar, PyTree]:
         """Passes through all layers, each forward (False) or backward, with flips between them.
@@ -123,91 +124,101 @@ class GeneralisedLeapfrog(eqx.Module):
         what was observed. All layers of all passes are one loop, so that they are compiled once.
         """
         move = position_map(theory.space)
+        separate, shared = self._split()
+        times, order = self._times(theory.space), np.arange(self.n_layers)
+        forward = np.arange(1, self.n_layers + 1) % self.n_layers
+        layers = jnp.concatenate([jnp.where(back, order[::-1], order) for back in passes])
+        nodes = jnp.concatenate([jnp.where(back, order[::-1], forward) for back in passes])
+        flips = np.arange(len(passes) * self.n_layers) % self.n_layers == 0
+        flips[0] = False
+
+        def outputs_at(node: Int[Array, ""], x: Field, force: Field) -> Outputs:
+            momentum = eqx.combine(select(separate[0], node), shared[0])
+            return momentum(x, force, times[node])
 
         def layer(
-            carry: tuple[Phase, Scalar], layer: tuple[Layer, Backward, Backward]
-        ) -> tuple[tuple[Phase, Scalar], PyTree]:
-            (x, v, force), log_det = carry
-            (e, mask, time, networks), backward, flip = layer
-            momentum, positions = self._networks(networks)
-            v, change = kick(jnp.where(flip, -v, v), force, momentum(x, force, time), e, backward)
+            carry: tuple[Phase, Outputs, Scalar],
+            index: tuple[Int[Array, ""], Int[Array, ""], Backward, Backward],
+        ) -> tuple[tuple[Phase, Outputs, Scalar], PyTree]:
+            (x, v, force), outputs, log_det = carry
+            k, node, backward, flip = index
+            e, mask = self.step_sizes[k].astype(theory.space.real_dtype), self.masks[k]
+            v, change = kick(jnp.where(flip, -v, v), force, outputs, e, backward)
+            network, halves = self._halves(select(separate[1], k), backward)
 
             def half(
                 carry: tuple[Field, Scalar], half: tuple[Bool[Array, ""], PyTree]
             ) -> tuple[tuple[Field, Scalar], None]:
                 x, log_det = carry
                 frozen = mask ^ half[0]
-                outputs = positions(half[1])(jnp.where(frozen, x, 0), v, frozen, time)
+                outputs = network(half[1])(jnp.where(frozen, x, 0), v, frozen, times[k])
                 x, change = move(x, v, frozen, outputs, e, backward)
                 return (x, log_det + change), None
 
-            halves = self._halves(networks, backward)
             (x, log_det), _ = jax.lax.scan(half, (x, log_det + change), halves)
             force = theory.force(x)
-            v, change = kick(v, force, momentum(x, force, time), e, backward)
+            outputs = outputs_at(node, x, force)
+            v, change = kick(v, force, outputs, e, backward)
             phase, log_det = Phase(x, v, force), log_det + change
-            return (phase, log_det), None if observe is None else observe(phase, log_det)
+            return (phase, outputs, log_det), None if observe is None else observe(phase, log_det)
 
-        carry = (start, jnp.zeros((), jnp.float64))
-        backward = np.repeat(passes, self.n_layers)
-        flips = np.arange(len(backward)) % self.n_layers == 0
-        flips[0] = False
-        order = np.arange(self.n_layers)
-        order = np.concatenate([order[::-1] if back else order for back in passes])
-        layers = self._layers(theory.space)
-        if any(passes):
-            layers = jax.tree.map(lambda leaf: leaf[order], layers)
-        (end, log_det), seen = jax.lax.scan(
-            layer, carry, (layers, jnp.asarray(backward), jnp.asarray(flips))
+        first = outputs_at(jnp.asarray(0), start.x, start.force)
+        carry = (start, first, jnp.zeros((), jnp.float64))
+        backward = jnp.concatenate([jnp.full(self.n_layers, back) for back in passes])
+        (end, _, log_det), seen = jax.lax.scan(
+            layer, carry, (layers, nodes, backward, jnp.asarray(flips))
         )
         return end, log_det, seen
 
     def networks_are_finite(self, theory: Theory, at: Phase) -> Bool[Array, ""]:
         """Whether all networks of all layers return numbers at a point of phase space."""
+        separate, shared = self._split()
 
-        def layer(good: Bool[Array, ""], layer: Layer) -> tuple[Bool[Array, ""], None]:
-            _, mask, time, networks = layer
-            momentum, positions = self._networks(networks)
+        def layer(
+            good: Bool[Array, ""], layer: tuple[Mask, Time, PyTree]
+        ) -> tuple[Bool[Array, ""], None]:
+            mask, time, arrays = layer
+            network, halves = self._halves(arrays[1], jnp.asarray(False))
 
             def half(good: Bool[Array, ""], half: tuple[Bool[Array, ""], PyTree]):
                 frozen = mask ^ half[0]
-                outputs = positions(half[1])(jnp.where(frozen, at.x, 0), at.v, frozen, time)
+                outputs = network(half[1])(jnp.where(frozen, at.x, 0), at.v, frozen, time)
                 return good & finite(outputs), None
 
-            good = good & finite(momentum(at.x, at.force, time))
-            return jax.lax.scan(half, good, self._halves(networks, jnp.asarray(False)))
+            momentum = eqx.combine(arrays[0], shared[0])
+            return jax.lax.scan(half, good & finite(momentum(at.x, at.force, time)), halves)
 
-        return jax.lax.scan(layer, jnp.asarray(True), self._layers(theory.space))[0]
+        layers = (self.masks, self._times(theory.space), separate)
+        return jax.lax.scan(layer, jnp.asarray(True), layers)[0]
 
-    def _layers(self, space: Space) -> tuple[Field, Mask, Field, PyTree]:
-        """What is scanned: step sizes, masks, times, and the arrays of separate networks."""
+    def _times(self, space: Space) -> Float[Array, "layer 2"]:
+        """What each layer's networks know of its place."""
         phase = 2 * np.pi * np.arange(self.n_layers) / self.n_layers
-        times = jnp.asarray(np.stack([np.cos(phase), np.sin(phase)], 1), space.real_dtype)
-        return self.step_sizes.astype(space.real_dtype), self.masks, times, self._split()[0]
+        return jnp.asarray(np.stack([np.cos(phase), np.sin(phase)], 1), space.real_dtype)
 
     def _split(self) -> tuple[PyTree, PyTree]:
         """The networks' arrays that have an axis of layers, and the rest of the networks."""
         networks = (self.momentum, self.positions)
         return eqx.partition(networks, lambda leaf: self.separate and eqx.is_array(leaf))
 
-    def _networks(
-        self, arrays: PyTree
-    ) -> tuple[MomentumNetwork, Callable[[PyTree], PositionNetwork]]:
-        """The momentum network of a layer, and a function from arrays to a position network."""
-        momentum, positions = eqx.combine(arrays, self._split()[1])
-        static = eqx.partition(positions[0], eqx.is_array)[1]
-        return momentum, lambda arrays: eqx.combine(arrays, static)
-
-    def _halves(self, arrays: PyTree, backward: Backward) -> tuple[Bool[Array, " 2"], PyTree]:
-        """The two halves of a position update in their order: whether the mask is inverted, and
-        the arrays of the network."""
-        positions = eqx.combine(arrays, self._split()[1])[1]
+    def _halves(
+        self, arrays: PyTree, backward: Backward
+    ) -> tuple[Callable[[PyTree], PositionNetwork], tuple[Bool[Array, " 2"], PyTree]]:
+        """A function from arrays to a position network; and the two halves of a position update in
+        their order: whether the mask is inverted, and the arrays."""
+        positions = eqx.combine(arrays, self._split()[1][1])
         parts = [eqx.filter(positions[i], eqx.is_array) for i in (0, -1)]
+        static = eqx.filter(positions[0], eqx.is_array, inverse=True)
         order = jnp.where(backward, jnp.asarray([1, 0]), jnp.asarray([0, 1]))
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves)[order], *parts)
-        return order == 1, stacked
+        return lambda arrays: eqx.combine(arrays, static), (order == 1, stacked)
+
+
+def select(arrays: PyTree, index: Int[Array, ""]) -> PyTree:
+    """One entry of the leading axis of every array."""
+    return jax.tree.map(lambda leaf: leaf[index], arrays)
 
 
 def finite(outputs: Outputs) -> Bool[Array, ""]:
     """Whether all outputs are numbers."""
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(output)) for output in outputs]))
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(o)) for o in jax.tree.leaves(outputs)]))

@@ -36,8 +36,7 @@ class L2HMC(Sampler):
     map is its own inverse. With n layers it has 2 n leapfrog steps.
 
     direction "random": a coin for each chain and step says whether the layers run forward or
-    backward, n leapfrog steps. With many chains at once both are computed and one is kept, so a
-    palindrome costs the same time and has twice the length.
+    backward, n leapfrog steps.
 
     With networks that return zeros this is HMC with the leapfrog integrator: from the same key it
     draws the same momenta and makes the same proposals with the same delta_h.
@@ -103,11 +102,8 @@ class L2HMC(Sampler):
         """
         if self.direction == "palindrome":
             return self.leapfrog.palindrome(self.theory, start)
-        return jax.lax.cond(
-            forward,
-            lambda: self.leapfrog.forward(self.theory, start),
-            lambda: self.leapfrog.backward(self.theory, flip(start)),
-        )
+        start = start._replace(v=jnp.where(forward, start.v, -start.v))
+        return self.leapfrog.traverse(self.theory, start, (~forward,))[:2]
 
     def there_and_back(self, x: Field, v: Field) -> Field:
         """The end of a trajectory and of the one that undoes it: x but for rounding."""

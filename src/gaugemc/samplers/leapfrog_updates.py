@@ -19,8 +19,8 @@ Backward = Bool[Array, ""]
 class Outputs(NamedTuple):
     """What a network says of an update, each of the field's shape; zeros make it a leapfrog."""
 
-    s: Field
-    """Log of the scale, in units of the step."""
+    s: Field | None
+    """Log of the scale, in units of the step; None where there is no scaling."""
     t: Field
     """The shift, in units of the step."""
     q: Field
@@ -31,8 +31,11 @@ def kick(
     v: Field, force: Field, outputs: Outputs, e: Scalar, backward: Backward
 ) -> tuple[Field, Scalar]:
     """The momentum update or its inverse, and the log-det."""
-    exponent = jnp.where(backward, -1, 1) * (e / 2 * outputs.s)
+    sign = jnp.where(backward, -1, 1)
     push = e / 2 * (force * jnp.exp(e * outputs.q) + outputs.t)
+    if outputs.s is None:
+        return v - sign * push, jnp.zeros((), jnp.float64)
+    exponent = sign * (e / 2 * outputs.s)
     scale = jnp.exp(exponent)
     return scale * v + jnp.where(backward, scale, -1) * push, total(exponent)
 
@@ -41,8 +44,11 @@ def drift(
     x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: Backward
 ) -> tuple[Field, Scalar]:
     """The position update of R^n or its inverse, and the log-det."""
-    exponent = jnp.where(backward, -1, 1) * (e * outputs.s)
+    sign = jnp.where(backward, -1, 1)
     shift = e * (v * jnp.exp(e * outputs.q) + outputs.t)
+    if outputs.s is None:
+        return jnp.where(frozen, x, x + sign * shift), jnp.zeros((), jnp.float64)
+    exponent = sign * (e * outputs.s)
     scale = jnp.exp(exponent)
     moved = scale * x + jnp.where(backward, -scale, 1) * shift
     return jnp.where(frozen, x, moved), total(jnp.where(frozen, 0, exponent))
@@ -52,6 +58,9 @@ def turn(
     x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: Backward
 ) -> tuple[Field, Scalar]:
     """The position update of angles or its inverse, and the log-det."""
+    if outputs.s is None:
+        moved, log_det = drift(x, v, frozen, outputs, e, backward)
+        return wrap(moved), log_det
     exponent = jnp.where(backward, -1, 1) * (e * outputs.s)
     shift = e * (v * jnp.exp(e * outputs.q) + outputs.t)
     start = jnp.where(backward, wrap(x - shift), x)

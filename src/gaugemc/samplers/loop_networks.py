@@ -11,7 +11,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key
 
 from gaugemc.groups import U1, cosine, sine
-from gaugemc.lattice import shift, wilson_loops
+from gaugemc.lattice import plane_plaquettes, shift
 from gaugemc.samplers.generalised_leapfrog import MomentumNetwork, PositionNetwork, Time
 from gaugemc.samplers.leapfrog_networks import bounded
 from gaugemc.samplers.leapfrog_updates import Outputs
@@ -21,17 +21,14 @@ from gaugemc.theories import Links
 Field = Float[Array, "2 x y"]
 Fluxes = Float[Array, "x y"]
 
-RECTANGLES = ((1, 1), (2, 1), (1, 2), (2, 2))
-"""Extents of the loops that are read."""
-_DERIVATIVES = 4
-
 
 class LoopMomentum(MomentumNetwork):
-    """v' = exp(e s / 2) v - (e / 2) (F exp(e q) + sum_k t_k C_k).
+    """v' = exp(e s / 2) v - (e / 2) (F exp(e q) + t), t the derivative of a sum over plaquettes.
 
-    s, q and t_k are functions of loops around each link. C_k are the derivatives of the sums of
-    -cos of the plaquettes, of sin of the plaquettes (2 pi times the charge), and of -cos of the
-    2 x 1 and 1 x 2 rectangles.
+    A network reads cos x_P and sin x_P, of k x k plaquettes, and returns numbers for each. t is
+    sum_P g_P dx_P / dx with g_P = a_P sin x_P + b_P cos x_P: forces of the action and of the
+    charge, each plaquette with a weight of its own. s and q of a link add up the numbers of the
+    two plaquettes beside it.
     """
 
     perceptron: Perceptron
@@ -43,35 +40,33 @@ class LoopMomentum(MomentumNetwork):
         space: Links,
         *,
         hidden: Sequence[int],
-        kernel_size: int = 3,
+        kernel_size: int = 1,
         bound: float = 4.0,
         compute_dtype: DTypeLike | None = None,
     ):
         check_plane(space)
-        channels = (2 * len(RECTANGLES), *hidden, 2 * (2 + _DERIVATIVES))
+        channels = (2, *hidden, 6)
         self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
         self.bound = bound
 
     def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
-        fluxes = rectangle_fluxes(x)
-        cosines, sines = cosine(fluxes), sine(fluxes)
-        outputs = self.perceptron(jnp.concatenate([cosines, sines]), time)
-        s, q, *weights = outputs.reshape(2 + _DERIVATIVES, *x.shape)
-        slopes = (
-            sines[0],
-            cosines[0],
-            sines[1] + shift(sines[1], 0, -1),  # a rectangle's flux is that of two plaquettes
-            sines[2] + shift(sines[2], 1, -1),
+        fluxes = plane_plaquettes(U1(), x, 0, 1)
+        c, s = cosine(fluxes), sine(fluxes)
+        a, b, *beside = self.perceptron(jnp.stack([c, s]), time)
+        log_scale, log_factor = (
+            bounded(jnp.stack([f + shift(f, 1, -1), g + shift(g, 0, -1)]), self.bound)
+            for f, g in (beside[:2], beside[2:])
         )
-        t = sum((w * link_derivative(g) for w, g in zip(weights, slopes)), jnp.zeros_like(x))
-        return Outputs(bounded(s, self.bound), t, bounded(q, self.bound))
+        return Outputs(log_scale, link_derivative(a * s + b * c), log_factor)
 
 
 class LoopPosition(PositionNetwork):
     """x' = x + e (v exp(e q) + t) on active links; q and t read momenta and frozen loops.
 
-    A loop is frozen if all of its links are: with masks of lines, every fourth 2 x 2 loop. The
-    Moebius map of a link angle is not gauge-equivariant, so s = 0, and so is the log-det.
+    A network at every site reads the 2 x 2 loop around it, if all its links are frozen, and the
+    momenta of the four links that meet there; with masks of lines, these are the links that move
+    inside the loop. It returns numbers for the four links, and a link adds up those of its ends.
+    The Moebius map of a link angle is not gauge-equivariant, so there is no s.
     """
 
     perceptron: Perceptron
@@ -83,38 +78,43 @@ class LoopPosition(PositionNetwork):
         space: Links,
         *,
         hidden: Sequence[int],
-        kernel_size: int = 3,
+        kernel_size: int = 1,
         bound: float = 4.0,
         compute_dtype: DTypeLike | None = None,
     ):
         check_plane(space)
-        channels = (2 * len(RECTANGLES) + 2, *hidden, 4)
+        channels = (6, *hidden, 8)
         self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
         self.bound = bound
 
     def __call__(self, x: Field, v: Field, frozen: Bool[Array, "2 x y"], time: Time) -> Outputs:
-        fluxes = rectangle_fluxes(x)
-        read = jnp.stack([frozen_loops(frozen, r, t) for r, t in RECTANGLES])
+        fluxes, read = surrounding_fluxes(x), surrounding_frozen(frozen)
         loops = [jnp.where(read, f(fluxes), 0) for f in (cosine, sine)]
-        q, t = self.perceptron(jnp.concatenate([*loops, v]), time).reshape(2, *x.shape)
-        return Outputs(jnp.zeros_like(x), t, bounded(q, self.bound))
+        momenta = [v[0], v[1], shift(v[0], 0, -1), shift(v[1], 1, -1)]
+        outputs = self.perceptron(jnp.stack([*loops, *momenta]), time)
+        q, t = (
+            jnp.stack([o[0] + shift(o[2], 0), o[1] + shift(o[3], 1)])
+            for o in (outputs[:4], outputs[4:])
+        )
+        return Outputs(None, t, bounded(q, self.bound))
 
 
-def rectangle_fluxes(x: Field) -> Float[Array, "rectangle x y"]:
-    """The fluxes through all RECTANGLES at every site."""
-    return jnp.stack([wilson_loops(U1(), x, 0, 1, r, t) for r, t in RECTANGLES])
+def surrounding_fluxes(x: Field) -> Fluxes:
+    """The flux through the 2 x 2 loop with each site at its centre."""
+    along_0, along_1 = x[0] + shift(x[0], 0, -1), x[1] + shift(x[1], 1, -1)
+    there = shift(along_0, 1, -1) + shift(along_1, 0)
+    return there - shift(along_0, 1) - shift(along_1, 0, -1)
+
+
+def surrounding_frozen(frozen: Bool[Array, "2 x y"]) -> Bool[Array, "x y"]:
+    """Whether all links of the 2 x 2 loop around each site are frozen."""
+    along_0, along_1 = frozen[0] & shift(frozen[0], 0, -1), frozen[1] & shift(frozen[1], 1, -1)
+    return shift(along_0, 1, -1) & shift(along_0, 1) & shift(along_1, 0) & shift(along_1, 0, -1)
 
 
 def link_derivative(slope: Fluxes) -> Field:
     """Derivative by the links of sum_P f(x_P), from the slopes f'(x_P)."""
     return jnp.stack([slope - shift(slope, 1, -1), shift(slope, 0, -1) - slope])
-
-
-def frozen_loops(frozen: Bool[Array, "2 x y"], r: int, t: int) -> Bool[Array, "x y"]:
-    """Whether all links of the r x t rectangle at each site are frozen."""
-    along_0 = jnp.stack([shift(frozen[0], 0, step) for step in range(r)]).all(0)
-    along_1 = jnp.stack([shift(frozen[1], 1, step) for step in range(t)]).all(0)
-    return along_0 & shift(along_0, 1, t) & along_1 & shift(along_1, 0, r)
 
 
 def check_plane(space: Links) -> None:
