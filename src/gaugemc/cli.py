@@ -20,7 +20,7 @@ from rich.table import Table
 
 from gaugemc.conf import register
 from gaugemc.conf.errors import one_line
-from gaugemc.experiment.build import TRAINED, build_theory, validate
+from gaugemc.experiment.build import TRAINED, build_theory
 from gaugemc.experiment.experiment import run
 from gaugemc.experiment.notation import format_error
 from gaugemc.experiment.report import write_report
@@ -28,6 +28,7 @@ from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.experiment.settings import Settings, SettingsError
 from gaugemc.experiment.train_phase import load_model
 from gaugemc.experiment.trainee import build_trainee
+from gaugemc.experiment.validation import validate
 from gaugemc.io.checkpoint import CheckpointError
 from gaugemc.training import TrainingDivergedError
 

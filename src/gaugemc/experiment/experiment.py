@@ -15,7 +15,6 @@ from gaugemc.experiment.build import (
     build_sampler,
     build_theory,
     in_float64,
-    validate,
 )
 from gaugemc.experiment.chain_phase import Phase, run_chains
 from gaugemc.experiment.report import write_report
@@ -24,6 +23,7 @@ from gaugemc.experiment.settings import Settings
 from gaugemc.experiment.timing import time_draws
 from gaugemc.experiment.train_phase import run_training
 from gaugemc.experiment.trainee import build_trainee
+from gaugemc.experiment.validation import validate
 
 
 def run(settings: Settings, path: Path | str, console: Console | None = None) -> dict[str, Any]:
