@@ -116,7 +116,7 @@ def multiscale_force() -> list[Row]:
 def l2hmc() -> list[Row]:
     """L2HMC with its default network on 16x16, beta 4, 64 chains."""
     theory, key, steps = u1(16, 4.0), jax.random.key(1), 4
-    options: dict[str, Any] = {"network": "gauge", "hidden": (8,), "kernel_size": 1}
+    options: dict[str, Any] = {"network": "gauge", "hidden": (4,), "kernel_size": 1}
     short = L2HMC(theory, trainable_leapfrog(key, theory.space, **options))
     hmc = HMC(theory, 0.1, short.n_leapfrogs, LEAPFROG)
     ratio, spread = paired(draws(short, 64, 4), draws(hmc, 64, 40))

@@ -32,7 +32,7 @@ SAMPLERS = {
 }
 SAMPLER_CHANGES: dict[str, dict[str, Any]] = {
     "l2hmc": {
-        "network": {"hidden": [8], "kernel_size": 1},
+        "network": {"hidden": [4], "kernel_size": 1},
         "training": {
             "objective": "jump",
             "steps": 1000,

@@ -14,6 +14,7 @@ shift; that is not the inverse, and biases the sampler. Here every step is undon
 
 import abc
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -121,7 +122,8 @@ class GeneralisedLeapfrog(eqx.Module):
         """Passes through all layers, each forward (False) or backward, with flips between them.
 
         `observe` sees the phase and the log-det after each layer. Returns the end, the log-det, and
-        what was observed. All layers of all passes are one loop, so that they are compiled once.
+        what was observed. All layers of all passes are one loop, so that they are compiled once. Their
+        gradient computes each layer again, which is quicker than to read what it would have kept.
         """
         move = position_map(theory.space)
         separate, shared = self._split()
@@ -136,6 +138,7 @@ class GeneralisedLeapfrog(eqx.Module):
             momentum = eqx.combine(select(separate[0], node), shared[0])
             return momentum(x, force, times[node])
 
+        @partial(jax.checkpoint, prevent_cse=False)
         def layer(
             carry: tuple[Phase, Outputs, Scalar],
             index: tuple[Int[Array, ""], Int[Array, ""], Backward, Backward],
