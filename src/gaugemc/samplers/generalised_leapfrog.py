@@ -122,8 +122,8 @@ class GeneralisedLeapfrog(eqx.Module):
         """Passes through all layers, each forward (False) or backward, with flips between them.
 
         `observe` sees the phase and the log-det after each layer. Returns the end, the log-det, and
-        what was observed. All layers of all passes are one loop, so that they are compiled once. Their
-        gradient computes each layer again, which is quicker than to read what it would have kept.
+        what was observed. All layers of all passes are one loop, so that they are compiled once.
+        Gradients compute each layer again: that is quicker than to keep what they need.
         """
         move = position_map(theory.space)
         separate, shared = self._split()
