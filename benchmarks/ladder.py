@@ -72,7 +72,7 @@ def upper_rungs(directory: Path) -> list[Row]:
         start = directory / f"16-{beta:g}"
         what = f"multiscale flow, 16x16, beta {beta:g}"
         first = beta == 6
-        summary = flow_run(start, 16, beta, 30000, baseline=10000)
+        summary = flow_run(start, 16, beta, 60000, baseline=10000)
         rows += training_rows(summary, what, ("<= 120", ">= 0.95") if first else (None, None))
         rows.append(gain(summary, f"{what}, independence", ">= 300" if first else None))
         for extent in (32, 64):
