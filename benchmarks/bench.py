@@ -1,6 +1,6 @@
 """The numbers of the project, measured here and now: prints a table, writes JSON and Markdown.
 
-Ratios are of programs that ran in turns in one process or one run; a number after +- is half the
+Ratios are of programs that ran in turns in one process or one run; a number after ± is half the
 interquartile range of the rounds, or the error of a run's ratio. Targets are those for two CPU
 cores. Peers' numbers without a program beside ours were measured on two cores of another machine,
 so only ratios far from 1 mean anything there.
