@@ -9,12 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from hydra import compose, initialize
-from hydra.core.global_hydra import GlobalHydra
+from composed import composed
 
 from gaugemc.analysis import exact_sun
-from gaugemc.cli import prepare_jax, settings_of
-from gaugemc.conf import register
 from gaugemc.experiment import chain_phase, train_phase
 from gaugemc.experiment.build import build_theory
 from gaugemc.experiment.experiment import run
@@ -46,11 +43,7 @@ TINY = [
 
 def settings(*overrides: str) -> Settings:
     """The settings of a small run with these overrides."""
-    prepare_jax()
-    register()
-    GlobalHydra.instance().clear()
-    with initialize(version_base="1.3", config_path=None):
-        return settings_of(compose("command", overrides=[*TINY, *overrides]))
+    return composed(*TINY, *overrides)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,17 @@
+"""Settings as the command composes them, for tests that run in this process."""
+
+from hydra import compose, initialize
+from hydra.core.global_hydra import GlobalHydra
+
+from gaugemc.cli import prepare_jax, settings_of
+from gaugemc.conf import register
+from gaugemc.experiment.settings import Settings
+
+
+def composed(*overrides: str) -> Settings:
+    """The settings that these arguments of the command make."""
+    prepare_jax()
+    register()
+    GlobalHydra.instance().clear()
+    with initialize(version_base="1.3", config_path=None):
+        return settings_of(compose("command", overrides=list(overrides)))
