@@ -18,6 +18,7 @@ from gaugemc.experiment.build import build_theory
 from gaugemc.experiment.experiment import run
 from gaugemc.experiment.run_directory import RunDirectory
 from gaugemc.experiment.settings import Settings, SettingsError
+from gaugemc.experiment.train_phase import build_optimiser
 from gaugemc.experiment.trainee import build_trainee
 from gaugemc.io.checkpoint import (
     CheckpointError,
@@ -26,7 +27,7 @@ from gaugemc.io.checkpoint import (
     save_checkpoint,
 )
 from gaugemc.io.ensemble import read_draws
-from gaugemc.training import TrainingState, optimiser
+from gaugemc.training import TrainingState, plateau_scale
 
 TINY = [
     "sampler=l2hmc",
@@ -42,6 +43,11 @@ TINY = [
     "training.chunk=2",
     "training.quality_every=4",
     "training.ess_samples=64",
+    "training.schedule=plateau",
+    "training.patience=1",
+    "training.plateau_window=1",
+    "training.anneal_fraction=0.2",
+    "loss.aux_weight=0.5",
     "evaluate.draws=24",
     "evaluate.warmup=4",
     "evaluate.hmc_draws=0",
@@ -74,7 +80,7 @@ def last_state(path: Path) -> TrainingState:
     """Model, optimiser and chains at the end of a run's training."""
     made = RunDirectory(path).settings()
     trainee, key = build_trainee(made, build_theory(made)), jax.random.key(0)
-    like = eqx.filter_eval_shape(lambda k: trainee.start(optimiser(1e-3, 6), k, k), key)
+    like = eqx.filter_eval_shape(lambda k: trainee.start(build_optimiser(trainee), k, k), key)
     newest = latest_checkpoint(path / "checkpoints", "train")
     assert newest is not None
     return load_checkpoint(newest, like)[0]
@@ -108,6 +114,9 @@ def test_a_run_leaves_its_files(finished: Path) -> None:
     assert [row["step"] for row in rows] == ["2", "4", "6"]
     assert [bool(row["acceptance"]) for row in rows] == [False, True, True]
     assert all(float(row["beta"]) > 0 for row in rows)
+    scale = plateau_scale(last_state(finished).optimiser)
+    assert scale in (1, 0.5, 0.25, 0.125)
+    assert float(rows[-1]["learning_rate"]) == pytest.approx(1e-3 * scale)
     report = (finished / "report.html").read_text()
     assert "L2HMC" in report
     assert "training-charge_jump" in report

@@ -15,10 +15,12 @@ from gaugemc.groups import U1
 from gaugemc.theories import Links, Wilson
 from gaugemc.training import (
     BetaSchedule,
+    Plateau,
     ReverseKL,
     TrainingDivergedError,
     learning_rates,
     optimiser,
+    plateau_scale,
     quality,
     start_training,
     train,
@@ -127,16 +129,66 @@ def rate(rates: optax.Schedule, step: int) -> float:
     return float(jnp.asarray(rates(step)))
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "plateau"])
 def test_learning_rates_warm_up(schedule: str) -> None:
     rates = learning_rates(0.1, 1000, schedule, 100)  # pyright: ignore[reportArgumentType]
     assert rate(rates, 0) == pytest.approx(0.001)
     assert rate(rates, 50) == pytest.approx(0.0505)
     assert rate(rates, 100) == pytest.approx(0.1)
-    last = {"constant": 0.1, "cosine": 0.001}[schedule]
-    middle = {"constant": 0.1, "cosine": 0.0505}[schedule]
+    last = {"constant": 0.1, "cosine": 0.001, "plateau": 0.1}[schedule]
+    middle = {"constant": 0.1, "cosine": 0.0505, "plateau": 0.1}[schedule]
     assert rate(rates, 550) == pytest.approx(middle)
     assert rate(rates, 1000) == pytest.approx(last)
+
+
+class Falls(eqx.Module):
+    """A loss that falls by one a step until it stands still, with a gradient that never changes."""
+
+    until: int
+
+    def __call__(self, model: Array, key: Array, step: Array) -> Array:
+        return model - jax.lax.stop_gradient(model) - jnp.minimum(step, self.until) + 7.0
+
+
+def plateau_training(until: int, chunks: tuple[int, ...], **plateau: int) -> tuple:
+    """The state after these chunks of a training on a loss that falls until then."""
+    schedule = Plateau(0.5, window=2, patience=3, **plateau)
+    optimise = optimiser(1.0, 40, schedule="plateau", warmup=0, plateau=schedule)
+    state, models = start_training(jnp.asarray(0.0), optimise), []
+    for end in np.cumsum(chunks):
+        for state, _ in train(Falls(until), optimise, state, jax.random.key(0), int(end), 1):
+            models.append(float(state.model))
+    return state, -np.diff(models)
+
+
+def test_the_rate_falls_on_plateaus() -> None:
+    """By half, after each 3 windows of 2 steps without a smaller mean; Adam's updates of a constant
+    gradient are the learning rate."""
+    state, steps = plateau_training(10, (30,))
+    # The window of steps 10 and 11 is the last with a smaller mean; plateaus end at 17, 23 and 29.
+    assert plateau_scale(state.optimiser) == 0.125
+    np.testing.assert_allclose(steps[:16], 1, rtol=1e-5)
+    np.testing.assert_allclose(steps[16:22], 0.5, rtol=1e-5)
+    np.testing.assert_allclose(steps[22:28], 0.25, rtol=1e-5)
+    assert plateau_scale(plateau_training(40, (30,))[0].optimiser) == 1
+
+
+def test_no_plateau_counts_before_its_start() -> None:
+    assert plateau_scale(plateau_training(0, (20,), start=20)[0].optimiser) == 1
+    assert plateau_scale(plateau_training(0, (20,))[0].optimiser) < 1
+    assert BetaSchedule(4.0, 100, "linear", fraction=0.25).settled == 25
+    assert BetaSchedule(4.0, 100, "none").settled == 0
+
+
+def test_plateaus_are_part_of_the_state() -> None:
+    """A training that is stopped within a window and goes on from its state is the same."""
+    whole, parts = (plateau_training(5, chunks)[0] for chunks in ((21,), (9, 4, 8)))
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_rate_ends_at_a_hundredth() -> None:
+    assert plateau_scale(plateau_training(0, (80,))[0].optimiser) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 50])

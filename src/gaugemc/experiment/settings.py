@@ -105,6 +105,9 @@ class LossSettings:
     charge_scale: float = option(1.0, "squared jump of the charge that counts as one")
     plaquette_weight: float = option(0.0, "weight of the jump of plaquettes; 0 leaves it out")
     plaquette_scale: float = option(1.0, "squared jump of plaquettes that counts as one")
+    aux_weight: float = option(
+        0.0, "weight of proposals from as many hot configurations, drawn anew in each step"
+    )
 
 
 @dataclass
@@ -121,7 +124,15 @@ class TrainingSettings:
         64, "configurations (l2hmc: chains) in each step; nodes a side of the grid of levels"
     )
     learning_rate: float = option(3e-3, "largest learning rate of Adam")
-    schedule: str = option("cosine", "learning rate after warm-up: constant or cosine")
+    schedule: str = option(
+        "cosine",
+        "learning rate after warm-up: constant, cosine or plateau (falls when the loss does not)",
+    )
+    patience: int = option(
+        10, "windows without a new smallest loss that are a plateau; none counts while beta rises"
+    )
+    plateau_window: int = option(20, "steps whose losses are averaged before they are compared")
+    plateau_factor: float = option(0.5, "what a plateau multiplies the learning rate by")
     warmup: int = option(100, "steps of linear warm-up")
     clip: float = option(1.0, "largest norm of the gradient")
     annealing: str = option("linear", "beta during training: none, linear or eras; not of levels")

@@ -4,11 +4,12 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
 import numpy as np
+import optax
 from jaxtyping import Array, Key, PyTree
 
 from gaugemc.experiment.build import Model, build_theory
@@ -26,18 +27,19 @@ from gaugemc.io.checkpoint import (
 )
 from gaugemc.samplers.progress import progress_bar
 from gaugemc.training import (
+    Plateau,
     TrainingDivergedError,
     TrainingState,
     learning_rates,
     optimiser,
+    plateau_scale,
     train,
 )
+from gaugemc.training.schedule import Rates
 
 FIRST_COLUMNS = ("step", "seconds", "beta", "loss")
 LAST_COLUMNS = ("gradient_norm", "learning_rate")
 """Of metrics.csv, before and after those of what is trained."""
-
-Schedule = Literal["constant", "cosine"]
 
 
 class Trained(NamedTuple):
@@ -53,11 +55,8 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
     settings = trainee.settings
     t = settings.training
     init_key, train_key, quality_key, chain_key = jax.random.split(key, 4)
-    schedule = cast(Schedule, t.schedule)  # validated
-    optimise = optimiser(
-        t.learning_rate, max(t.steps, 1), schedule=schedule, warmup=t.warmup, clip=t.clip
-    )
-    rates = learning_rates(t.learning_rate, max(t.steps, 1), schedule, t.warmup)
+    optimise = build_optimiser(trainee)
+    rates = learning_rates(t.learning_rate, max(t.steps, 1), cast(Rates, t.schedule), t.warmup)
     state = trainee.start(optimise, init_key, chain_key)
     columns = (*FIRST_COLUMNS, *trainee.columns, *LAST_COLUMNS)
     rows: list[dict[str, Any]] = []
@@ -104,7 +103,8 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
                     "loss": float(np.mean(metrics.loss)),
                     **{column: measured.get(column) for column in trainee.columns},
                     "gradient_norm": float(np.mean(metrics.gradient_norm)),
-                    "learning_rate": float(np.asarray(rates(step))),
+                    "learning_rate": float(np.asarray(rates(step)))
+                    * plateau_scale(state.optimiser),
                 }
                 rows.append(row)
                 save_checkpoint(
@@ -130,6 +130,19 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
     loss = rows[-1]["loss"] if rows else None
     numbers = {"steps": int(state.step), "seconds": seconds, "loss": loss}
     return Trained(state.model, numbers | (measured or measure(state)))
+
+
+def build_optimiser(trainee: Trainee) -> optax.GradientTransformationExtraArgs:
+    """The optimiser of a run's settings."""
+    t = trainee.settings.training
+    return optimiser(
+        t.learning_rate,
+        max(t.steps, 1),
+        schedule=cast(Rates, t.schedule),  # validated
+        warmup=t.warmup,
+        clip=t.clip,
+        plateau=Plateau(t.plateau_factor, t.plateau_window, t.patience, trainee.beta.settled),
+    )
 
 
 def write_metrics(
@@ -172,20 +185,20 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
     """
     directory = RunDirectory(trainee.load or "")
     settings = trainee.settings
-    t = settings.training
     try:
         stored = directory.settings()
-        lattice, batch = stored.theory.lattice, stored.training.batch
+        lattice, trained_by = stored.theory.lattice, stored.training
         source = dataclasses.replace(
             settings,
             theory=dataclasses.replace(settings.theory, lattice=lattice),
-            training=dataclasses.replace(t, batch=batch),
+            training=dataclasses.replace(
+                settings.training, batch=trained_by.batch, schedule=trained_by.schedule
+            ),
         )
-        optimise = optimiser(t.learning_rate, max(t.steps, 1))
+        trained = build_trainee(source, build_theory(source))
+        optimise = build_optimiser(trained)
         key = jax.random.key(0)
-        like: PyTree = eqx.filter_eval_shape(
-            lambda key: build_trainee(source, build_theory(source)).start(optimise, key, key), key
-        )
+        like: PyTree = eqx.filter_eval_shape(lambda k: trained.start(optimise, k, k), key)
         newest = latest_checkpoint(directory.checkpoints, "train")
         if newest is None:
             raise RunDirectoryError(f"{directory.checkpoints} holds no valid training checkpoint")

@@ -61,7 +61,7 @@ class Trainee(abc.ABC):
 
     def start(
         self,
-        optimiser: optax.GradientTransformation,
+        optimiser: optax.GradientTransformationExtraArgs,
         key: Key[Array, ""],
         chain_key: Key[Array, ""],
     ) -> TrainingState:
@@ -69,7 +69,10 @@ class Trainee(abc.ABC):
         return self.start_with(build_model(self.settings, self.theory, key), optimiser, chain_key)
 
     def start_with(
-        self, model: Model, optimiser: optax.GradientTransformation, chain_key: Key[Array, ""]
+        self,
+        model: Model,
+        optimiser: optax.GradientTransformationExtraArgs,
+        chain_key: Key[Array, ""],
     ) -> TrainingState:
         """The state before the first step of this model."""
         return start_training(model, optimiser, self.chains(model, chain_key))
@@ -141,7 +144,7 @@ class LeapfrogTrainee(Trainee):
         if loss.plaquette_weight:
             jumps.append(PlaquetteJump(loss.plaquette_weight, loss.plaquette_scale))
         self.objective = self.expected_jump = ExpectedJump(
-            theory, tuple(jumps), settings.dynamics.direction, loss.form, self.beta
+            theory, tuple(jumps), settings.dynamics.direction, loss.form, self.beta, loss.aux_weight
         )
 
     def chains(self, model: Model, key: Key[Array, ""]) -> PyTree:

@@ -26,6 +26,7 @@ from gaugemc.samplers.l2hmc import DIRECTIONS
 from gaugemc.samplers.trainable_leapfrog import NETWORKS
 from gaugemc.theories import Wilson
 from gaugemc.training.jump import FORMS
+from gaugemc.training.schedule import RATES
 
 
 def validate(settings: Settings) -> None:
@@ -38,7 +39,7 @@ def validate(settings: Settings) -> None:
     one_of("dynamics.direction", settings.dynamics.direction, list(DIRECTIONS))
     one_of("loss.form", settings.loss.form, list(FORMS))
     one_of("training.objective", settings.training.objective, objectives(settings))
-    one_of("training.schedule", settings.training.schedule, ["constant", "cosine"])
+    one_of("training.schedule", settings.training.schedule, list(RATES))
     one_of("training.annealing", settings.training.annealing, ["none", "linear", "eras"])
     one_of("precision", settings.precision, list(PRECISIONS))
     one_of("framework", settings.framework, ["jax"])
@@ -111,12 +112,17 @@ def validate_numbers(settings: Settings) -> None:
     for name in ("charge", "plaquette"):
         at_least(f"loss.{name}_weight", getattr(settings.loss, f"{name}_weight"), 0)
         positive(f"loss.{name}_scale", getattr(settings.loss, f"{name}_scale"))
+    at_least("loss.aux_weight", settings.loss.aux_weight, 0)
     for name in ("steps", "warmup"):
         at_least(f"training.{name}", getattr(settings.training, name), 0)
-    for name in ("batch", "chunk", "quality_every", "ess_samples", "keep", "eras"):
+    counts = ("batch", "chunk", "quality_every", "ess_samples", "keep", "eras", "patience")
+    for name in (*counts, "plateau_window"):
         at_least(f"training.{name}", getattr(settings.training, name), 1)
     for name in ("learning_rate", "clip"):
         positive(f"training.{name}", getattr(settings.training, name))
+    if not 0 < settings.training.plateau_factor < 1:
+        problem = "must lie between 0 and 1, without the ends"
+        raise SettingsError("training.plateau_factor", settings.training.plateau_factor, problem)
     for name in ("anneal_start", "anneal_fraction"):
         fraction(f"training.{name}", getattr(settings.training, name))
     for name in ("draws", "chunks", "tune_iterations", "tune_draws", "most_steps", "timing_rounds"):

@@ -13,8 +13,10 @@ from gaugemc.training.objective import ReverseKL as ReverseKL
 from gaugemc.training.objective import quality as quality
 from gaugemc.training.path_gradient import PathGradient as PathGradient
 from gaugemc.training.schedule import BetaSchedule as BetaSchedule
+from gaugemc.training.schedule import Plateau as Plateau
 from gaugemc.training.schedule import learning_rates as learning_rates
 from gaugemc.training.schedule import optimiser as optimiser
+from gaugemc.training.schedule import plateau_scale as plateau_scale
 from gaugemc.training.train import Metrics as Metrics
 from gaugemc.training.train import TrainingDivergedError as TrainingDivergedError
 from gaugemc.training.train import TrainingState as TrainingState

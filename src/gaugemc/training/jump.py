@@ -78,6 +78,10 @@ class ExpectedJump(eqx.Module):
     Eq. 5). The chains are draws of the sampler that is being trained, with a Metropolis step.
 
     `beta` gives the coupling at each training step (annealing), for theories that have one.
+
+    With an `aux_weight`, as many configurations of the prior, drawn anew in each step, make a
+    proposal too; their loss is added with that weight. It teaches the way in from far away
+    (lambda_b and q in 1711.09268, Eq. 6).
     """
 
     theory: Theory
@@ -85,12 +89,15 @@ class ExpectedJump(eqx.Module):
     direction: str = "palindrome"
     form: str = "mixed"
     beta: Schedule | None = None
+    aux_weight: float = 0.0
 
     def __check_init__(self) -> None:
         if not self.jumps:
             raise ValueError("expected jump: needs at least one kind of jump")
         if self.form not in FORMS:
             raise ValueError(f"form {self.form}: choose {' or '.join(FORMS)}")
+        if not 0 <= self.aux_weight < math.inf:
+            raise ValueError(f"aux_weight {self.aux_weight}: must be finite and not negative")
         for jump in self.jumps:
             vectors = not isinstance(self.theory.space, Links)
             if isinstance(jump, DistanceJump) != vectors:
@@ -117,11 +124,20 @@ class ExpectedJump(eqx.Module):
             squares = [jump.squared(theory, x, proposal.x) for jump in self.jumps]
             return info.acceptance * jnp.stack(squares), jax.lax.stop_gradient(after.x)
 
-        keys = jax.random.split(key, x.shape[0])
+        chains = x.shape[0]
+        keys = jax.random.split(key, chains)
+        if self.aux_weight:
+            prior_keys = jax.random.split(jax.random.fold_in(key, chains), (2, chains))
+            x = jnp.concatenate([x, jax.vmap(theory.space.random)(prior_keys[0])])
+            keys = jnp.concatenate([keys, prior_keys[1]])
         expected, x = jax.vmap(draw)(keys, x)
         weights = jnp.asarray([jump.weight for jump in self.jumps], jnp.float64)
         scales = jnp.asarray([jump.scale for jump in self.jumps], jnp.float64)
-        return jnp.sum(weights * jnp.mean(self._loss(expected / scales), axis=0)), x
+        losses = self._loss(expected / scales) @ weights
+        loss = jnp.mean(losses[:chains])
+        if self.aux_weight:
+            loss += self.aux_weight * jnp.mean(losses[chains:])
+        return loss, x[:chains]
 
     def _loss(self, expected: Float[Array, "chain jump"]) -> Float[Array, "chain jump"]:
         if self.form == "plain":

@@ -1,12 +1,20 @@
 """Schedules: the coupling and the learning rate as functions of the training step."""
 
-from typing import Literal
+import math
+from typing import Any, Literal, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
+from optax.contrib import reduce_on_plateau
 
 Annealing = Literal["none", "linear", "eras"]
+Rates = Literal["constant", "cosine", "plateau"]
+RATES: tuple[Rates, ...] = ("constant", "cosine", "plateau")
+
+SMALLEST_RATE = 0.01
+"""Where cosine and plateau end, as a fraction of the largest learning rate."""
 
 
 class BetaSchedule:
@@ -26,6 +34,12 @@ class BetaSchedule:
     ):
         self._parameters = (beta, steps, annealing, start, fraction, eras)
 
+    @property
+    def settled(self) -> int:
+        """The first step from which on beta stands still."""
+        _, steps, annealing, _, fraction, _ = self._parameters
+        return 0 if annealing == "none" else math.ceil(fraction * steps)
+
     def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
         beta, steps, annealing, start, fraction, eras = self._parameters
         done = jnp.clip(step / max(1.0, fraction * steps), 0.0, 1.0)
@@ -42,28 +56,85 @@ class BetaSchedule:
         return hash(self._parameters)
 
 
+class Plateau(NamedTuple):
+    """When the learning rate falls because the loss does not."""
+
+    factor: float = 0.5
+    """What the learning rate is multiplied by."""
+    window: int = 20
+    """Losses of so many steps are averaged: that of one step is noise."""
+    patience: int = 10
+    """So many windows without a new smallest average are a plateau."""
+    start: int = 0
+    """The first step that counts. While beta rises the loss rises too, and that is no plateau."""
+
+
+class PlateauState(NamedTuple):
+    """What the plateau schedule remembers; it is saved with the optimiser's state."""
+
+    step: Int[Array, ""]
+    seen: Any
+    """The state of optax.contrib.reduce_on_plateau."""
+
+
 def optimiser(
     learning_rate: float,
     steps: int,
     *,
-    schedule: Literal["constant", "cosine"] = "cosine",
+    schedule: Rates = "cosine",
     warmup: int = 100,
     clip: float = 1.0,
     beta2: float = 0.99,
-) -> optax.GradientTransformation:
-    """Adam with gradient clipping by global norm, warm-up, and a constant or cosine rate."""
-    return optax.chain(
-        optax.clip_by_global_norm(clip),
-        optax.adam(learning_rates(learning_rate, steps, schedule, warmup), b2=beta2),
+    plateau: Plateau = Plateau(),  # noqa: B008
+) -> optax.GradientTransformationExtraArgs:
+    """Adam with gradient clipping by global norm, warm-up, and a schedule of the learning rate.
+
+    `update` needs the loss as `value` where the schedule is "plateau".
+    """
+    adam = optax.adam(learning_rates(learning_rate, steps, schedule, warmup), b2=beta2)
+    parts = [optax.clip_by_global_norm(clip), adam]
+    if schedule == "plateau":
+        parts.append(on_plateaus(plateau._replace(start=max(plateau.start, warmup))))
+    return optax.with_extra_args_support(optax.chain(*parts))
+
+
+def on_plateaus(plateau: Plateau) -> optax.GradientTransformationExtraArgs:
+    """Smaller updates after each plateau of the losses that `update` is given as `value`."""
+    inner = reduce_on_plateau(
+        plateau.factor,
+        plateau.patience,
+        rtol=0.0,  # relative to a loss of any sign it would mean nothing
+        atol=1e-12,
+        accumulation_size=plateau.window,
+        min_scale=SMALLEST_RATE,
     )
+
+    def start(params: PyTree) -> PlateauState:
+        return PlateauState(jnp.zeros((), jnp.int32), inner.init(params))
+
+    def update(
+        updates: PyTree, state: Any, params: PyTree = None, **extra_args: Any
+    ) -> tuple[PyTree, PlateauState]:
+        scaled, seen = inner.update(updates, state.seen, params, value=extra_args["value"])
+        waiting = state.step < plateau.start
+        seen = jax.tree.map(lambda old, new: jnp.where(waiting, old, new), state.seen, seen)
+        return scaled, PlateauState(state.step + 1, seen)
+
+    return optax.GradientTransformationExtraArgs(start, update)
+
+
+def plateau_scale(optimiser_state: PyTree) -> float:
+    """What plateaus have multiplied the learning rate by; 1 with other schedules."""
+    found = jax.tree.leaves(optimiser_state, is_leaf=lambda s: isinstance(s, PlateauState))
+    return next((float(s.seen.scale) for s in found if isinstance(s, PlateauState)), 1.0)
 
 
 def learning_rates(
-    learning_rate: float, steps: int, schedule: Literal["constant", "cosine"], warmup: int
+    learning_rate: float, steps: int, schedule: Rates, warmup: int
 ) -> optax.Schedule:
-    """The learning rate by step: linear warm-up, then constant or a cosine down to 1 %."""
+    """The learning rate by step, before plateaus: linear warm-up, then constant or a cosine."""
     warmup = min(warmup, steps // 2)
-    if schedule == "constant":
+    if schedule != "cosine":
         return optax.join_schedules(
             [
                 optax.linear_schedule(learning_rate / 100, learning_rate, max(1, warmup)),
@@ -72,5 +143,9 @@ def learning_rates(
             [warmup],
         )
     return optax.warmup_cosine_decay_schedule(
-        learning_rate / 100, learning_rate, warmup, max(steps, warmup + 1), learning_rate / 100
+        learning_rate / 100,
+        learning_rate,
+        warmup,
+        max(steps, warmup + 1),
+        SMALLEST_RATE * learning_rate,
     )

@@ -50,7 +50,7 @@ def start_training(
 @eqx.filter_jit
 def _advance(
     objective: Objective | ChainObjective,
-    optimiser: optax.GradientTransformation,
+    optimiser: optax.GradientTransformationExtraArgs,
     state: TrainingState,
     key: Key[Array, ""],
     length: int,
@@ -67,7 +67,9 @@ def _advance(
             return cast(ChainObjective, objective)(model, step_key, index, chains)
 
         (loss, moved), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
-        updates, optimiser_state = optimiser.update(gradient, optimiser_state, parameters)
+        updates, optimiser_state = optimiser.update(
+            gradient, optimiser_state, parameters, value=loss
+        )
         parameters = optax.apply_updates(parameters, updates)
         metrics = Metrics(loss, optax.tree.norm(gradient))  # pyright: ignore[reportArgumentType]
         return (parameters, optimiser_state, index + 1, moved), metrics
@@ -79,7 +81,7 @@ def _advance(
 
 def train(
     objective: Objective | ChainObjective,
-    optimiser: optax.GradientTransformation,
+    optimiser: optax.GradientTransformationExtraArgs,
     state: TrainingState,
     key: Key[Array, ""],
     steps: int,
