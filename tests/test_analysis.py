@@ -44,6 +44,31 @@ def test_autoregressive_chains_have_their_tau_and_error(memory: float) -> None:
     assert np.sum(z**2) > 1.0
 
 
+def test_anticorrelated_chains_have_less_than_one_half() -> None:
+    """AR(1) with negative memory; the errors of tau and of the mean, over 12 seeds, as above."""
+    rng = np.random.default_rng(7)
+    results = [estimate(autoregressive(rng, -0.8, 8, 2000)) for _ in range(12)]
+    tau = 0.2 / 1.8 / 2
+    taus = np.array([r.tau_int for r in results])
+    assert abs(taus.mean() - tau) < 4 * taus.std(ddof=1) / np.sqrt(12) + 0.05 * tau
+    exact_error = math.sqrt(2 * tau / (8 * 2000))
+    assert np.mean([r.error for r in results]) == pytest.approx(exact_error, rel=0.08)
+    z = np.array([z_score(r, 0.0) for r in results], np.float64)
+    assert 1.0 < np.sum(z**2) < 45.1  # chi-square with 12 degrees of freedom
+
+
+def test_anticorrelation_does_not_hide_what_is_slow() -> None:
+    """A fast alternation, with rho(1) < 0, on top of a drift: the window must not close there."""
+    rng = np.random.default_rng(8)
+    fast, slow = autoregressive(rng, -0.95, 8, 4000), autoregressive(rng, 0.95, 8, 4000)
+    mixed = estimate(fast + 0.6 * slow)
+    tau = (0.05 / 1.95 / 2 + 0.36 * 1.95 / 0.05 / 2) / 1.36
+    assert mixed.tau_int == pytest.approx(tau, rel=0.25)
+    assert mixed.error == pytest.approx(math.sqrt(2 * tau * 1.36 / 32000), rel=0.15)
+    stuck = np.concatenate([fast[:7], np.full((1, 4000), 2.0)])
+    assert estimate(stuck).lower_bound
+
+
 def test_too_short_chains_give_lower_bounds() -> None:
     rng = np.random.default_rng(3)
     assert estimate(autoregressive(rng, 0.98, 8, 100)).lower_bound

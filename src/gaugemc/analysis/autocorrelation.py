@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
     mean: float
     error: float
     tau_int: float
-    """Integrated autocorrelation time in draws, 1/2 for independent draws."""
+    """Integrated autocorrelation time in draws, 1/2 for independent draws, less for antithetic."""
     tau_int_error: float
     lower_bound: bool
     """Whether the chains are too short for their tau_int (or never moved)."""
@@ -42,14 +42,27 @@ def estimate(samples: np.ndarray) -> Estimate:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # short chains: judged below
         observable.gamma_method(S=2.0)
-    tau = float(observable.e_tauint["chain"])
-    return Estimate(
-        mean,
-        float(observable.dvalue),
-        tau,
-        float(observable.e_dtauint["chain"]),
-        not draws >= LONG_ENOUGH * tau,
-    )
+    rho = observable.e_rho["chain"]
+    if len(rho) > 1 and rho[1] < 0:
+        tau, tau_error = antithetic_tau(rho, samples.size)
+        error = float(np.sqrt(2 * tau * samples.var() / samples.size))
+    else:
+        tau, tau_error = observable.e_tauint["chain"], observable.e_dtauint["chain"]
+        error = float(observable.dvalue)
+    return Estimate(mean, error, float(tau), float(tau_error), not draws >= LONG_ENOUGH * tau)
+
+
+def antithetic_tau(rho: np.ndarray, size: int) -> tuple[float, float]:
+    """tau_int and its error from a correlation function that begins with a negative value.
+
+    The window of the Gamma method would close there, whatever comes behind. Of a reversible chain
+    the sums of two neighbours, rho(2k) + rho(2k + 1), are positive, so they are added up until one
+    is not (Geyer, Statist. Sci. 7 (1992) 473, section 3.3). Below 1/2 for antithetic draws.
+    """
+    pairs = rho[: len(rho) // 2 * 2].reshape(-1, 2).sum(axis=1)
+    window = int(np.argmax(pairs <= 0)) or len(pairs)
+    tau = max(float(pairs[:window].sum()) - 0.5, 0.5 / size)
+    return tau, 2 * tau * float(np.sqrt((2 * window + 0.5 - min(tau, 0.5)) / size))
 
 
 def r_hat(samples: np.ndarray) -> float:
