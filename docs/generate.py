@@ -75,7 +75,11 @@ def choices() -> Iterator[str]:
             for name, node in named.items()
         ]
         yield table(["choice", *(code(f"{group}.{key}") for key in varied)], body)
-    for group, also in (("flow", groups.FLOW_CHANGES), ("sampler", groups.SAMPLER_CHANGES)):
+    for group, also in (
+        ("flow", groups.FLOW_CHANGES),
+        ("sampler", groups.SAMPLER_CHANGES),
+        ("theory", groups.TOY_CHANGES),
+    ):
         for name, changes in also.items():
             yield f"`{group}={name}` also changes these defaults:"
             changed = [[code(key), code(value)] for key, value in flat(changes)]

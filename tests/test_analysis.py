@@ -69,6 +69,13 @@ def test_anticorrelation_does_not_hide_what_is_slow() -> None:
     assert estimate(stuck).lower_bound
 
 
+def test_a_slow_alternation_is_slow() -> None:
+    """Chains that alternate between values of their own say little of the mean."""
+    rng = np.random.default_rng(9)
+    assert estimate(autoregressive(rng, -0.98, 8, 200)).lower_bound
+    assert not estimate(autoregressive(rng, -0.8, 8, 200)).lower_bound
+
+
 def test_too_short_chains_give_lower_bounds() -> None:
     rng = np.random.default_rng(3)
     assert estimate(autoregressive(rng, 0.98, 8, 100)).lower_bound

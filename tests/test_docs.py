@@ -96,7 +96,7 @@ def test_commands_compose(command: str) -> None:
         return
     overrides = [word for word in words if word != "--multirun"]
     for chosen in combinations(overrides):
-        assert settings_of(chosen).theory.lattice
+        assert settings_of(chosen).theory.name
 
 
 def test_there_are_examples_of_commands_and_code() -> None:

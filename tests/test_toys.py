@@ -14,6 +14,7 @@ from gaugemc.theories import (
     Gaussian,
     Ring,
     RoughWell,
+    Tempered,
     Toy,
     TwoGaussians,
     ill_conditioned_gaussian,
@@ -39,8 +40,8 @@ def test_force_is_the_derivative_of_the_action(theory: Toy | Gaussian, key: jax.
 @pytest.mark.parametrize("theory", [*TOYS, GAUSSIANS[0]], ids=name)
 def test_exact_observables_agree_with_quadrature(theory: Toy | Gaussian) -> None:
     """A fine grid in the plane, or of the funnel its first axis times a scaled second one."""
-    half = {"funnel": 30.0, "2D Gaussian": 80.0}.get(theory.name, 9.0)
-    points = 401 if theory.name != "2D Gaussian" else 1001
+    half = {"funnel": 30.0, GAUSSIANS[0].name: 80.0}.get(theory.name, 9.0)
+    points = 401 if theory is not GAUSSIANS[0] else 1001
     if isinstance(theory, RoughWell) and theory.ripple < 0.1:
         points = 2401  # a period of the ripples has eight points
     u = np.linspace(-half, half, points)
@@ -81,6 +82,17 @@ def test_hmc_agrees_with_the_exact_observables(
         error = chains.std(ddof=1) / np.sqrt(len(chains))
         assert error > 0
         assert abs(chains.mean() - exact) < 5 * error, observable
+
+
+def test_another_temperature_is_another_width() -> None:
+    """Of a Gaussian: the covariance over beta, so the force too; exact values at beta 1 alone."""
+    theory, x = GAUSSIANS[1], jnp.arange(1.0, 6.0)
+    cold = Gaussian(theory.mean, theory.covariance / 3)
+    tempered = Tempered(theory, 3.0)
+    np.testing.assert_allclose(tempered.force(x), cold.force(x), rtol=1e-12)
+    assert float(tempered.action(x)) == pytest.approx(float(cold.action(x)), rel=1e-12)
+    assert tempered.exact_observables() == {}
+    assert Tempered(theory).exact_observables() == theory.exact_observables()
 
 
 def test_the_centre_of_the_ring_has_a_force() -> None:

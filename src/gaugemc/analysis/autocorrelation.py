@@ -37,19 +37,28 @@ def estimate(samples: np.ndarray) -> Estimate:
     if np.all(samples == samples[:, :1]):  # no chain ever moved
         spread = float(samples[:, 0].std(ddof=1) / np.sqrt(chains)) if chains > 1 else 0.0
         return Estimate(mean, spread, draws / 2, float("inf"), True)
-    names = [f"chain|r{c:04d}" for c in range(chains)]
-    observable = pyerrors.Obs(list(samples - mean), names, means=[mean] * chains)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # short chains: judged below
-        observable.gamma_method(S=2.0)
+    observable = gamma_method(samples - mean)
     rho = observable.e_rho["chain"]
     if len(rho) > 1 and rho[1] < 0:
         tau, tau_error = antithetic_tau(rho, samples.size)
         error = float(np.sqrt(2 * tau * samples.var() / samples.size))
+        # Alternation can be as slow as any other mode: the same method on the series without it.
+        alternating = gamma_method((samples - mean) * (-1.0) ** np.arange(draws))
+        slowest = max(tau, float(alternating.e_tauint["chain"]))
     else:
         tau, tau_error = observable.e_tauint["chain"], observable.e_dtauint["chain"]
-        error = float(observable.dvalue)
-    return Estimate(mean, error, float(tau), float(tau_error), not draws >= LONG_ENOUGH * tau)
+        error, slowest = float(observable.dvalue), tau
+    return Estimate(mean, error, float(tau), float(tau_error), not draws >= LONG_ENOUGH * slowest)
+
+
+def gamma_method(deviations: np.ndarray) -> pyerrors.Obs:
+    """The Gamma-method analysis of an observable with mean 0, from an array [chain, draw]."""
+    names = [f"chain|r{c:04d}" for c in range(len(deviations))]
+    observable = pyerrors.Obs(list(deviations), names, means=[0.0] * len(deviations))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # short chains: judged by the caller
+        observable.gamma_method(S=2.0)
+    return observable
 
 
 def antithetic_tau(rho: np.ndarray, size: int) -> tuple[float, float]:

@@ -20,12 +20,57 @@ from gaugemc.experiment.settings import (
 )
 from gaugemc.experiment.tracker import PACKAGES
 
-THEORIES = {
+
+def toy(name: str, title: str) -> TheorySettings:
+    """The settings of one of the toys."""
+    return TheorySettings(title, None, [], 1.0, name)
+
+
+def toy_changes(
+    distance_scale: float, n_leapfrog: int = 2, anneal_start: float = 0.2
+) -> dict[str, Any]:
+    """Settings of other groups that the choice of a toy changes: what trains L2HMC well on it."""
+    return {
+        "dynamics": {"network": "dense", "n_leapfrog": n_leapfrog},
+        "network": {"hidden": [16, 16]},
+        "loss": {"charge_weight": 0.0, "distance_scale": distance_scale},
+        "training": {
+            "steps": 5000,
+            "batch": 200,
+            "learning_rate": 3e-3,
+            "anneal_start": anneal_start,
+        },
+        "evaluate": {"draws": 2000, "lengths": [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]},
+    }
+
+
+THEORIES: dict[str, TheorySettings] = {
     "u1_2d": TheorySettings("2D U(1)", "U1", [8, 8], 4.0),
     "su2_2d": TheorySettings("2D SU(2)", "SU2", [8, 8], 4.0),
     "su3_2d": TheorySettings("2D SU(3)", "SU3", [8, 8], 6.0),
     "su3_4d": TheorySettings("4D SU(3)", "SU3", [4, 4, 4, 4], 5.7),
+    "correlated_gaussian": toy("correlated_gaussian", "strongly correlated Gaussian"),
+    "ill_conditioned_gaussian": toy("ill_conditioned_gaussian", "ill-conditioned Gaussian"),
+    "two_gaussians": toy("two_gaussians", "two Gaussians"),
+    "rough_well": toy("rough_well", "rough well"),
+    "funnel": toy("funnel", "funnel"),
+    "ring": toy("ring", "ring"),
 }
+
+TOY_CHANGES = {
+    "correlated_gaussian": toy_changes(1000.0),
+    "ill_conditioned_gaussian": toy_changes(5000.0, n_leapfrog=5),
+    "two_gaussians": toy_changes(4.0, n_leapfrog=5, anneal_start=0.02),
+    "rough_well": toy_changes(20.0),
+    "funnel": toy_changes(100.0),
+    "ring": toy_changes(10.0),
+}
+"""Settings of other groups that the choice of a toy changes.
+
+A large scale of the distance trains for few small jumps rather than for long ones: the longest are
+those from x to -x, which never change x^2.
+"""
+
 SAMPLERS = {
     name: SamplerSettings(name)
     for name in ("fthmc", "flow", "mixed", "l2hmc", "hmc", "heatbath", "winding", "exact")
@@ -110,6 +155,7 @@ class Command(Settings):
 
     defaults: list[Any] = field(
         default_factory=lambda: [
+            "_self_",
             {"theory": "u1_2d"},
             {"network": "default"},
             {"dynamics": "default"},
@@ -117,10 +163,11 @@ class Command(Settings):
             {"training": "default"},
             {"evaluate": "default"},
             {"tracker": "none"},
-            "_self_",
             {"flow": "ncp"},
             {"sampler": "fthmc"},
+            {"optional toy": "${theory}"},
             {"mode": "default"},
+            {"optional temperature": "${theory}"},
             {"override hydra/job_logging": "none"},
             {"override hydra/hydra_logging": "none"},
         ]
@@ -159,6 +206,11 @@ def register() -> None:
     for name in SAMPLERS:
         node = OmegaConf.create({"sampler": {"name": name}, **SAMPLER_CHANGES.get(name, {})})
         store.store(group="sampler", name=name, node=node, package="_global_")
+    for name, changes in TOY_CHANGES.items():
+        store.store(group="toy", name=name, node=OmegaConf.create(changes), package="_global_")
+        # After the mode, whose beta is one of gauge theories.
+        beta = OmegaConf.create({"theory": {"beta": 1.0}})
+        store.store(group="temperature", name=name, node=beta, package="_global_")
     for name, changes in MODES.items():
         store.store(group="mode", name=name, node=OmegaConf.create(changes), package="_global_")
     store.store(name="command", node=Command)

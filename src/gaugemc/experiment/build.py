@@ -26,7 +26,7 @@ from gaugemc.samplers import (
     trainable_leapfrog,
 )
 from gaugemc.samplers.compose import hmc_in, with_hmc
-from gaugemc.theories import Links, Theory, Wilson
+from gaugemc.theories import TOYS, Links, Tempered, Theory, Wilson
 
 Model = Flow | GeneralisedLeapfrog
 """What can be trained."""
@@ -39,9 +39,12 @@ TRAINED = ("fthmc", "flow", "mixed", "l2hmc")
 SAMPLERS = ("hmc", *TRAINED, "heatbath", "winding", "exact")
 
 
-def build_theory(settings: Settings) -> Wilson:
-    """The theory, in the run's precision."""
+def build_theory(settings: Settings) -> Wilson | Tempered:
+    """The theory, in the run's precision; both kinds have a beta that training can anneal."""
     real = PRECISIONS[settings.precision]
+    if settings.theory.toy is not None:
+        return Tempered(TOYS[settings.theory.toy](real))
+    assert settings.theory.group is not None
     try:
         space = Links(GROUPS[settings.theory.group], tuple(settings.theory.lattice), real)
     except ValueError as error:
@@ -49,13 +52,15 @@ def build_theory(settings: Settings) -> Wilson:
     return Wilson(space, float(settings.theory.beta))
 
 
-def build_model(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Model:
+def build_model(settings: Settings, theory: Theory, key: Key[Array, ""]) -> Model:
     """What the sampler needs trained, before training."""
-    build = build_leapfrog if settings.sampler.name == "l2hmc" else build_flow
-    return build(settings, theory, key)
+    if settings.sampler.name == "l2hmc":
+        return build_leapfrog(settings, theory, key)
+    assert isinstance(theory, Wilson)
+    return build_flow(settings, theory, key)
 
 
-def build_leapfrog(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> GeneralisedLeapfrog:
+def build_leapfrog(settings: Settings, theory: Theory, key: Key[Array, ""]) -> GeneralisedLeapfrog:
     """The generalised leapfrog before training: an ordinary one."""
     d = settings.dynamics
     return trainable_leapfrog(
@@ -105,7 +110,7 @@ def build_flow(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Flow:
     )
 
 
-def abstract_model(settings: Settings, theory: Wilson) -> Model:
+def abstract_model(settings: Settings, theory: Theory) -> Model:
     """The shapes and types of what is trained; raises ValueError where there is no such thing."""
     return eqx.filter_eval_shape(lambda key: build_model(settings, theory, key), jax.random.key(0))
 
@@ -131,11 +136,15 @@ def in_float64(
     return precise, model
 
 
-def build_sampler(settings: Settings, theory: Wilson, model: Model | None) -> Sampler:
+def build_sampler(settings: Settings, theory: Theory, model: Model | None) -> Sampler:
     """The sampler that is evaluated, before tuning."""
     match settings.sampler.name, model:
+        case "hmc", None:
+            return build_hmc(settings, theory)
         case "l2hmc", GeneralisedLeapfrog():
             return L2HMC(theory, model, settings.dynamics.direction)
+    assert isinstance(theory, Wilson)
+    match settings.sampler.name, model:
         case "flow", Flow():
             return Independence(theory, model)
         case "fthmc", Flow():
@@ -151,8 +160,6 @@ def build_sampler(settings: Settings, theory: Wilson, model: Model | None) -> Sa
             return Compose((build_hmc(settings, theory), Winding(theory)))
         case "exact", None:
             return ExactU1(theory)
-        case "hmc", None:
-            return build_hmc(settings, theory)
     raise SettingsError("sampler.name", settings.sampler.name, "needs what is trained for it")
 
 

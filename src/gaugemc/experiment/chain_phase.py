@@ -117,7 +117,7 @@ def tuned(
             most_steps=e.most_steps,
             progress=settings.progress,
         )
-        score = score_of(candidates)
+        score = score_of(candidates, hmc.theory.leading)
         table = [table_row(c, score, best) for c in candidates]
         save_checkpoint(path, (best.step_size, best.n_steps), {"tuning": table})
     (step_size, n_steps), metadata = load_checkpoint(path, (hmc.step_size, hmc.n_steps))

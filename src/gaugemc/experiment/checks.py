@@ -50,7 +50,7 @@ def dynamics_of(sampler: Sampler) -> HMC | L2HMC | None:
 
 def reversibility(sampler: HMC | L2HMC, key: Key[Array, ""]) -> dict[str, Any]:
     """Largest distance from the start after a trajectory there and, momentum flipped, back."""
-    space = links_of(sampler)
+    space = sampler.theory.space
     start_key, momentum_key = jax.random.split(key)
     x, v = space.random(start_key), space.random_momentum(momentum_key)
 
@@ -58,10 +58,8 @@ def reversibility(sampler: HMC | L2HMC, key: Key[Array, ""]) -> dict[str, Any]:
     def there_and_back(sampler: HMC | L2HMC, x: Array, v: Array) -> Array:
         return sampler.there_and_back(x, v)
 
-    group = space.group
-    moved = group.project(group.multiply(there_and_back(sampler, x, v), group.adjoint(x)))
-    distance = float(jnp.max(jnp.abs(moved - group.identity(space.shape, space.dtype))))
-    return bounded(distance, _REVERSIBILITY_LIMIT)
+    distance = space.distance(x, there_and_back(sampler, x, v))
+    return bounded(float(distance), _REVERSIBILITY_LIMIT)
 
 
 def log_det(
@@ -71,11 +69,9 @@ def log_det(
 
     The map is the flow, or the proposal of L2HMC in phase space.
     """
-    space = links_of(sampler)
-    fixed = isinstance(model, GeneralisedLeapfrog) and holds_lattice_size(model)
-    if len(space.lattice) == 2 and not fixed:
-        space = Links(space.group, min(space.lattice, _JACOBIAN_LATTICE, key=np.prod), space.real)
-    model = model.on(space.lattice) if isinstance(model, Flow) else on_lattice(model, space)
+    space = sampler.theory.space
+    if isinstance(space, Links):
+        space, model = small_enough(space, model)
 
     @eqx.filter_jit
     def difference(sampler: Sampler, model: Model, key: Key[Array, ""]):
@@ -103,11 +99,12 @@ def log_det(
     return bounded(max(float(difference(sampler, model, k)) for k in keys), _LOG_DET_LIMIT)
 
 
-def links_of(sampler: Sampler) -> Links:
-    """The space of a sampler of a gauge theory."""
-    space = sampler.theory.space
-    assert isinstance(space, Links)
-    return space
+def small_enough(space: Links, model: Model) -> tuple[Links, Model]:
+    """A model on a lattice whose autodiff Jacobian can be computed, where it can be moved there."""
+    fixed = isinstance(model, GeneralisedLeapfrog) and holds_lattice_size(model)
+    if len(space.lattice) == 2 and not fixed:
+        space = Links(space.group, min(space.lattice, _JACOBIAN_LATTICE, key=np.prod), space.real)
+    return space, model.on(space.lattice) if isinstance(model, Flow) else on_lattice(model, space)
 
 
 def exp_minus_delta_h(chains: Chains) -> dict[str, Any] | None:

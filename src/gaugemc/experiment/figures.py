@@ -24,7 +24,7 @@ from gaugemc.experiment.chains import (
 )
 from gaugemc.experiment.style import PALETTE, styled
 
-LABELS = {"plaquette": "plaquette", "charge": "Q", "charge_squared": "Q²"}
+LABELS = {"charge": "Q", "charge_squared": "Q²"}
 HISTORY_DRAWS = 2000
 WIDTH = 4.6
 
@@ -34,17 +34,19 @@ Sectors = Float[np.ndarray, " sector"]
 @styled
 def history_figure(
     runs: Sequence[Chains],
+    leading: Sequence[str] = ("charge", "plaquette"),
     compared: Sequence[Chains] | None = None,
     exact: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Plaquette and charge against draw, one column per run (Foreman et al. 2112.01586, Fig. 4).
+    """Two observables against draw, one column per run (Foreman et al. 2112.01586, Fig. 4).
 
-    The first draws of a few chains are shown, `exact` values as lines. The ranges are those of all
-    runs in `compared` (default: `runs`), so that figures drawn apart can be read side by side.
+    They are the first two of `leading` that there are, the most important below the other. The
+    first draws of a few chains are shown, `exact` values as lines. The ranges are those of all runs
+    in `compared` (default: `runs`), so that figures drawn apart can be read side by side.
     """
     compared = runs if compared is None else compared
     first = runs[0].observables
-    names = [name for name in ("plaquette", "charge") if name in first] or list(first)[:2]
+    names = [name for name in leading if name in first][1::-1] or list(first)[:1]
     lanes = shown_chains(min(next(iter(run.observables.values())).shape[0] for run in runs))
     draws = shown_draws(compared)
     rows = [(names[0], lanes[0])] if len(names) > 1 else []
@@ -59,7 +61,7 @@ def history_figure(
         for axes, (name, chain) in zip(grid[:, column], rows):
             history(axes, run, name, run.observables[name][chain, :draws], (exact or {}).get(name))
             axes.set_ylim(history_range(compared, name, draws))
-            axes.set_ylabel(LABELS.get(name, name))
+            axes.set_ylabel(called(name))
             axes.text(
                 1.01,
                 0.5,
@@ -73,6 +75,11 @@ def history_figure(
         grid[-1, column].set_xlabel("draw")
     figure.align_ylabels()
     return figure
+
+
+def called(name: str) -> str:
+    """How figures call an observable."""
+    return LABELS.get(name, name.replace("_", " "))
 
 
 def shown_draws(runs: Sequence[Chains]) -> int:
@@ -240,7 +247,7 @@ def autocorrelation_figure(runs: Sequence[Chains], name: str, lags: int) -> Figu
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(top=1.03)
     axes.grid(axis="y")
-    axes.set_title(f"ρ(t) of {LABELS.get(name, name)}")
+    axes.set_title(f"ρ(t) of {called(name)}")
     axes.set_xlabel("lag t in draws")
     axes.legend(fontsize=8)
     return figure

@@ -26,11 +26,11 @@ def section(title: str, text: str, content: str) -> str:
 
 
 def histories(run: Run) -> str:
-    """Plaquette and charge histories of the samplers side by side."""
+    """Histories of the two leading observables of the samplers, side by side."""
     drawn = [
         (
             f"history-{chains.colour}",
-            figures.history_figure([chains], run.chains, run.exact),
+            figures.history_figure([chains], run.leading, run.chains, run.exact),
             f"History of {chains.label}",
         )
         for chains in run.chains
@@ -45,7 +45,8 @@ def histories(run: Run) -> str:
     warmups = {chains.warmup for chains in run.chains}
     warm = f" after {max(warmups):,} of warm-up" if len(warmups) == 1 and max(warmups) else ""
     text = f"The first {shown:,} draws{warm}, a few chains (draws taken: {html.escape(taken)})"
-    line = "; the dashed line is the exact value" if run.exact.keys() & {"plaquette"} else ""
+    lines = run.exact.keys() & set(run.leading[:2]) - {"charge"}
+    line = "; the dashed line is the exact value" if lines else ""
     return section("Histories", f"{text}{line}.", panels(run, drawn))
 
 
@@ -56,7 +57,7 @@ def training_curves(run: Run) -> str:
         "kl": "KL divergence of flow and target",
         "ess": "ESS on fresh samples, as a fraction",
         "acceptance": "Acceptance",
-        "charge_jump": "Squared change of Q in a draw",
+        **{f"{name}_jump": f"Squared change of {figures.called(name)}" for name in run.leading[:1]},
         "step_size": "Mean step size",
     }
     drawn = [
@@ -97,16 +98,15 @@ def distribution(run: Run) -> str:
 
 
 def autocorrelations(run: Run) -> str:
-    """Autocorrelation functions of charge and plaquette."""
+    """Autocorrelation functions of the two leading observables."""
     if not run.chains:
         return ""
-    available = list(run.chains[0].observables)
-    names = [name for name in ("charge", "plaquette") if name in available] or available[:2]
+    names = [name for name in run.leading if name in run.chains[0].observables][:2]
     drawn = [
         (
             f"autocorrelation-{name}",
             figures.autocorrelation_figure(run.chains, name, lags_of(run, name)),
-            f"Autocorrelation function of {name}",
+            f"Autocorrelation function of {figures.called(name)}",
         )
         for name in names
     ]

@@ -49,6 +49,13 @@ class Run:
         return [SAMPLERS.get(name, name)] + (["HMC"] if self.part("hmc") else [])
 
     @property
+    def leading(self) -> list[str]:
+        """The observables that were measured, those that samplers are judged by first."""
+        measured = list(self.part("evaluate").get("observables") or {})
+        first = self.part("theory").get("leading") or ["charge", "plaquette"]
+        return sorted(measured, key=lambda name: [*first, *measured].index(name))
+
+    @property
     def results(self) -> list[Mapping[str, Any]]:
         """What was measured of each of the `labels`."""
         return [self.part("evaluate")] + ([self.part("hmc")] if self.part("hmc") else [])

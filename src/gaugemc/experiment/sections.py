@@ -55,7 +55,7 @@ def title_of(run: Run) -> str:
     words = [
         name,
         *([f"on {shape}"] if shape else []),
-        *([f"at β = {beta:g}"] if math.isfinite(beta) else []),
+        *([f"at β = {beta:g}"] if math.isfinite(beta) and not theory.get("toy") else []),
     ]
     return f"{' against '.join(run.labels)}: {' '.join(words)}"
 
@@ -83,9 +83,9 @@ def opening(run: Run) -> str:
         else f"Is {label} exact, and what does an independent sample cost?"
     )
     verdict = html.escape(str(run.summary.get("verdict") or ""))
-    titled = ("title", "group", "lattice", "beta")
+    titled = ("name", "title", "group", "lattice", "beta", "toy", "leading")
     theory = {key: value for key, value in run.part("theory").items() if key not in titled}
-    said = [f"{key} {plain(value)}" for key, value in theory.items() if key != "name"]
+    said = [f"{key} {plain(value)}" for key, value in theory.items()]
     name, date = str(theory.get("name", "")), str(run.part("software").get("date", ""))
     name = "" if name in title_of(run) else name
     setting = html.escape(
@@ -108,10 +108,9 @@ def plain(value: object) -> str:
 def key_numbers(run: Run) -> str:
     """The few numbers that a reader wants first."""
     evaluate, comparison = run.part("evaluate"), run.part("comparison")
-    charges = [name for name in ("charge", "charge_squared") if name in comparison]
-    leading = next(iter(charges or comparison), "")
+    leading = next((name for name in run.leading if name in comparison), "")
     compared = comparison.get(leading) or {}
-    symbol = tables.SYMBOLS.get(leading, html.escape(leading))
+    symbol = tables.SYMBOLS.get(leading, html.escape(leading.replace("_", " ")))
     entries = [
         (
             f"Independent {symbol} per second, relative to HMC",
@@ -123,7 +122,7 @@ def key_numbers(run: Run) -> str:
         ),
     ]
     observables = evaluate.get("observables") or {}
-    for name in tables.in_order(observables)[:1]:
+    for name in run.leading[:2][-1:]:
         observed = observables[name] or {}
         mean = format_error(number(observed.get("mean")), number(observed.get("error")))
         entries.append((tables.name_of(tables.OBSERVABLES, name), mean))
@@ -183,8 +182,10 @@ def training(run: Run) -> str:
         "ess": ("ESS, as a fraction", lambda value: format_number(value, 3)),
         "ess_samples": ("Fresh samples for the ESS", format_integer),
         "acceptance": ("Acceptance", lambda value: format_number(value, 3)),
-        "charge_jump": ("⟨Δ<i>Q</i>²⟩ in a draw", format_number),
-        "plaquette_jump": ("⟨Δ<i>P</i>²⟩ of the plaquette in a draw", format_number),
+        **{
+            f"{name}_jump": (f"⟨Δ²⟩ of {tables.name_of(tables.SYMBOLS, name)}", format_number)
+            for name in run.leading
+        },
         "step_size": ("Mean step size", format_number),
         "charge_squared": ("⟨<i>Q</i>²⟩ under the flow", format_number),
         "charge_squared_exact": ("⟨<i>Q</i>²⟩, exact", format_number),

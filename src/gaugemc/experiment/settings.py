@@ -27,9 +27,12 @@ class TheorySettings:
     """What is sampled."""
 
     name: str = option(MISSING, "name of the theory, for the report")
-    group: str = option(MISSING, "gauge group: U1, SU2 or SU3")
-    lattice: list[int] = option(MISSING, "extent of the lattice in each direction")
-    beta: float = option(MISSING, "inverse coupling; the action contains it")
+    group: str | None = option(MISSING, "gauge group: U1, SU2 or SU3; null for a toy")
+    lattice: list[int] = option(MISSING, "extent of the lattice in each direction; [] for a toy")
+    beta: float = option(MISSING, "inverse coupling, which the action contains; 1 for a toy")
+    toy: str | None = option(
+        None, "toy density of vectors, in place of links; the choice of theory sets it"
+    )
 
 
 @dataclass
@@ -105,6 +108,7 @@ class LossSettings:
     charge_scale: float = option(1.0, "squared jump of the charge that counts as one")
     plaquette_weight: float = option(0.0, "weight of the jump of plaquettes; 0 leaves it out")
     plaquette_scale: float = option(1.0, "squared jump of plaquettes that counts as one")
+    distance_scale: float = option(1.0, "squared distance of vectors that counts as one (toys)")
     aux_weight: float = option(
         0.0, "weight of proposals from as many hot configurations, drawn anew in each step"
     )

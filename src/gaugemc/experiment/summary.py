@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from gaugemc.analysis.autocorrelation import Estimate, estimate, r_hat, z_score
@@ -13,7 +14,7 @@ from gaugemc.experiment.notation import format_error
 from gaugemc.experiment.settings import Settings
 from gaugemc.experiment.timing import Timing
 from gaugemc.samplers.compose import hmc_in
-from gaugemc.theories import Wilson
+from gaugemc.theories import Theory
 
 NAMES = {
     "hmc": "HMC",
@@ -94,12 +95,15 @@ def verdict(
     comparison: dict[str, Comparison] | None,
     measured: dict[str, Any],
     checks: dict[str, Any],
+    leading: Sequence[str],
 ) -> str:
     """One sentence: what is cheaper, by how much, and whether the checks passed."""
     name = NAMES[settings.sampler.name]
+    theory = settings.theory
     where = (
-        f"At beta = {settings.theory.beta:g} on "
-        f"{'x'.join(map(str, settings.theory.lattice))}, {name}"
+        f"At beta = {theory.beta:g} on {'x'.join(map(str, theory.lattice))}, {name}"
+        if theory.toy is None
+        else f"On the {theory.name}, {name}"
     )
     failed = [key for key, check in checks.items() if not check["passed"]]
     ending = (
@@ -109,8 +113,7 @@ def verdict(
     )
     if comparison is None:
         return f"{where} ran with acceptance {measured['acceptance']:.2f}; {ending}"
-    key = "charge_squared" if "charge_squared" in comparison else next(iter(comparison))
-    key = "charge" if "charge" in comparison else key
+    key = next(name for name in (*leading, *comparison) if name in comparison)
     what = {"charge": "topological charges"}.get(key, f"{key} values")
     c = comparison[key]
     dearer = [n for n, o in comparison.items() if n != key and o.ess_per_second_ratio < 1]
@@ -131,12 +134,13 @@ def verdict(
     return f"{where} {claim}; {ending}"
 
 
-def theory_section(settings: Settings, theory: Wilson) -> dict[str, Any]:
+def theory_section(settings: Settings, theory: Theory) -> dict[str, Any]:
     """The section of summary.json about the theory."""
-    return {**dataclasses.asdict(settings.theory), "title": theory.name}
+    described = dataclasses.asdict(settings.theory)
+    return {**described, "title": theory.name, "leading": list(theory.leading)}
 
 
-def charge_section(theory: Wilson, smallest: float = 1e-6) -> dict[str, Any] | None:
+def charge_section(theory: Theory, smallest: float = 1e-6) -> dict[str, Any] | None:
     """The exact P(Q), where it is known and not negligible."""
     known = sorted(charge_distribution(theory).items())
     kept = {q: p for q, p in known if p >= smallest}

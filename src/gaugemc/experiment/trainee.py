@@ -16,10 +16,11 @@ from gaugemc.experiment.settings import Settings
 from gaugemc.flows import Flow
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, on_lattice
 from gaugemc.samplers.driver import chunks
-from gaugemc.theories import Wilson
+from gaugemc.theories import Links, Tempered, Wilson
 from gaugemc.training import (
     BetaSchedule,
     ChargeJump,
+    DistanceJump,
     ExpectedJump,
     Jump,
     LevelKL,
@@ -45,7 +46,7 @@ class Trainee(abc.ABC):
     load_key: str
     """The setting that names a run to start from."""
 
-    def __init__(self, settings: Settings, theory: Wilson):
+    def __init__(self, settings: Settings, theory: Wilson | Tempered):
         t = settings.training
         self.settings, self.theory = settings, theory
         annealing = "none" if t.objective == "levels" else cast(Annealing, t.annealing)
@@ -96,6 +97,7 @@ class FlowTrainee(Trainee):
     columns = ("kl", "ess", "charge_squared")
     headline = ("ess", "ESS")
     load_key = "flow.load"
+    theory: Wilson
 
     def __init__(self, settings: Settings, theory: Wilson):
         super().__init__(settings, theory)
@@ -129,16 +131,21 @@ class FlowTrainee(Trainee):
 
 
 class LeapfrogTrainee(Trainee):
-    """The generalised leapfrog of L2HMC: expected squared jumps of chains that run on."""
+    """The generalised leapfrog of L2HMC: expected squared jumps of chains that run on.
 
-    columns = ("acceptance", "charge_jump", "plaquette_jump", "step_size")
+    Of charge and plaquettes for links, of the distance for vectors.
+    """
+
     headline = ("acceptance", "acceptance")
     load_key = "dynamics.load"
 
-    def __init__(self, settings: Settings, theory: Wilson):
+    def __init__(self, settings: Settings, theory: Wilson | Tempered):
         super().__init__(settings, theory)
+        self.columns = ("acceptance", *(f"{name}_jump" for name in theory.leading), "step_size")
         loss = settings.loss
         jumps: list[Jump] = []
+        if not isinstance(theory.space, Links):
+            jumps.append(DistanceJump(scale=loss.distance_scale))
         if loss.charge_weight:
             jumps.append(ChargeJump(loss.charge_weight, loss.charge_scale))
         if loss.plaquette_weight:
@@ -153,7 +160,8 @@ class LeapfrogTrainee(Trainee):
 
     def carried(self, model: Model) -> Model:
         assert isinstance(model, GeneralisedLeapfrog)
-        return on_lattice(model, self.theory.space)
+        space = self.theory.space
+        return on_lattice(model, space) if isinstance(space, Links) else model
 
     def measure(self, state: TrainingState, key: Key[Array, ""]) -> dict[str, Any]:
         """At the beta of the step, from draws that go on from the training's chains.
@@ -167,19 +175,21 @@ class LeapfrogTrainee(Trainee):
         states = eqx.filter_jit(lambda s, x: jax.vmap(s.state)(x))(sampler, state.chains)
         draws = max(2, -(-t.ess_samples // t.batch))
         (_, samples), *_ = chunks(sampler, key, states, draws, draws)
+        observables = samples.draws.observables
         jumps = {
-            f"{name}_jump": float(np.mean(np.diff(values, axis=1) ** 2))
-            for name, values in samples.draws.observables.items()
+            f"{name}_jump": float(np.mean(np.diff(observables[name], axis=1) ** 2))
+            for name in self.theory.leading
         }
         return {
             "acceptance": float(samples.draws.info.acceptance.mean()),
-            "charge_jump": jumps.get("charge_jump"),
-            "plaquette_jump": jumps["plaquette_jump"],
+            **jumps,
             "step_size": float(jnp.exp(jnp.mean(state.model.log_step_sizes))),
         }
 
 
-def build_trainee(settings: Settings, theory: Wilson) -> Trainee:
+def build_trainee(settings: Settings, theory: Wilson | Tempered) -> Trainee:
     """What a run of these settings trains."""
-    kind = LeapfrogTrainee if settings.sampler.name == "l2hmc" else FlowTrainee
-    return kind(settings, theory)
+    if settings.sampler.name == "l2hmc":
+        return LeapfrogTrainee(settings, theory)
+    assert isinstance(theory, Wilson)
+    return FlowTrainee(settings, theory)

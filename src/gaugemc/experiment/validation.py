@@ -24,15 +24,18 @@ from gaugemc.experiment.tracker import PACKAGES, check_installed
 from gaugemc.samplers import INTEGRATORS
 from gaugemc.samplers.l2hmc import DIRECTIONS
 from gaugemc.samplers.trainable_leapfrog import NETWORKS
-from gaugemc.theories import Wilson
+from gaugemc.theories import TOYS, Wilson
 from gaugemc.training.jump import FORMS
 from gaugemc.training.schedule import RATES
 
 
 def validate(settings: Settings) -> None:
     """Raise SettingsError for the first setting that cannot be used."""
-    one_of("theory.group", settings.theory.group, list(GROUPS))
     one_of("sampler.name", settings.sampler.name, list(SAMPLERS))
+    if settings.theory.toy is None:
+        one_of("theory.group", settings.theory.group, list(GROUPS))
+    else:
+        validate_toy(settings)
     one_of("sampler.integrator", settings.sampler.integrator, list(INTEGRATORS))
     one_of("flow.name", settings.flow.name, list(FLOWS))
     one_of("dynamics.network", settings.dynamics.network, list(NETWORKS))
@@ -49,7 +52,7 @@ def validate(settings: Settings) -> None:
     validate_numbers(settings)
     theory = build_theory(settings)
     try:
-        if settings.sampler.name == "l2hmc":
+        if settings.sampler.name == "l2hmc" and isinstance(theory, Wilson):
             validate_jumps(settings, theory)
         if settings.sampler.name in TRAINED:
             abstract_model(settings, theory)
@@ -60,6 +63,35 @@ def validate(settings: Settings) -> None:
             raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
         problem = str(error) if "sampler=hmc" in str(error) else f"{error}; choose sampler=hmc"
         raise SettingsError("sampler.name", settings.sampler.name, problem) from error
+
+
+def validate_toy(settings: Settings) -> None:
+    """Raise SettingsError for the first setting that a toy density has no use for."""
+    t = settings.theory
+    one_of("theory.toy", t.toy, list(TOYS))
+    for key, value, wanted in (
+        ("theory.group", t.group, None),
+        ("theory.lattice", t.lattice, []),
+        ("theory.beta", t.beta, 1.0),
+    ):
+        if value != wanted:
+            shown = "null" if wanted is None else wanted
+            problem = f"{t.name} is a toy, without links: leave it at {shown}"
+            raise SettingsError(key, value, problem)
+    name = settings.sampler.name
+    if name not in ("hmc", "l2hmc"):
+        problem = f"{t.name} is a toy, without links: choose sampler=hmc or sampler=l2hmc"
+        raise SettingsError("sampler.name", name, problem)
+    if name == "hmc":
+        return
+    if settings.dynamics.network != "dense":
+        problem = f"{t.name} is a toy, without links: choose dense"
+        raise SettingsError("dynamics.network", settings.dynamics.network, problem)
+    for part in ("charge", "plaquette"):
+        weight = getattr(settings.loss, f"{part}_weight")
+        if weight != 0:
+            problem = f"{t.name} is a toy, trained for distance: set it to 0"
+            raise SettingsError(f"loss.{part}_weight", weight, problem)
 
 
 def objectives(settings: Settings) -> list[str]:
@@ -111,6 +143,7 @@ def validate_numbers(settings: Settings) -> None:
         positive(f"dynamics.{name}", getattr(settings.dynamics, name))
     for name in ("charge", "plaquette"):
         at_least(f"loss.{name}_weight", getattr(settings.loss, f"{name}_weight"), 0)
+    for name in ("charge", "plaquette", "distance"):
         positive(f"loss.{name}_scale", getattr(settings.loss, f"{name}_scale"))
     at_least("loss.aux_weight", settings.loss.aux_weight, 0)
     for name in ("steps", "warmup"):

@@ -96,8 +96,8 @@ def tune(
 ) -> tuple[HMC, list[Candidate], PyTree]:
     """Try every trajectory length and target acceptance; keep the best.
 
-    The best moves the observable that counts farthest per force evaluation: the charge if it
-    moves at all for any candidate, else the plaquette, or the first observable that there is.
+    The best moves the observable that counts farthest per force evaluation: the first of the
+    theory's leading observables that moves at all for any candidate.
 
     Args:
         sampler: HMC; its step size and number of steps are replaced.
@@ -146,12 +146,12 @@ def tune(
                 )
             )
             report(index + 1, f"length {length:g} acceptance {candidates[-1].acceptance:.2f}")
-    best = int(np.argmax([c.jumps[score_of(candidates)] for c in candidates]))
+    score = score_of(candidates, sampler.theory.leading)
+    best = int(np.argmax([c.jumps[score] for c in candidates]))
     return tuned[best], candidates, states
 
 
-def score_of(candidates: Sequence[Candidate]) -> str:
-    """The observable by which candidates are compared."""
-    names = list(candidates[0].jumps)
-    moving = [n for n in ("charge", "plaquette", *names) if n in names]
-    return next((n for n in moving if any(c.jumps[n] > 0 for c in candidates)), moving[0])
+def score_of(candidates: Sequence[Candidate], leading: Sequence[str] = ()) -> str:
+    """The observable by which candidates are compared: the first that moves, leading ones first."""
+    names = [*leading, *candidates[0].jumps]
+    return next((n for n in names if any(c.jumps[n] > 0 for c in candidates)), names[0])

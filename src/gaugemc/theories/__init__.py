@@ -5,8 +5,10 @@ from gaugemc.theories.space import Euclidean as Euclidean
 from gaugemc.theories.space import Links as Links
 from gaugemc.theories.space import Space as Space
 from gaugemc.theories.space import total as total
+from gaugemc.theories.tempered import Tempered as Tempered
 from gaugemc.theories.theory import Pullback as Pullback
 from gaugemc.theories.theory import Theory as Theory
+from gaugemc.theories.toys import TOYS as TOYS
 from gaugemc.theories.toys import Funnel as Funnel
 from gaugemc.theories.toys import Ring as Ring
 from gaugemc.theories.toys import RoughWell as RoughWell

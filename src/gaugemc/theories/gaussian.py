@@ -23,17 +23,25 @@ class Gaussian(Theory):
     covariance: Float[Array, "n n"]
     precision: Float[Array, "n n"]
     axis: Float[Array, " n"]
+    title: str
 
-    def __init__(self, mean: Float[Array, " n"], covariance: Float[Array, "n n"]):
+    def __init__(
+        self, mean: Float[Array, " n"], covariance: Float[Array, "n n"], title: str | None = None
+    ):
         self.space = Euclidean(mean.shape, mean.dtype)
         self.mean = mean
         self.covariance = covariance
         self.precision = jnp.linalg.inv(covariance)
         self.axis = jnp.linalg.eigh(covariance)[1][:, -1]
+        self.title = title or f"{mean.size}D Gaussian"
 
     @property
     def name(self) -> str:
-        return f"{self.mean.size}D Gaussian"
+        return self.title
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        return ("widest", "widest_squared")
 
     def action(self, x: Field) -> Scalar:
         d = x - self.mean

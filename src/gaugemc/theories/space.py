@@ -71,6 +71,10 @@ class Space(eqx.Module):
         """The nearest point of the space: removes what rounding has accumulated."""
 
     @abc.abstractmethod
+    def distance(self, x: Field, y: Field) -> Scalar:
+        """The largest distance of any component, for comparisons with rounding."""
+
+    @abc.abstractmethod
     def gradient(self, f: Callable[[Field], Scalar]) -> Callable[[Field], Field]:
         """The derivative of a scalar function, a function from fields to momenta."""
 
@@ -115,6 +119,9 @@ class Euclidean(Space):
 
     def project(self, x: Field) -> Field:
         return x
+
+    def distance(self, x: Field, y: Field) -> Scalar:
+        return jnp.max(jnp.abs(y - x))
 
     def gradient(self, f: Callable[[Field], Scalar]) -> Callable[[Field], Field]:
         return jax.grad(f)
@@ -189,6 +196,10 @@ class Links(Space):
 
     def project(self, x: Field) -> Field:
         return self.group.project(x)
+
+    def distance(self, x: Field, y: Field) -> Scalar:
+        turned = self.project(self.group.multiply(y, self.group.adjoint(x)))
+        return jnp.max(jnp.abs(turned - self.origin()))
 
     def gradient(self, f: Callable[[Field], Scalar]) -> Callable[[Field], Field]:
         return lambda x: self.group.left_derivative(x, jax.grad(f)(x))

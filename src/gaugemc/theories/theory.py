@@ -43,6 +43,11 @@ class Theory(eqx.Module):
     def observables(self, x: Field) -> dict[str, Scalar]:
         """What is measured on every configuration, by name."""
 
+    @property
+    def leading(self) -> tuple[str, ...]:
+        """The observables that samplers are judged by, the most important first."""
+        return ()
+
     def exact_observables(self) -> dict[str, float]:
         """Exact expectation values by observable, where the theory itself knows them."""
         return {}
@@ -74,6 +79,10 @@ class Pullback(Theory):
     @property
     def name(self) -> str:
         return f"{self.theory.name} in flow variables"
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        return self.theory.leading
 
     def action(self, x: Field) -> Scalar:
         physical, log_det = self.flow.forward(x)

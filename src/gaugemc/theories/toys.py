@@ -2,6 +2,7 @@
 
 import abc
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -21,17 +22,22 @@ Scalar = Float[Array, ""]
 def strongly_correlated_gaussian(dtype: DTypeLike = jnp.float64) -> Gaussian:
     """Variances 100 along (1, -1) and 0.1 along (1, 1)."""
     covariance = jnp.asarray([[50.05, -49.95], [-49.95, 50.05]], dtype)
-    return Gaussian(jnp.zeros(2, dtype), covariance)
+    return Gaussian(jnp.zeros(2, dtype), covariance, "strongly correlated Gaussian")
 
 
 def ill_conditioned_gaussian(n: int = 50, dtype: DTypeLike = jnp.float64) -> Gaussian:
     """n independent components with variances from 0.01 to 100, evenly spaced in the logarithm."""
     variances = np.logspace(-2, 2, n)
-    return Gaussian(jnp.zeros(n, dtype), jnp.diag(jnp.asarray(variances, dtype)))
+    covariance = jnp.diag(jnp.asarray(variances, dtype))
+    return Gaussian(jnp.zeros(n, dtype), covariance, "ill-conditioned Gaussian")
 
 
 class Toy(Theory):
     """A density on R^n. Observables: `first`, the component x_0, and its square."""
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        return ("first", "first_squared")
 
     def observables(self, x: Field) -> dict[str, Scalar]:
         first = x[0].astype(jnp.float64)
@@ -68,6 +74,10 @@ class TwoGaussians(Toy):
     @property
     def name(self) -> str:
         return "two Gaussians"
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        return ("side", "first_squared")
 
     def action(self, x: Field) -> Scalar:
         centre = self.distance / 2
@@ -157,6 +167,10 @@ class Ring(Toy):
     def name(self) -> str:
         return "ring"
 
+    @property
+    def leading(self) -> tuple[str, ...]:
+        return ("first", "radius")
+
     def action(self, x: Field) -> Scalar:
         return (self._distance(x) - self.radius) ** 2 / (2 * self.width**2)
 
@@ -183,3 +197,14 @@ class Ring(Toy):
         square = total(x**2)
         inside = square > 0  # the derivative of the square root at 0 is not finite
         return jnp.where(inside, jnp.sqrt(jnp.where(inside, square, 1)), 0)
+
+
+TOYS: dict[str, Callable[[DTypeLike], Gaussian | Toy]] = {
+    "correlated_gaussian": strongly_correlated_gaussian,
+    "ill_conditioned_gaussian": lambda dtype: ill_conditioned_gaussian(dtype=dtype),
+    "two_gaussians": lambda dtype: TwoGaussians(dtype=dtype),
+    "rough_well": lambda dtype: RoughWell(dtype=dtype),
+    "funnel": lambda dtype: Funnel(dtype=dtype),
+    "ring": lambda dtype: Ring(dtype=dtype),
+}
+"""The toys by the names that a run knows them by."""

@@ -31,6 +31,10 @@ class Wilson(Theory):
     def name(self) -> str:
         return f"{len(self.space.lattice)}D {self.space.group.name}"
 
+    @property
+    def leading(self) -> tuple[str, ...]:
+        return ("charge", "plaquette") if self.space.has_charge else ("plaquette",)
+
     def action(self, x: Field) -> Scalar:
         return -self.beta * total(self.space.group.trace(plaquettes(self.space.group, x)))
 

@@ -1,0 +1,45 @@
+"""A theory at another temperature."""
+
+from jaxtyping import Array, Float, Shaped
+
+from gaugemc.theories.space import Space
+from gaugemc.theories.theory import Theory
+
+Field = Shaped[Array, "..."]
+Scalar = Float[Array, ""]
+
+
+class Tempered(Theory):
+    """The action times an inverse temperature beta: what annealing does to a density without one.
+
+    At beta = 1 it is the theory itself, with its exact values.
+    """
+
+    space: Space
+    theory: Theory
+    beta: float
+
+    def __init__(self, theory: Theory, beta: float = 1.0):
+        self.space = theory.space
+        self.theory = theory
+        self.beta = beta
+
+    @property
+    def name(self) -> str:
+        return self.theory.name
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        return self.theory.leading
+
+    def action(self, x: Field) -> Scalar:
+        return self.beta * self.theory.action(x)
+
+    def force(self, x: Field) -> Field:
+        return (self.beta * self.theory.force(x)).astype(x.dtype)
+
+    def observables(self, x: Field) -> dict[str, Scalar]:
+        return self.theory.observables(x)
+
+    def exact_observables(self) -> dict[str, float]:
+        return self.theory.exact_observables() if self.beta == 1 else {}
