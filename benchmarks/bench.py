@@ -20,6 +20,7 @@ from pathlib import Path
 
 import jax
 import kernels
+import l2hmc
 import ladder
 import peers
 from measure import Row
@@ -46,7 +47,8 @@ def benchmarks(full: bool, runs: Path) -> list[Benchmark]:
         kernels.second_start,
         lambda: ladder.first_rung(runs),
     ]
-    return [*short, lambda: ladder.upper_rungs(runs)] if full else short
+    long = [lambda: ladder.upper_rungs(runs), lambda: l2hmc.against_hmc(runs)]
+    return [*short, *long] if full else short
 
 
 def number(value: float | str | None) -> str:

@@ -138,6 +138,28 @@ def test_backward_is_the_inverse_of_forward(case: tuple, key: jax.Array) -> None
     np.testing.assert_allclose(jnp.linalg.slogdet(jacobian)[1], log_det, rtol=0, atol=1e-10)
 
 
+def test_force_networks_preserve_volume_and_commute_with_gauge_transformations(
+    key: jax.Array,
+) -> None:
+    """Large forces: the exact inverse, a Jacobian determinant of one, and no gauge dependence."""
+    keys = jax.random.split(key, 3)
+    leapfrog = trainable_leapfrog(keys[0], WILSON.space, n_layers=2, step_size=0.3, network="force")
+    loud = disturbed(leapfrog, keys[1], 3.0)
+    start = phase(WILSON, keys[2])
+    end, log_det, home, _, jacobian = there_and_back(loud, WILSON, start)
+    plain = eqx.filter_jit(leapfrog.forward)(WILSON, start)[0]
+    assert distance(WILSON, end.x, plain.x) > 0.3
+    assert distance(WILSON, home.x, start.x) < 1e-12
+    np.testing.assert_allclose(home.v, start.v, rtol=0, atol=1e-12)
+    assert float(log_det) == 0
+    assert abs(float(jnp.linalg.slogdet(jacobian)[1])) < 1e-10
+    omega = U1().random(keys[0], WILSON.space.lattice, jnp.float64)
+    turned = start._replace(x=gauge_transform(U1(), start.x, omega))
+    end_turned = eqx.filter_jit(loud.forward)(WILSON, turned)[0]
+    assert distance(WILSON, end_turned.x, gauge_transform(U1(), end.x, omega)) < 1e-12
+    np.testing.assert_allclose(end_turned.v, end.v, atol=1e-12)
+
+
 @pytest.mark.parametrize("direction", ["palindrome", "random"])
 @pytest.mark.parametrize(
     "theory", [GAUSSIAN, pytest.param(WILSON, marks=pytest.mark.slow)], ids=lambda t: t.name
@@ -166,6 +188,7 @@ def test_proposals_undo_themselves(theory: Theory, direction: str, key: jax.Arra
         pytest.param(WILSON, "conv", "random", marks=pytest.mark.slow, id="U(1) conv random"),
         pytest.param(WILSON, "gauge", "palindrome", marks=pytest.mark.slow, id="U(1) gauge"),
         pytest.param(WILSON, "gauge", "random", marks=pytest.mark.slow, id="U(1) gauge random"),
+        pytest.param(WILSON, "force", "palindrome", id="U(1) force"),
     ],
 )
 def test_untrained_it_is_hmc(theory: Theory, network: str, direction: str, key: jax.Array) -> None:
@@ -196,6 +219,7 @@ def run(sampler: L2HMC, key: jax.Array, chains: int, draws: int, warmup: int):
         pytest.param("dense", "palindrome", 0.7, marks=pytest.mark.slow),
         pytest.param("dense", "random", 0.7, marks=pytest.mark.slow),
         pytest.param("gauge", "palindrome", 0.4, marks=pytest.mark.slow),
+        pytest.param("force", "random", 0.7, marks=pytest.mark.slow),
     ],
 )
 def test_plaquette_of_a_small_lattice_with_large_networks(
@@ -277,7 +301,7 @@ def test_gauge_networks_commute_with_gauge_transformations(key: jax.Array) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", ["conv", "gauge"])
+@pytest.mark.parametrize("network", ["conv", "gauge", "force"])
 def test_lattice_networks_commute_with_translations_and_move(network: str, key: jax.Array) -> None:
     """By two sites, which keeps the lines; on the lattice they were made for and on a larger."""
     keys = jax.random.split(key, 3)

@@ -19,6 +19,9 @@ from gaugemc.experiment.settings import (
     TrainingSettings,
 )
 from gaugemc.experiment.tracker import PACKAGES
+from gaugemc.samplers.trainable_leapfrog import NETWORKS
+
+HIDDEN, KERNEL_SIZE = NETWORKS["force"]
 
 
 def toy(name: str, title: str) -> TheorySettings:
@@ -33,7 +36,7 @@ def toy_changes(
     return {
         "dynamics": {"network": "dense", "n_leapfrog": n_leapfrog},
         "network": {"hidden": [16, 16]},
-        "loss": {"charge_weight": 0.0, "distance_scale": distance_scale},
+        "loss": {"form": "mixed", "charge_weight": 0.0, "distance_scale": distance_scale},
         "training": {
             "steps": 5000,
             "batch": 200,
@@ -77,7 +80,8 @@ SAMPLERS = {
 }
 SAMPLER_CHANGES: dict[str, dict[str, Any]] = {
     "l2hmc": {
-        "network": {"hidden": [4], "kernel_size": 1},
+        "network": {"hidden": list(HIDDEN), "kernel_size": KERNEL_SIZE},
+        "loss": {"form": "plain"},
         "training": {
             "objective": "jump",
             "steps": 1000,

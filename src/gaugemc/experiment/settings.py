@@ -89,10 +89,15 @@ class DynamicsSettings:
     n_leapfrog: int = option(4, "layers: leapfrog steps of one pass; a palindrome makes two")
     eps: float = option(0.2, "step size of every layer before training")
     eps_trainable: bool = option(True, "train the step sizes, one for each layer")
-    network: str = option("gauge", "gauge (equivariant, of loops), conv or dense")
+    network: str = option(
+        "force",
+        "force (gauge-equivariant, of plaquettes), gauge (the same, all of L2HMC), conv or dense",
+    )
     bound: float = option(4.0, "largest log-scale of a network, in units of the step")
     separate_networks: bool = option(True, "networks of each layer's own, or the same for all")
-    split_x_networks: bool = option(True, "two networks for the halves of the position update")
+    split_x_networks: bool = option(
+        True, "two networks for the halves of the position update; not of force"
+    )
     direction: str = option("palindrome", "palindrome (forward, flip, backward) or random")
     load: str | None = option(
         None, "run directory whose trained leapfrog to start from; dense: of the same lattice"

@@ -29,6 +29,7 @@ from gaugemc.samplers.leapfrog_updates import (
     Mask,
     Outputs,
     Scalar,
+    directed,
     kick,
     position_map,
 )
@@ -57,8 +58,9 @@ class GeneralisedLeapfrog(eqx.Module):
     """Layers of the generalised leapfrog: what L2HMC trains.
 
     With `separate` networks every array of the networks has a leading axis, one entry a layer.
-    `positions` holds one network for both halves of the position update, or one for each. Masks are
-    boolean, so they are saved with the parameters but not trained.
+    `positions` holds one network for both halves of the position update, or one for each; without
+    any, positions move as in the ordinary leapfrog, all at once. Masks are boolean, so they are
+    saved with the parameters but not trained.
     """
 
     momentum: MomentumNetwork
@@ -77,8 +79,8 @@ class GeneralisedLeapfrog(eqx.Module):
                 f"step sizes of shape {self.log_step_sizes.shape}: need one for each of"
                 f" {self.n_layers} masks"
             )
-        if len(self.positions) not in (1, 2):
-            raise ValueError(f"{len(self.positions)} position networks: needs one or two")
+        if len(self.positions) > 2:
+            raise ValueError(f"{len(self.positions)} position networks: needs none, one or two")
 
     @property
     def n_layers(self) -> int:
@@ -146,8 +148,8 @@ class GeneralisedLeapfrog(eqx.Module):
             (x, v, force), outputs, log_det = carry
             k, node, backward, flip = index
             e, mask = self.step_sizes[k].astype(theory.space.real_dtype), self.masks[k]
-            v, change = kick(jnp.where(flip, -v, v), force, outputs, e, backward)
-            network, halves = self._halves(select(separate[1], k), backward)
+            v, change = directed(kick, backward, jnp.where(flip, -v, v), force, outputs, e)
+            log_det = log_det + change
 
             def half(
                 carry: tuple[Field, Scalar], half: tuple[Bool[Array, ""], PyTree]
@@ -155,13 +157,17 @@ class GeneralisedLeapfrog(eqx.Module):
                 x, log_det = carry
                 frozen = mask ^ half[0]
                 outputs = network(half[1])(jnp.where(frozen, x, 0), v, frozen, times[k])
-                x, change = move(x, v, frozen, outputs, e, backward)
+                x, change = directed(move, backward, x, v, frozen, outputs, e)
                 return (x, log_det + change), None
 
-            (x, log_det), _ = jax.lax.scan(half, (x, log_det + change), halves)
+            if self.positions:
+                network, halves = self._halves(select(separate[1], k), backward)
+                (x, log_det), _ = jax.lax.scan(half, (x, log_det), halves)
+            else:
+                x = theory.space.move(x, v, jnp.where(backward, -e, e))
             force = theory.force(x)
             outputs = outputs_at(node, x, force)
-            v, change = kick(v, force, outputs, e, backward)
+            v, change = directed(kick, backward, v, force, outputs, e)
             phase, log_det = Phase(x, v, force), log_det + change
             return (phase, outputs, log_det), None if observe is None else observe(phase, log_det)
 
@@ -181,6 +187,10 @@ class GeneralisedLeapfrog(eqx.Module):
             good: Bool[Array, ""], layer: tuple[Mask, Time, PyTree]
         ) -> tuple[Bool[Array, ""], None]:
             mask, time, arrays = layer
+            momentum = eqx.combine(arrays[0], shared[0])
+            good &= finite(momentum(at.x, at.force, time))
+            if not self.positions:
+                return good, None
             network, halves = self._halves(arrays[1], jnp.asarray(False))
 
             def half(good: Bool[Array, ""], half: tuple[Bool[Array, ""], PyTree]):
@@ -188,8 +198,7 @@ class GeneralisedLeapfrog(eqx.Module):
                 outputs = network(half[1])(jnp.where(frozen, at.x, 0), at.v, frozen, time)
                 return good & finite(outputs), None
 
-            momentum = eqx.combine(arrays[0], shared[0])
-            return jax.lax.scan(half, good & finite(momentum(at.x, at.force, time)), halves)
+            return jax.lax.scan(half, good, halves)
 
         layers = (self.masks, self._times(theory.space), separate)
         return jax.lax.scan(layer, jnp.asarray(True), layers)[0]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
@@ -64,7 +65,7 @@ class FieldFunction(eqx.Module):
         """(s, t, q) from features of the field's shape."""
         shape = features.shape[1:]
         lattice = shape[len(shape) - self.perceptron.dims :]
-        outputs = self.perceptron(features.reshape(-1, *lattice), time)
+        outputs = self.perceptron([features.reshape(-1, *lattice)], time)
         s, t, q = outputs.reshape(3, *shape)
         return Outputs(bounded(s, self.bound), t, bounded(q, self.bound))
 
@@ -91,4 +92,4 @@ class FieldPosition(PositionNetwork):
 
 def bounded(output: Field, bound: float) -> Field:
     """The output near 0, at most `bound` far from it."""
-    return bound * jnp.tanh(output / bound)
+    return output * jax.lax.rsqrt(1 + (output / bound) ** 2)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -23,56 +24,61 @@ class Outputs(NamedTuple):
     """Log of the scale, in units of the step; None where there is no scaling."""
     t: Field
     """The shift, in units of the step."""
-    q: Field
-    """Log of the factor of the force or the momentum, in units of the step."""
+    q: Field | None
+    """Log of the factor of the force or the momentum, in units of the step; None for no factor."""
+
+    def push(self, f: Field, e: Scalar) -> Field:
+        """f exp(e q) + t of a force or a momentum."""
+        return (f if self.q is None else f * jnp.exp(e * self.q)) + self.t
 
 
 def kick(
-    v: Field, force: Field, outputs: Outputs, e: Scalar, backward: Backward
+    v: Field, force: Field, outputs: Outputs, e: Scalar, backward: bool
 ) -> tuple[Field, Scalar]:
     """The momentum update or its inverse, and the log-det."""
-    sign = jnp.where(backward, -1, 1)
-    push = e / 2 * (force * jnp.exp(e * outputs.q) + outputs.t)
+    push = e / 2 * outputs.push(force, e)
     if outputs.s is None:
-        return v - sign * push, jnp.zeros((), jnp.float64)
-    exponent = sign * (e / 2 * outputs.s)
-    scale = jnp.exp(exponent)
-    return scale * v + jnp.where(backward, scale, -1) * push, total(exponent)
+        return v + push if backward else v - push, jnp.zeros((), jnp.float64)
+    exponent = e / 2 * outputs.s
+    if backward:
+        return jnp.exp(-exponent) * (v + push), -total(exponent)
+    return jnp.exp(exponent) * v - push, total(exponent)
 
 
 def drift(
-    x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: Backward
+    x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: bool
 ) -> tuple[Field, Scalar]:
     """The position update of R^n or its inverse, and the log-det."""
-    sign = jnp.where(backward, -1, 1)
-    shift = e * (v * jnp.exp(e * outputs.q) + outputs.t)
+    shift = e * outputs.push(v, e)
     if outputs.s is None:
-        return jnp.where(frozen, x, x + sign * shift), jnp.zeros((), jnp.float64)
-    exponent = sign * (e * outputs.s)
-    scale = jnp.exp(exponent)
-    moved = scale * x + jnp.where(backward, -scale, 1) * shift
-    return jnp.where(frozen, x, moved), total(jnp.where(frozen, 0, exponent))
+        moved = x - shift if backward else x + shift
+        return jnp.where(frozen, x, moved), jnp.zeros((), jnp.float64)
+    exponent = e * outputs.s
+    change = total(jnp.where(frozen, 0, exponent))
+    if backward:
+        return jnp.where(frozen, x, jnp.exp(-exponent) * (x - shift)), -change
+    return jnp.where(frozen, x, jnp.exp(exponent) * x + shift), change
 
 
 def turn(
-    x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: Backward
+    x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: bool
 ) -> tuple[Field, Scalar]:
     """The position update of angles or its inverse, and the log-det."""
     if outputs.s is None:
         moved, log_det = drift(x, v, frozen, outputs, e, backward)
         return wrap(moved), log_det
-    exponent = jnp.where(backward, -1, 1) * (e * outputs.s)
-    shift = e * (v * jnp.exp(e * outputs.q) + outputs.t)
-    start = jnp.where(backward, wrap(x - shift), x)
-    moved, slope = moebius_mixture(start, jnp.exp(exponent)[None], 1.0)
-    moved = wrap(moved + jnp.where(backward, 0, shift))
-    return jnp.where(frozen, x, moved), total(jnp.where(frozen, 0, slope))
+    exponent = e * outputs.s
+    shift = e * outputs.push(v, e)
+    if backward:
+        moved, slope = moebius_mixture(wrap(x - shift), jnp.exp(-exponent)[None], 1.0)
+    else:
+        moved, slope = moebius_mixture(x, jnp.exp(exponent)[None], 1.0)
+        moved = moved + shift
+    return jnp.where(frozen, x, wrap(moved)), total(jnp.where(frozen, 0, slope))
 
 
-def position_map(
-    space: Space,
-) -> Callable[[Field, Field, Mask, Outputs, Scalar, Backward], tuple[Field, Scalar]]:
-    """The position update of a space.
+def position_map(space: Space) -> Callable[..., tuple[Field, Scalar]]:
+    """The position update of a space, `drift` or `turn`.
 
     Raises:
         ValueError: links of a group other than U(1).
@@ -82,3 +88,21 @@ def position_map(
     if space.group.link_shape:
         raise ValueError(f"L2HMC: angles and vectors only, not links of {space.group.name}")
     return turn
+
+
+def directed(
+    update: Callable[..., tuple[Field, Scalar]],
+    backward: Backward,
+    *arguments: Field | Mask | Outputs,
+) -> tuple[Field, Scalar]:
+    """An update, or its inverse where it is traversed backward.
+
+    A branch, not a selection: only one of them is computed, and XLA fuses nothing across it. Fused
+    with the sums over neighbours that make the outputs, exponentials would be in scalar loops.
+    """
+    return jax.lax.cond(
+        backward,
+        lambda arguments: update(*arguments, backward=True),
+        lambda arguments: update(*arguments, backward=False),
+        arguments,
+    )

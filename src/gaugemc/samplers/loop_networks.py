@@ -7,10 +7,11 @@ that read loops and momenta, and shift links, commute with it.
 from collections.abc import Sequence
 
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key
 
-from gaugemc.groups import U1, cosine, sine
+from gaugemc.groups import U1, sine
 from gaugemc.lattice import plane_plaquettes, shift
 from gaugemc.samplers.generalised_leapfrog import MomentumNetwork, PositionNetwork, Time
 from gaugemc.samplers.leapfrog_networks import bounded
@@ -25,10 +26,9 @@ Fluxes = Float[Array, "x y"]
 class LoopMomentum(MomentumNetwork):
     """v' = exp(e s / 2) v - (e / 2) (F exp(e q) + t), t the derivative of a sum over plaquettes.
 
-    A network reads cos x_P and sin x_P, of k x k plaquettes, and returns numbers for each. t is
-    sum_P g_P dx_P / dx with g_P = a_P sin x_P + b_P cos x_P: forces of the action and of the
-    charge, each plaquette with a weight of its own. s and q of a link add up the numbers of the
-    two plaquettes beside it.
+    A network reads cos x_P and sin x_P, of k x k plaquettes, and returns three numbers for each. t
+    is sum_P g_P dx_P / dx, g_P the first of them. s and q of a link add up the other two of the
+    plaquettes beside it.
     """
 
     perceptron: Perceptron
@@ -45,19 +45,44 @@ class LoopMomentum(MomentumNetwork):
         compute_dtype: DTypeLike | None = None,
     ):
         check_plane(space)
-        channels = (2, *hidden, 6)
+        channels = (2, *hidden, 3)
         self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
         self.bound = bound
 
     def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
         fluxes = plane_plaquettes(U1(), x, 0, 1)
-        c, s = cosine(fluxes), sine(fluxes)
-        a, b, *beside = self.perceptron(jnp.stack([c, s]), time)
+        slope, *beside = self.perceptron([circle(fluxes)], time)
         log_scale, log_factor = (
-            bounded(jnp.stack([f + shift(f, 1, -1), g + shift(g, 0, -1)]), self.bound)
-            for f, g in (beside[:2], beside[2:])
+            bounded(links(f + shift(f, 1, -1), f + shift(f, 0, -1)), self.bound) for f in beside
         )
-        return Outputs(log_scale, link_derivative(a * s + b * c), log_factor)
+        return Outputs(log_scale, link_derivative(slope), log_factor)
+
+
+class LoopForce(MomentumNetwork):
+    """v' = v - (e / 2) (F + t), t the derivative of a sum over plaquettes; nothing is scaled.
+
+    As `LoopMomentum`, with g_P alone. With k = 1 it is the force of another action of plaquettes in
+    each layer. Such a leapfrog preserves the volume of phase space.
+    """
+
+    perceptron: Perceptron
+
+    def __init__(
+        self,
+        key: Key[Array, ""],
+        space: Links,
+        *,
+        hidden: Sequence[int],
+        kernel_size: int = 1,
+        compute_dtype: DTypeLike | None = None,
+    ):
+        check_plane(space)
+        channels = (2, *hidden, 1)
+        self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
+
+    def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
+        (slope,) = self.perceptron([circle(plane_plaquettes(U1(), x, 0, 1))], time)
+        return Outputs(None, link_derivative(slope), None)
 
 
 class LoopPosition(PositionNetwork):
@@ -89,14 +114,26 @@ class LoopPosition(PositionNetwork):
 
     def __call__(self, x: Field, v: Field, frozen: Bool[Array, "2 x y"], time: Time) -> Outputs:
         fluxes, read = surrounding_fluxes(x), surrounding_frozen(frozen)
-        loops = [jnp.where(read, f(fluxes), 0) for f in (cosine, sine)]
-        momenta = [v[0], v[1], shift(v[0], 0, -1), shift(v[1], 1, -1)]
-        outputs = self.perceptron(jnp.stack([*loops, *momenta]), time)
-        q, t = (
-            jnp.stack([o[0] + shift(o[2], 0), o[1] + shift(o[3], 1)])
-            for o in (outputs[:4], outputs[4:])
-        )
+        loops = jnp.where(read, circle(fluxes), 0)
+        before = links(shift(v[0], 0, -1), shift(v[1], 1, -1))
+        outputs = self.perceptron([loops, v, before], time)
+        q, t = (o[:2] + links(shift(o[2], 0), shift(o[3], 1)) for o in (outputs[:4], outputs[4:]))
         return Outputs(None, t, bounded(q, self.bound))
+
+
+def links(along_0: Fluxes, along_1: Fluxes) -> Field:
+    """The field with these values on the links of each direction.
+
+    A selection, not a concatenation: XLA fuses what follows with either, and only a selection gives
+    vector loops.
+    """
+    return jnp.where(np.arange(2)[:, None, None] == 0, along_0, along_1)
+
+
+def circle(fluxes: Fluxes) -> Field:
+    """(cos, sin) of the fluxes."""
+    quarter = np.asarray([np.pi / 2, 0], fluxes.dtype)
+    return sine(fluxes + quarter[:, None, None])
 
 
 def surrounding_fluxes(x: Field) -> Fluxes:
@@ -114,7 +151,7 @@ def surrounding_frozen(frozen: Bool[Array, "2 x y"]) -> Bool[Array, "x y"]:
 
 def link_derivative(slope: Fluxes) -> Field:
     """Derivative by the links of sum_P f(x_P), from the slopes f'(x_P)."""
-    return jnp.stack([slope - shift(slope, 1, -1), shift(slope, 0, -1) - slope])
+    return links(slope - shift(slope, 1, -1), shift(slope, 0, -1) - slope)
 
 
 def check_plane(space: Links) -> None:

@@ -14,6 +14,11 @@ from jaxtyping import Array, Float, Key
 Features = Float[Array, "_ ..."]
 
 
+def activation(h: Features) -> Features:
+    """h / sqrt(1 + h^2): smooth, so that energies are, and without an exponential."""
+    return h * jax.lax.rsqrt(1 + h * h)
+
+
 class Perceptron(eqx.Module):
     """Dense layers of channels at every point of a periodic lattice that see k^dims neighbours.
 
@@ -59,16 +64,23 @@ class Perceptron(eqx.Module):
         self.kernel_size = kernel_size
         self.compute_dtype = jnp.dtype(compute_dtype or dtype)
 
-    def __call__(self, h: Features, time: Float[Array, "2"]) -> Features:
-        """From (channels[0], *lattice) to (channels[-1], *lattice)."""
+    def __call__(self, inputs: Sequence[Features], time: Float[Array, "2"]) -> Features:
+        """From arrays (channels, *lattice), channels[0] in all, to (channels[-1], *lattice).
+
+        The first layer is a sum over the arrays. To stack them would be a loop with a branch for
+        each number, with all that makes the inputs inside.
+        """
         compute, dtype = self.compute_dtype, self.time_weights.dtype
         biases = (self.biases[0] + self.time_weights @ time, *self.biases[1:])
-        h = h.astype(compute)
-        for layer, (weight, bias) in enumerate(zip(self.weights, biases)):
-            h = h if layer == 0 else jax.nn.silu(h)
-            h = jnp.einsum("oi,i...->o...", weight.astype(compute), self._neighbourhoods(h))
-            h = h + bias.astype(compute).reshape(-1, *(1,) * self.dims)
-        return h.astype(dtype)
+        for weight, bias in zip(self.weights, biases):
+            weight = weight.reshape(len(bias), self.kernel_size**self.dims, -1).astype(compute)
+            ends = np.cumsum([len(h) for h in inputs])[:-1]
+            out = bias.astype(compute).reshape(-1, *(1,) * self.dims)
+            for w, h in zip(jnp.split(weight, ends, axis=2), inputs):
+                windows = self._neighbourhoods(h.astype(compute))
+                out = out + jnp.einsum("oi,i...->o...", w.reshape(len(bias), -1), windows)
+            inputs = (activation(out),)
+        return out.astype(dtype)
 
     def _neighbourhoods(self, h: Features) -> Features:
         """The channels of all k^dims neighbours of each point, as channels of the point."""

@@ -17,10 +17,16 @@ from gaugemc.samplers.generalised_leapfrog import (
 )
 from gaugemc.samplers.leapfrog_masks import half_masks, line_masks
 from gaugemc.samplers.leapfrog_networks import FieldFunction, FieldMomentum, FieldPosition
-from gaugemc.samplers.loop_networks import LoopMomentum, LoopPosition
+from gaugemc.samplers.loop_networks import LoopForce, LoopMomentum, LoopPosition
 from gaugemc.theories import Links, Space
 
-NETWORKS = ("dense", "conv", "gauge")
+NETWORKS: dict[str, tuple[tuple[int, ...], int]] = {
+    "dense": ((16, 16), 1),
+    "conv": ((16, 16), 3),
+    "gauge": ((4,), 1),
+    "force": ((4,), 1),
+}
+"""Hidden channels and kernel size of each kind of network, unless they are given."""
 
 
 def trainable_leapfrog(
@@ -30,8 +36,8 @@ def trainable_leapfrog(
     n_layers: int = 4,
     step_size: float = 0.1,
     network: str = "dense",
-    hidden: Sequence[int] = (16, 16),
-    kernel_size: int = 3,
+    hidden: Sequence[int] | None = None,
+    kernel_size: int | None = None,
     bound: float = 4.0,
     separate: bool = True,
     x_networks: int = 2,
@@ -46,13 +52,15 @@ def trainable_leapfrog(
         space: R^n, or links of U(1).
         n_layers: leapfrog steps of one pass.
         step_size: of every layer, to begin with.
-        network: "dense"; "conv", circular convolutions; or "gauge", gauge-equivariant functions of
-            loops in two dimensions. The last two hold no lattice size: see `on_lattice`.
-        hidden: channels of the hidden layers.
-        kernel_size: odd extent of the convolutions.
+        network: "dense"; "conv", circular convolutions; "gauge", gauge-equivariant functions of
+            loops in two dimensions; or "force", of these the force of the momentum update alone,
+            without scales and position networks. The last three hold no lattice size: see
+            `on_lattice`.
+        hidden: channels of the hidden layers; by default those of `NETWORKS`.
+        kernel_size: odd extent of the convolutions; by default that of `NETWORKS`.
         bound: bound of |s| and |q|.
         separate: networks of each layer's own, or the same for all.
-        x_networks: 2, one for each half of the position update, or 1.
+        x_networks: 2, one for each half of the position update, or 1; "force" has none.
         train_step_sizes: whether step sizes are trained.
         masks: frozen components, (n_layers, *field shape). By default random halves, or lines for
             gauge-equivariant networks.
@@ -68,17 +76,23 @@ def trainable_leapfrog(
     if network not in NETWORKS:
         raise ValueError(f"network {network}: choose {', '.join(NETWORKS)}")
     network_key, mask_key = jax.random.split(key)
-    options: dict[str, Any] = {"hidden": hidden, "bound": bound, "compute_dtype": compute_dtype}
+    usual_hidden, usual_size = NETWORKS[network]
+    size = usual_size if kernel_size is None else kernel_size
+    hidden = usual_hidden if hidden is None else hidden
+    options: dict[str, Any] = {"hidden": hidden, "compute_dtype": compute_dtype}
+    if network != "force":
+        options["bound"] = bound
 
     def networks(key: Key[Array, ""]) -> tuple[MomentumNetwork, tuple[PositionNetwork, ...]]:
         v_key, *x_keys = jax.random.split(key, 1 + x_networks)
-        if network == "gauge":
+        if network in ("gauge", "force"):
             if not isinstance(space, Links):
                 raise ValueError("gauge-equivariant networks of L2HMC: for links only")
-            positions = [LoopPosition(k, space, kernel_size=kernel_size, **options) for k in x_keys]
-            momentum = LoopMomentum(v_key, space, kernel_size=kernel_size, **options)
-            return momentum, tuple(positions)
-        kernel = kernel_size if network == "conv" else None
+            if network == "force":
+                return LoopForce(v_key, space, kernel_size=size, **options), ()
+            positions = [LoopPosition(k, space, kernel_size=size, **options) for k in x_keys]
+            return LoopMomentum(v_key, space, kernel_size=size, **options), tuple(positions)
+        kernel = size if network == "conv" else None
         functions = [
             FieldFunction(k, space, kernel_size=kernel, **options) for k in (v_key, *x_keys)
         ]
