@@ -40,7 +40,7 @@ def estimate(samples: np.ndarray) -> Estimate:
     observable = gamma_method(samples - mean)
     rho = observable.e_rho["chain"]
     if len(rho) > 1 and rho[1] < 0:
-        tau, tau_error = antithetic_tau(rho, samples.size)
+        tau, tau_error = antithetic_tau(rho, chains, draws)
         error = float(np.sqrt(2 * tau * samples.var() / samples.size))
         # Alternation can be as slow as any other mode: the same method on the series without it.
         alternating = gamma_method((samples - mean) * (-1.0) ** np.arange(draws))
@@ -61,7 +61,7 @@ def gamma_method(deviations: np.ndarray) -> pyerrors.Obs:
     return observable
 
 
-def antithetic_tau(rho: np.ndarray, size: int) -> tuple[float, float]:
+def antithetic_tau(rho: np.ndarray, chains: int, draws: int) -> tuple[float, float]:
     """tau_int and its error from a correlation function that begins with a negative value.
 
     The window of the Gamma method would close there, whatever comes behind. Of a reversible chain
@@ -70,8 +70,9 @@ def antithetic_tau(rho: np.ndarray, size: int) -> tuple[float, float]:
     """
     pairs = rho[: len(rho) // 2 * 2].reshape(-1, 2).sum(axis=1)
     window = int(np.argmax(pairs <= 0)) or len(pairs)
-    tau = max(float(pairs[:window].sum()) - 0.5, 0.5 / size)
-    return tau, 2 * tau * float(np.sqrt((2 * window + 0.5 - min(tau, 0.5)) / size))
+    # The first and the last draw of a chain are never balanced.
+    tau = max(float(pairs[:window].sum()) - 0.5, 0.5 / draws)
+    return tau, 2 * tau * float(np.sqrt((2 * window + 0.5 - min(tau, 0.5)) / (chains * draws)))
 
 
 def r_hat(samples: np.ndarray) -> float:
