@@ -23,6 +23,7 @@ import kernels
 import l2hmc
 import ladder
 import peers
+import toys
 from measure import Row
 from rich.console import Console
 from rich.table import Table
@@ -46,9 +47,10 @@ def benchmarks(full: bool, runs: Path) -> list[Benchmark]:
         peers.spline_of_bijx,
         kernels.second_start,
         lambda: ladder.first_rung(runs),
+        *toys.short(runs),
     ]
     long = [lambda: ladder.upper_rungs(runs), lambda: l2hmc.against_hmc(runs)]
-    return [*short, *long] if full else short
+    return [*short, *toys.rest(runs), *long] if full else short
 
 
 def number(value: float | str | None) -> str:

@@ -244,7 +244,7 @@ MISTAKES = [
     ("theory=ring sampler=l2hmc loss.charge_weight=1", ["loss.charge_weight=1", "set it to 0"]),
     ("theory=ring sampler=l2hmc loss.plaquette_weight=1", ["loss.plaquette_weight=1", "distance"]),
     ("theory=ring sampler=l2hmc loss.distance_scale=0", ["loss.distance_scale=0", "positive"]),
-    ("theory=ring sampler=l2hmc training.steps=-1", ["training.steps=-1", "at least 0"]),
+    ("sampler=l2hmc loss.whitened_weight=1", ["loss.whitened_weight=1", "links"]),
     ("sampler=hmc theory.group=null", ["theory.group=None", "U1"]),
     ("resume", ["resume needs one run directory"]),
     ("resume /nowhere", ["/nowhere", "not a run"]),

@@ -18,6 +18,8 @@ from gaugemc.training import (
     ExpectedJump,
     Jump,
     PlaquetteJump,
+    SquareJump,
+    WhitenedJump,
     optimiser,
     start_training,
     train,
@@ -77,7 +79,7 @@ def test_the_mixed_loss_punishes_chains_that_rest(key: jax.Array) -> None:
 
 def test_the_auxiliary_loss_is_that_of_proposals_from_the_prior(key: jax.Array) -> None:
     """Weight times the loss at 4096 draws of the prior, within 5 %; the chains are as without."""
-    leapfrog, chains = small(GAUSSIAN, key), jnp.zeros((4096, 2)) + 0.3
+    leapfrog, chains = small(GAUSSIAN, key), jnp.zeros((4096, 2)) + 1.0
 
     @eqx.filter_jit
     def loss(weight: float, x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -86,7 +88,8 @@ def test_the_auxiliary_loss_is_that_of_proposals_from_the_prior(key: jax.Array) 
 
     plain, moved = loss(0.0, chains)
     both, moved_too = loss(3.0, chains)
-    prior, _ = loss(0.0, jax.random.normal(jax.random.fold_in(key, 1), chains.shape))
+    keys = jax.random.split(jax.random.fold_in(key, 1), len(chains))
+    prior, _ = loss(0.0, jax.vmap(GAUSSIAN.space.random)(keys))
     assert float(both - plain) == pytest.approx(3 * float(prior), rel=0.05)
     assert abs(float(prior - plain)) > 0.2 * abs(float(plain))
     np.testing.assert_array_equal(moved, moved_too)
@@ -159,6 +162,12 @@ def test_jumps_have_their_size() -> None:
     charge = (np.sin(0.2) - np.sin(0.5) + np.sin(0.3)) / (2 * np.pi)
     assert float(ChargeJump().squared(WILSON, x, z)) == pytest.approx(charge**2)
     assert float(DistanceJump().squared(GAUSSIAN, jnp.zeros(2), jnp.ones(2))) == 2
+    assert float(SquareJump().squared(GAUSSIAN, -jnp.ones(2), jnp.ones(2))) == 0
+    assert float(SquareJump().squared(GAUSSIAN, jnp.ones(2), 2 * jnp.ones(2))) == 18
+    # One narrow and one wide direction, of variances 0.1 and 100, each by one of its widths.
+    narrow, wide = jnp.full(2, (0.1 / 2) ** 0.5), jnp.asarray([1.0, -1.0]) * (100 / 2) ** 0.5
+    for step in (narrow, wide):
+        assert float(WhitenedJump().squared(GAUSSIAN, step, 2 * step)) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,14 @@ class LossSettings:
     plaquette_weight: float = option(0.0, "weight of the jump of plaquettes; 0 leaves it out")
     plaquette_scale: float = option(1.0, "squared jump of plaquettes that counts as one")
     distance_scale: float = option(1.0, "squared distance of vectors that counts as one (toys)")
+    whitened_weight: float = option(
+        0.0, "weight of the distance in units of the widths, toys with one mode; 0 leaves it out"
+    )
+    whitened_scale: float = option(1.0, "squared distance in those units that counts as one")
+    square_weight: float = option(
+        0.0, "weight of the distance of the components' squares (toys); 0 leaves it out"
+    )
+    square_scale: float = option(1.0, "squared distance of squares that counts as one")
     aux_weight: float = option(
         0.0, "weight of proposals from as many hot configurations, drawn anew in each step"
     )

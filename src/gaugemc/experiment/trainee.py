@@ -27,7 +27,9 @@ from gaugemc.training import (
     PathGradient,
     PlaquetteJump,
     ReverseKL,
+    SquareJump,
     TrainingState,
+    WhitenedJump,
     quality,
     start_training,
 )
@@ -146,6 +148,10 @@ class LeapfrogTrainee(Trainee):
         jumps: list[Jump] = []
         if not isinstance(theory.space, Links):
             jumps.append(DistanceJump(scale=loss.distance_scale))
+        if loss.whitened_weight:
+            jumps.append(WhitenedJump(loss.whitened_weight, loss.whitened_scale))
+        if loss.square_weight:
+            jumps.append(SquareJump(loss.square_weight, loss.square_scale))
         if loss.charge_weight:
             jumps.append(ChargeJump(loss.charge_weight, loss.charge_scale))
         if loss.plaquette_weight:

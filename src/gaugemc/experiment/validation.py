@@ -108,6 +108,11 @@ def validate_jumps(settings: Settings, theory: Wilson) -> None:
     if weights[0] > 0 and not theory.space.has_charge:
         problem = f"{theory.name} has no such charge: set it to 0"
         raise SettingsError("loss.charge_weight", weights[0], problem)
+    for name in ("whitened", "square"):
+        weight = getattr(settings.loss, f"{name}_weight")
+        if weight > 0:
+            problem = f"{theory.name} has links, not vectors: set it to 0"
+            raise SettingsError(f"loss.{name}_weight", weight, problem)
     if not any(weights):
         problem = "give this or loss.plaquette_weight a positive weight"
         raise SettingsError("loss.charge_weight", weights[0], problem)
@@ -143,7 +148,9 @@ def validate_numbers(settings: Settings) -> None:
         positive(f"dynamics.{name}", getattr(settings.dynamics, name))
     for name in ("charge", "plaquette"):
         at_least(f"loss.{name}_weight", getattr(settings.loss, f"{name}_weight"), 0)
-    for name in ("charge", "plaquette", "distance"):
+    for name in ("whitened", "square"):
+        at_least(f"loss.{name}_weight", getattr(settings.loss, f"{name}_weight"), 0)
+    for name in ("charge", "plaquette", "distance", "whitened", "square"):
         positive(f"loss.{name}_scale", getattr(settings.loss, f"{name}_scale"))
     at_least("loss.aux_weight", settings.loss.aux_weight, 0)
     for name in ("steps", "warmup"):

@@ -26,9 +26,14 @@ class Gaussian(Theory):
     title: str
 
     def __init__(
-        self, mean: Float[Array, " n"], covariance: Float[Array, "n n"], title: str | None = None
+        self,
+        mean: Float[Array, " n"],
+        covariance: Float[Array, "n n"],
+        title: str | None = None,
+        start: float = 1.0,
     ):
-        self.space = Euclidean(mean.shape, mean.dtype)
+        """`start` is the width of the reference measure, from which hot chains start."""
+        self.space = Euclidean(mean.shape, mean.dtype, start)
         self.mean = mean
         self.covariance = covariance
         self.precision = jnp.linalg.inv(covariance)

@@ -86,10 +86,15 @@ class Space(eqx.Module):
 
 
 class Euclidean(Space):
-    """R^n with a unit normal reference measure."""
+    """R^n with a normal reference measure of standard deviation `width`."""
 
     shape: tuple[int, ...]
     dtype: DTypeLike = jnp.float64
+    width: float = 1.0
+
+    def __check_init__(self) -> None:
+        if not self.width > 0:
+            raise ValueError(f"width {self.width}: must be positive")
 
     @property
     def field_shape(self) -> tuple[int, ...]:
@@ -100,13 +105,13 @@ class Euclidean(Space):
         return self.dtype
 
     def random(self, key: Key[Array, ""]) -> Field:
-        return jax.random.normal(key, self.shape, self.dtype)
+        return self.width * jax.random.normal(key, self.shape, self.dtype)
 
     def origin(self) -> Field:
         return jnp.zeros(self.shape, self.dtype)
 
     def log_reference(self, x: Field) -> Scalar:
-        return -total(x**2) / 2 - x.size * np.log(2 * np.pi) / 2
+        return -total((x / self.width) ** 2) / 2 - x.size * np.log(2 * np.pi * self.width**2) / 2
 
     def random_momentum(self, key: Key[Array, ""]) -> Field:
         return jax.random.normal(key, self.shape, self.dtype)

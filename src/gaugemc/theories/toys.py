@@ -20,16 +20,19 @@ Scalar = Float[Array, ""]
 
 
 def strongly_correlated_gaussian(dtype: DTypeLike = jnp.float64) -> Gaussian:
-    """Variances 100 along (1, -1) and 0.1 along (1, 1)."""
+    """Variances 100 along (1, -1) and 0.1 along (1, 1). Chains start within the narrow width.
+
+    From farther out they fall into tails that a trained sampler has never seen, and may stay there.
+    """
     covariance = jnp.asarray([[50.05, -49.95], [-49.95, 50.05]], dtype)
-    return Gaussian(jnp.zeros(2, dtype), covariance, "strongly correlated Gaussian")
+    return Gaussian(jnp.zeros(2, dtype), covariance, "strongly correlated Gaussian", 0.3)
 
 
 def ill_conditioned_gaussian(n: int = 50, dtype: DTypeLike = jnp.float64) -> Gaussian:
     """n independent components with variances from 0.01 to 100, evenly spaced in the logarithm."""
     variances = np.logspace(-2, 2, n)
     covariance = jnp.diag(jnp.asarray(variances, dtype))
-    return Gaussian(jnp.zeros(n, dtype), covariance, "ill-conditioned Gaussian")
+    return Gaussian(jnp.zeros(n, dtype), covariance, "ill-conditioned Gaussian", 0.1)
 
 
 class Toy(Theory):

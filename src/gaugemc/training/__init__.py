@@ -7,6 +7,8 @@ from gaugemc.training.jump import DistanceJump as DistanceJump
 from gaugemc.training.jump import ExpectedJump as ExpectedJump
 from gaugemc.training.jump import Jump as Jump
 from gaugemc.training.jump import PlaquetteJump as PlaquetteJump
+from gaugemc.training.jump import SquareJump as SquareJump
+from gaugemc.training.jump import WhitenedJump as WhitenedJump
 from gaugemc.training.levels import LevelKL as LevelKL
 from gaugemc.training.objective import Quality as Quality
 from gaugemc.training.objective import ReverseKL as ReverseKL

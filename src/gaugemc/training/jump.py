@@ -53,6 +53,24 @@ class DistanceJump(Jump):
         return total((y - x) ** 2)
 
 
+class WhitenedJump(DistanceJump):
+    """|(y - x) (F(y) - F(x))| with the force F: for vectors, and for densities with one mode.
+
+    For a Gaussian that is the squared distance in units of its widths, in which a narrow direction
+    counts as much as a wide one.
+    """
+
+    def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
+        return jnp.abs(total((y - x) * (theory.force(y) - theory.force(x))))
+
+
+class SquareJump(DistanceJump):
+    """|y^2 - x^2|^2 by components, for vectors: from x to -x nothing moves."""
+
+    def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
+        return total((y**2 - x**2) ** 2)
+
+
 class ChargeJump(Jump):
     """The squared change of the sine charge of two-dimensional U(1)."""
 
