@@ -14,7 +14,7 @@ import pytest
 from gaugemc.analysis import exact_u1
 from gaugemc.groups import SUN, U1, wrap
 from gaugemc.io import CheckpointError, load_checkpoint, save_checkpoint
-from gaugemc.lattice import gauge_transform
+from gaugemc.lattice import gauge_transform, plane_plaquettes
 from gaugemc.samplers import (
     HMC,
     L2HMC,
@@ -27,6 +27,7 @@ from gaugemc.samplers.generalised_leapfrog import MomentumNetwork
 from gaugemc.samplers.integrator import Phase
 from gaugemc.samplers.l2hmc import flip
 from gaugemc.samplers.leapfrog_updates import Outputs
+from gaugemc.samplers.loop_networks import link_derivative
 from gaugemc.theories import Gaussian, Links, Theory, Wilson, strongly_correlated_gaussian
 
 GAUSSIAN = Gaussian(jnp.array([1.0, -2.0, 0.5, 0.0]), jnp.diag(jnp.array([2.0, 0.5, 1.0, 3.0])))
@@ -158,6 +159,12 @@ def test_force_networks_preserve_volume_and_commute_with_gauge_transformations(
     end_turned = eqx.filter_jit(loud.forward)(WILSON, turned)[0]
     assert distance(WILSON, end_turned.x, gauge_transform(U1(), end.x, omega)) < 1e-12
     np.testing.assert_allclose(end_turned.v, end.v, atol=1e-12)
+
+
+def test_the_derivative_of_a_sum_over_plaquettes_is_that_of_the_action(key: jax.Array) -> None:
+    x = WILSON.space.random(key)
+    slope = WILSON.beta * jnp.sin(plane_plaquettes(U1(), x, 0, 1))
+    np.testing.assert_allclose(link_derivative(slope), WILSON.force(x), rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("direction", ["palindrome", "random"])
