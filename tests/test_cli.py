@@ -223,6 +223,7 @@ MISTAKES = [
     ("sampler=l2hmc loss.form=nope", ["loss.form=nope", "mixed", "plain"]),
     ("sampler=l2hmc loss.charge_weight=0", ["loss.charge_weight=0", "loss.plaquette_weight"]),
     ("sampler=l2hmc loss.charge_scale=0", ["loss.charge_scale=0", "positive"]),
+    ("flow=multiscale flow.start=zero", ["flow.start=zero", "quantiles, identity"]),
     ("sampler=l2hmc training.objective=levels", ["training.objective=levels", "jump"]),
     ("sampler=l2hmc dynamics.load=/nowhere", ["dynamics.load=/nowhere", "not a run"]),
     ("sampler=l2hmc theory.lattice=[4,4,4]", ["loss.charge_weight", "3D U(1)"]),

@@ -114,11 +114,11 @@ FLOW_CHANGES: dict[str, dict[str, Any]] = {
         "sampler": {"force_scale": 0.3},
         "training": {
             "objective": "levels",
-            "steps": 15000,
-            "batch": 24,
-            "learning_rate": 5e-2,
-            "chunk": 500,
-            "quality_every": 5000,
+            "steps": 1000,
+            "batch": 96,
+            "learning_rate": 1e-2,
+            "chunk": 100,
+            "quality_every": 500,
         },
     },
 }

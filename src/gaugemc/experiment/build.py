@@ -27,6 +27,7 @@ from gaugemc.samplers import (
 )
 from gaugemc.samplers.compose import hmc_in, with_hmc
 from gaugemc.theories import TOYS, Links, Tempered, Theory, Wilson
+from gaugemc.training import quantile_flow
 
 Model = Flow | GeneralisedLeapfrog
 """What can be trained."""
@@ -35,6 +36,7 @@ GROUPS = {"U1": U1(), "SU2": SUN(2), "SU3": SUN(3)}
 PRECISIONS = {"fp64": jnp.float64, "fp32": jnp.float32, "bf16": jnp.float32, "fp16": jnp.float32}
 NETWORK_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
 FLOWS = ("ncp", "spline", "pair", "multiscale")
+STARTS = ("quantiles", "identity")
 TRAINED = ("fthmc", "flow", "mixed", "l2hmc")
 SAMPLERS = ("hmc", *TRAINED, "heatbath", "winding", "exact")
 
@@ -82,6 +84,8 @@ def build_leapfrog(settings: Settings, theory: Theory, key: Key[Array, ""]) -> G
 def build_flow(settings: Settings, theory: Wilson, key: Key[Array, ""]) -> Flow:
     """The flow before training."""
     if settings.flow.name == "multiscale":
+        if settings.flow.start == "quantiles":
+            return quantile_flow(theory)
         return multiscale_flow(theory.space)
     if settings.flow.name == "pair":
         return pair_flow(

@@ -77,6 +77,9 @@ class FlowSettings:
     rounds: int = option(1, "rounds of four maps in each pair coupling")
     bound: float = option(4.0, "largest log-scale of a map of ncp or pair")
     bins: int = option(8, "bins of the spline")
+    start: str = option(
+        "quantiles", "where multiscale starts: quantiles (solved by quadrature) or identity"
+    )
     load: str | None = option(
         None, "run directory whose trained flow to start from, also from another lattice"
     )

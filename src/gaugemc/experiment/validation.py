@@ -7,6 +7,7 @@ from gaugemc.experiment.build import (
     GROUPS,
     PRECISIONS,
     SAMPLERS,
+    STARTS,
     TRAINED,
     abstract_model,
     build_sampler,
@@ -38,6 +39,7 @@ def validate(settings: Settings) -> None:
         validate_toy(settings)
     one_of("sampler.integrator", settings.sampler.integrator, list(INTEGRATORS))
     one_of("flow.name", settings.flow.name, list(FLOWS))
+    one_of("flow.start", settings.flow.start, list(STARTS))
     one_of("dynamics.network", settings.dynamics.network, list(NETWORKS))
     one_of("dynamics.direction", settings.dynamics.direction, list(DIRECTIONS))
     one_of("loss.form", settings.loss.form, list(FORMS))

@@ -33,7 +33,7 @@ class CircleMap(eqx.Module):
 def invert_monotone(
     f: Callable[[Angle], tuple[Angle, Angle]], y: Angle, tolerance: float
 ) -> tuple[Angle, Angle]:
-    """Solve f(x) = y for an increasing f of [-pi, pi] onto itself.
+    """Solve f(x) = y for x in [-pi, pi], for an increasing f whose values there reach y.
 
     Bisection brackets the root to 2 pi / 2^20, Newton steps that may not leave the bracket finish.
     f returns the value and the log of the derivative. The solution is differentiated by the

@@ -71,10 +71,9 @@ class Multiscale(Flow):
     """Plaquettes split from coarse to fine; links follow on a spanning tree.
 
     Links that are uniform have blocks whose fluxes are uniform at each split. The map replaces the
-    flux a of each part of a block of flux f by A = C(F) + T(a - C(f) | F), with F the new flux of
-    the block, C the centre and T the map of its `Split`. Then it moves the links by a field of
-    links with the change of the plaquettes. So it commutes with gauge transformations, and its
-    log-det is the sum of log T'.
+    flux a of a part of each block by A = T(a | F), with F the new flux of the block and T the map
+    of its `Split`. Then it moves the links by a field of links with the change of the plaquettes.
+    So it commutes with gauge transformations, and its log-det is the sum of log T'.
     """
 
     splits: dict[Kind, Split]
@@ -89,21 +88,19 @@ class Multiscale(Flow):
         """Both directions: fluxes go from where they are, `flux`, to `flux + change`."""
         old = plane_plaquettes(U1(), links, 0, 1)
         tree = divisions(old.shape)
-        # Changes of fluxes are real numbers, continuous in z: halves of fluxes have one meaning.
         flux = change = jnp.zeros((1, 1), links.dtype)
         log_det = jnp.zeros((), jnp.float64)
         for division, level in zip(tree, _fluxes(wrap(old), tree)):
             new = []
             for kind, part in zip(division.kinds, _apart(level, division)):
-                split, target = self._split(kind), flux + change
-                angle = part - split.centre(flux)
+                split = self._split(kind)
                 if inverse:  # maps are conditioned on the flux in x
-                    moved, log_slope = split.inverse(angle, flux)
+                    moved, log_slope = split.inverse(part, flux)
                     log_det = log_det - total(log_slope)
                 else:
-                    moved, log_slope = split.forward(angle, target)
+                    moved, log_slope = split.forward(part, flux + change)
                     log_det = log_det + total(log_slope)
-                part_change = split.centre(target) - split.centre(flux) + moved - angle
+                part_change = moved - part
                 new.append(part_change)
                 flux, change = wrap(flux - part), change - part_change
             flux, change = level, _together([*new, change], division)
@@ -115,7 +112,7 @@ class Multiscale(Flow):
         Other splits are of larger blocks, unless the extents have other odd factors. The identity
         is right at strong coupling, and large blocks are always at strong coupling.
         """
-        dtype = next(iter(self.splits.values())).coefficients.dtype
+        dtype = next(iter(self.splits.values())).log_increments.dtype
         new = _identity(lattice, dtype)
         return Multiscale({kind: self.splits.get(kind, split) for kind, split in new.items()})
 
@@ -141,7 +138,7 @@ def multiscale_flow(space: Links) -> Multiscale:
 
 
 def _identity(lattice: tuple[int, ...], dtype: DTypeLike) -> dict[Kind, Split]:
-    return {(m, n): Split(n == 2, dtype) for m, n in split_kinds(lattice)}
+    return {kind: Split(dtype) for kind in split_kinds(lattice)}
 
 
 def _fluxes(plaquettes: Angle, tree: list[Division]) -> list[Angle]:

@@ -14,6 +14,7 @@ from gaugemc.training.objective import Quality as Quality
 from gaugemc.training.objective import ReverseKL as ReverseKL
 from gaugemc.training.objective import quality as quality
 from gaugemc.training.path_gradient import PathGradient as PathGradient
+from gaugemc.training.quantiles import quantile_flow as quantile_flow
 from gaugemc.training.schedule import BetaSchedule as BetaSchedule
 from gaugemc.training.schedule import Plateau as Plateau
 from gaugemc.training.schedule import learning_rates as learning_rates

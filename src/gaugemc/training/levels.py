@@ -16,25 +16,22 @@ from jaxtyping import Array, Float, Int, Key
 
 from gaugemc.flows import Multiscale
 from gaugemc.flows.multiscale import Kind, divisions
-from gaugemc.flows.split import Split
-from gaugemc.groups import cosine, sine
+from gaugemc.flows.split import N_ANGLES, Split, angle_at, position_slope
 from gaugemc.theories import Wilson
 
 Scalar = Float[Array, ""]
-Table = Float[Array, " grid"]
 NumpyTable = Float[np.ndarray, " grid"]
+Table = Float[Array, " grid"] | NumpyTable
 Tree = TypeVar("Tree", Split, "Level")
 
 _GRID = 2048
-_ROUGHNESS = 1e-3
-_CROWDING = (0.9, 0.8)  # of nodes in the tails, where the slope is steep
 _ANGLES = 2 * np.pi * np.arange(_GRID) / _GRID
 
 
 class Level(NamedTuple):
     """What a kind of split has to learn. All logs of densities are per unit of angle / 2 pi."""
 
-    count: Scalar
+    count: Scalar | float
     """Splits of this kind in the lattice."""
     part: Table
     """log p_m on the grid."""
@@ -54,11 +51,8 @@ class LevelKL(eqx.Module):
 
     Fluxes of blocks are distributed as in the theory, so every kind of split learns by itself, and
     all at once; the sum is D_KL(q || p) - log Z to first order, as that of `ReverseKL`, without its
-    noise: for each kind, `nodes` quantiles of the block's flux and as many uniform angles form a
-    grid that is shifted at random in each step.
-
-    A thousandth of the total variation of log q / p around the circle is added. It is the force
-    that is left for HMC, in magnitude, and the divergence alone does not see it in the tails.
+    noise: for each kind, `nodes` quantiles of the block's flux and as many angles, at even
+    positions among the knots of the split, form a grid that is shifted at random in each step.
     """
 
     nodes: int
@@ -67,44 +61,36 @@ class LevelKL(eqx.Module):
 
     def __init__(self, theory: Wilson, nodes: int, log_partition: float):
         self.nodes = nodes
-        self.levels = level_targets(theory.space.lattice, theory.beta)
+        self.levels = jax.tree.map(
+            jnp.asarray, level_targets(theory.space.lattice, float(theory.beta))
+        )
         self.minus_log_z = -log_partition
 
     def __call__(self, flow: Multiscale, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
-        loss = jnp.asarray(self.minus_log_z, jnp.float64)
-        for equal in (True, False):
-            kinds = [kind for kind in self.levels if (kind[1] == 2) == equal]
-            if kinds:
-                splits = _stacked([flow.splits[kind] for kind in kinds])
-                levels = _stacked([self.levels[kind] for kind in kinds])
-                keys = jax.random.split(jax.random.fold_in(key, equal), len(kinds))
-                loss += jnp.sum(jax.vmap(self._divergence)(splits, levels, keys))
-        return loss
+        if not self.levels:
+            return jnp.asarray(self.minus_log_z)
+        splits = _stacked([flow.splits[kind] for kind in self.levels])
+        keys = jax.random.split(key, len(self.levels))
+        divergences = jax.vmap(self._divergence)(splits, _stacked(list(self.levels.values())), keys)
+        return jnp.sum(divergences) + self.minus_log_z
 
     def _divergence(self, split: Split, level: Level, key: Key[Array, ""]) -> Scalar:
         """The mean over a block's flux of D_KL(q(A | F) || p(A | F)), times the count."""
-        dtype = split.coefficients.dtype
-        shifts = jax.random.uniform(key, (2,), dtype)
-        nodes = jnp.arange(self.nodes, dtype=dtype)[:, None]
-        position = (nodes + shifts[0]) / self.nodes * _GRID
+        dtype = split.log_increments.dtype
+        places = (jnp.arange(self.nodes) + jax.random.uniform(key, (2, 1))) / self.nodes
         flux, weight = (
-            jnp.interp(position, jnp.arange(_GRID + 1), table).astype(dtype)
+            jnp.interp(places[0], jnp.linspace(0, 1, _GRID + 1), table).astype(dtype)
             for table in (level.flux, level.weight)
         )
-        angle, density = (nodes.T + shifts[1]) * (2 * np.pi / self.nodes) - np.pi, 1.0
-        for crowding in _CROWDING:
-            density *= 1 + crowding * cosine(angle)
-            angle += crowding * sine(angle)
-        moved, log_slope = split.forward(*jnp.broadcast_arrays(angle, flux))
-        part = split.centre(flux) + moved
+        angle = angle_at(places[1] * N_ANGLES).astype(dtype)
+        density = N_ANGLES / (2 * np.pi * position_slope(angle))
+        part, log_slope = split.on_grid(angle, flux)
         log_p = _periodic(level.part, part) + _periodic(level.rest, flux - part)
         log_ratio = log_slope + log_p - _periodic(level.whole, flux)
-        change = jnp.roll(log_ratio, -1, axis=1) - log_ratio
-        variation = self.nodes * jnp.sqrt(change**2 + 1e-6)
-        loss = jnp.mean(weight * (_ROUGHNESS * variation - density * log_ratio), dtype=jnp.float64)
-        return level.count * loss
+        return -level.count * jnp.mean(density[:, None] * weight * log_ratio, dtype=jnp.float64)
 
 
+@cache
 def level_targets(lattice: tuple[int, ...], beta: float) -> dict[Kind, Level]:
     """What each kind of split of a lattice has to learn."""
     counts: dict[Kind, int] = {}
@@ -137,7 +123,7 @@ def level_targets(lattice: tuple[int, ...], beta: float) -> dict[Kind, Level]:
     targets = {}
     for (m, n), count in counts.items():
         tables = log_density(m), log_density(n * m - m), *quantiles(n * m), log_density(n * m)
-        targets[m, n] = Level(jnp.asarray(float(count)), *(jnp.asarray(t) for t in tables))
+        targets[m, n] = Level(float(count), *tables)
     return targets
 
 

@@ -1,0 +1,57 @@
+"""The multiscale flow of 2D U(1) by quadrature: where its training starts."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from gaugemc.flows import Multiscale, multiscale_flow
+from gaugemc.flows.split import N_ANGLES, N_FLUXES, identity_logs, inverse_position
+from gaugemc.theories import Wilson
+from gaugemc.training.levels import Level, level_targets
+
+Rows = Float[np.ndarray, "flux part"]
+Steps = Float[np.ndarray, "flux angle"]
+
+
+def quantile_flow(theory: Wilson) -> Multiscale:
+    """Every split takes the knots of its spline to the quantiles of its target.
+
+    Between the knots it is a spline, so the flow is not exact; training goes on from here.
+
+    Raises:
+        ValueError: the space is not 2D U(1).
+    """
+    flow = multiscale_flow(theory.space)
+    levels = level_targets(theory.space.lattice, theory.beta)
+    return Multiscale(
+        {
+            kind: eqx.tree_at(
+                lambda s: s.log_increments,
+                split,
+                jnp.asarray(_steps(levels[kind]), theory.space.real_dtype),
+            )
+            for kind, split in flow.splits.items()
+        }
+    )
+
+
+def _steps(level: Level) -> Steps:
+    """Logs of the steps between quantiles, relative to those of the identity."""
+    n = len(level.part)
+    parts = np.arange(n + 1) - n // 2  # A on the grid, from -pi to pi
+    fluxes = np.arange(N_FLUXES) * (n // N_FLUXES)
+    log_p = level.part[parts % n] + level.rest[(fluxes[:, None] - parts) % n]
+    p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
+    cells = (p[:, 1:] + p[:, :-1]) / 2
+    # From both ends of the circle: what is next to 1 would lose its digits.
+    steps = np.hstack([_half(cells), _half(cells[:, ::-1])[:, ::-1]])
+    return np.log(steps) - identity_logs()
+
+
+def _half(cells: Rows) -> Steps:
+    """Steps between the quantiles at the knots of the first half of the circle."""
+    edges = np.linspace(0, 2 * np.pi, cells.shape[1] + 1)
+    knots = np.interp(np.arange(N_ANGLES // 2 + 1), *inverse_position()) / (2 * np.pi)
+    probability = np.pad(np.cumsum(cells, axis=1), ((0, 0), (1, 0)))
+    return np.stack([np.diff(np.interp(knots, row / row[-1], edges)) for row in probability])
