@@ -95,6 +95,17 @@ def test_another_temperature_is_another_width() -> None:
     assert Tempered(theory).exact_observables() == theory.exact_observables()
 
 
+def test_chains_of_the_mixture_start_in_both_modes(key: jax.Array) -> None:
+    space = TwoGaussians().space
+    x = np.asarray(jax.vmap(space.random)(jax.random.split(key, 200)))
+    assert 60 < np.sum(x[:, 0] > 0) < 140  # 5.7 standard deviations: 1e-8
+    np.testing.assert_allclose(np.abs(x[:, 0]).mean(), 2.0, atol=0.12)
+    np.testing.assert_array_equal(space.origin(), [2.0, 0.0])
+    scale = -TwoGaussians().action(jnp.asarray([1.8, 0.2])) + TwoGaussians().action(space.origin())
+    reference = space.log_reference(jnp.asarray([1.8, 0.2])) - space.log_reference(space.origin())
+    assert float(reference) == pytest.approx(float(scale))
+
+
 def test_the_centre_of_the_ring_has_a_force() -> None:
     ring = Ring()
     np.testing.assert_array_equal(ring.force(jnp.zeros(2)), jnp.zeros(2))

@@ -77,10 +77,10 @@ TOY_CHANGES = {
         },
         training={"steps": 2000, "annealing": "none"},
     ),
-    "two_gaussians": toy_changes(4.0, n_leapfrog=5, training={"anneal_start": 0.02}),
-    "rough_well": toy_changes(
-        20.0, dynamics={"eps": 0.5}, training={"learning_rate": 1e-3, "annealing": "none"}
+    "two_gaussians": toy_changes(
+        1.0, n_leapfrog=5, training={"anneal_start": 0.02, "anneal_fraction": 0.8}
     ),
+    "rough_well": toy_changes(20.0, training={"learning_rate": 1e-3, "annealing": "none"}),
     "funnel": toy_changes(100.0),
     "ring": toy_changes(10.0),
 }

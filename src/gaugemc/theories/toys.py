@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float, Key, Shaped
 from scipy.special import ive
 
 from gaugemc.theories.gaussian import Gaussian
@@ -51,6 +51,31 @@ class Toy(Theory):
         """The exact means of the observables."""
 
 
+class TwoModes(Euclidean):
+    """R^n whose chains start in one of two modes at +-`centre` on the first axis.
+
+    Between them a trained sampler has seen nothing, and chains that start there may stay there.
+    """
+
+    centre: float = 0.0
+
+    def random(self, key: Key[Array, ""]) -> Field:
+        side_key, key = jax.random.split(key)
+        return super().random(key) + jax.random.rademacher(side_key, dtype=self.dtype) * self.shift
+
+    def origin(self) -> Field:
+        return self.shift
+
+    def log_reference(self, x: Field) -> Scalar:
+        both = [super(TwoModes, self).log_reference(x + s * self.shift) for s in (-1, 1)]
+        return jax.nn.logsumexp(jnp.stack(both)) - math.log(2)
+
+    @property
+    def shift(self) -> Field:
+        """The mode on the positive side."""
+        return jnp.zeros(self.shape, self.dtype).at[0].set(self.centre)
+
+
 class TwoGaussians(Toy):
     """An equal mixture of two isotropic Gaussians at +-`distance` / 2 on the first axis.
 
@@ -70,7 +95,7 @@ class TwoGaussians(Toy):
     ):
         if n < 1 or not variance > 0:
             raise ValueError(f"n {n}, variance {variance}: must be at least 1, and positive")
-        self.space = Euclidean((n,), dtype)
+        self.space = TwoModes((n,), dtype, math.sqrt(variance), distance / 2)
         self.distance = distance
         self.variance = variance
 
