@@ -24,14 +24,12 @@ def run(directory: Path, *settings: str) -> Summary:
     return json.loads(summary.read_text())
 
 
-def flow_run(
-    directory: Path, extent: int, beta: float, steps: int, *more: str, baseline: int = 0
-) -> Summary:
+def flow_run(directory: Path, extent: int, beta: float, *more: str, baseline: int = 0) -> Summary:
     """Train a multiscale flow, sample with independence Metropolis, and perhaps run tuned HMC."""
     return run(
         directory,
         *("flow=multiscale", "sampler=flow", f"theory.lattice=[{extent},{extent}]"),
-        *(f"theory.beta={beta:g}", f"training.steps={steps}", "training.quality_every=1000000"),
+        *(f"theory.beta={beta:g}", "training.quality_every=1000000"),
         *("evaluate.draws=2000", f"evaluate.hmc_draws={baseline}", "evaluate.hmc_warmup=1000"),
         *("evaluate.most_steps=20", "chains=64" if extent < 64 else "chains=16", *more),
     )
@@ -72,21 +70,22 @@ def upper_rungs(directory: Path) -> list[Row]:
         start = directory / f"16-{beta:g}"
         what = f"multiscale flow, 16x16, beta {beta:g}"
         first = beta == 6
-        summary = flow_run(start, 16, beta, 60000, baseline=10000)
+        summary = flow_run(start, 16, beta, baseline=10000)
         rows += training_rows(summary, what, ("<= 120", ">= 0.95") if first else (None, None))
         rows.append(gain(summary, f"{what}, independence", ">= 300" if first else None))
         for extent in (32, 64):
-            carried = flow_run(
-                directory / f"{extent}-{beta:g}", extent, beta, 0, f"flow.load={start}"
-            )
+            load = (f"flow.load={start}", "training.steps=0")
+            carried = flow_run(directory / f"{extent}-{beta:g}-carried", extent, beta, *load)
             what = f"carried from 16x16 to {extent}x{extent}, beta {beta:g}, untrained there"
             rows.append(Row(f"{what}: ESS of 4096", carried["training"]["ess"]))
-        what = f"64x64, beta {beta:g}, trained on from there"
-        baseline = 0 if first else 4000
-        summary = flow_run(
-            directory / f"64-{beta:g}-on", 64, beta, 60000, f"flow.load={start}", baseline=baseline
-        )
+        what = f"multiscale flow, 64x64, beta {beta:g}"
+        baseline = 0 if first else 20000
+        summary = flow_run(directory / f"64-{beta:g}", 64, beta, baseline=baseline)
         rows += training_rows(summary, what, ("<= 300", ">= 0.5"))
         if baseline:
             rows.append(gain(summary, f"{what}, independence", ">= 3000"))
+        identity = ("flow.start=identity", "training.learning_rate=0.1", "training.steps=2000")
+        learned = flow_run(directory / f"16-{beta:g}-identity", 16, beta, *identity)
+        what = f"multiscale flow, 16x16, beta {beta:g}, from the identity"
+        rows += training_rows(learned, what, (None, None))
     return rows

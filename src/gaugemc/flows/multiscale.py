@@ -150,10 +150,15 @@ def _fluxes(plaquettes: Angle, tree: list[Division]) -> list[Angle]:
 
 
 def _apart(flux: Angle, division: Division) -> list[Angle]:
-    """The parts of every block: n arrays with an n-th of the entries along the axis."""
+    """The parts of every block: n arrays with an n-th of the entries along the axis.
+
+    Not strided slices: their reverse pass is slow.
+    """
+    axis, n = division.axis, division.n
+    shape = list(flux.shape)
+    shape[axis : axis + 1] = [shape[axis] // n, n]
     return [
-        flux[part :: division.n] if division.axis == 0 else flux[:, part :: division.n]
-        for part in range(division.n)
+        jnp.squeeze(part, axis + 1) for part in jnp.split(flux.reshape(shape), n, axis=axis + 1)
     ]
 
 
