@@ -9,8 +9,9 @@ from jaxtyping import Array
 
 from gaugemc.analysis.exact_u1 import log_partition_function
 from gaugemc.flows import Multiscale, multiscale_flow
+from gaugemc.flows.knots import N_ANGLES, angle_at, position, position_slope
 from gaugemc.flows.multiscale import divisions, split_kinds
-from gaugemc.flows.split import N_ANGLES, N_FLUXES, Split, angle_at, position, position_slope
+from gaugemc.flows.split import N_FLUXES, Split
 from gaugemc.groups import SUN, U1
 from gaugemc.theories import Links, Wilson
 from gaugemc.training import LevelKL, optimiser, quality, quantile_flow, start_training, train
@@ -78,6 +79,33 @@ def test_a_split_starts_as_the_identity(key: Array):
     part, log_slope = Split(jnp.float64).forward(a, flux)
     np.testing.assert_allclose(part, a, atol=2e-5)
     np.testing.assert_allclose(log_slope, 0, atol=5e-3)
+
+
+def test_derivatives_of_a_split_are_those_of_differences(key: Array):
+    split = disturbed_split(key)
+    place = jnp.asarray([0.7, -2.1])
+
+    def values(place: Array) -> Array:
+        return jnp.stack(split.forward(place[0], place[1]))
+
+    central = [(values(place + h) - values(place - h)) / 2e-6 for h in 1e-6 * jnp.eye(2)]
+    for jacobian in (jax.jacrev, jax.jacfwd):
+        np.testing.assert_allclose(jacobian(values)(place), jnp.stack(central, 1), rtol=1e-6)
+
+    def of_parameters(size: Array) -> Array:
+        scaled = eqx.tree_at(lambda s: s.log_increments, split, size * split.log_increments)
+        return jnp.stack(scaled.forward(place[0], place[1]))
+
+    expected = (of_parameters(jnp.asarray(1 + 1e-6)) - of_parameters(jnp.asarray(1 - 1e-6))) / 2e-6
+    for jacobian in (jax.jacrev, jax.jacfwd):
+        np.testing.assert_allclose(jacobian(of_parameters)(jnp.asarray(1.0)), expected, rtol=1e-6)
+
+
+def test_parameters_that_are_not_numbers_are_not_taken_for_the_identity():
+    split = eqx.tree_at(
+        lambda s: s.log_increments, Split(jnp.float64), replace_fn=lambda a: a * jnp.nan
+    )
+    assert jnp.isnan(split.forward(jnp.asarray(0.3), jnp.asarray(0.2))[0])
 
 
 def test_positions_are_undone(key: Array):

@@ -1,29 +1,26 @@
 """A conditional map of the circle: how the flux of a block is split between its parts."""
 
 import functools
-import math
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
 from gaugemc.flows.circle import Angle, invert_monotone
+from gaugemc.flows.knots import N_ANGLES, identity_logs, position, position_slope
 from gaugemc.groups import wrap
 
 N_FLUXES = 128
-N_ANGLES = 64
-
-_TAIL = 1e-6
-_CORE = 8.0
-_HALF = math.asinh(2 / _TAIL) + _CORE
 
 Table = Float[Array, "flux angle"]
 Index = Int[Array, "..."]
-NumpyTable = Float[np.ndarray, " n"]
+Four = tuple[Angle, Angle, Angle, Angle]
 
 
 class Split(eqx.Module):
@@ -45,7 +42,14 @@ class Split(eqx.Module):
 
     def forward(self, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
         """T(a | F), not wrapped, for a in [-pi, pi], and the log of its slope."""
-        return _spline(_table(self._increments()), angle, flux)
+        table = _table(self._increments())
+
+        def identity(_: Array, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
+            return angle, jnp.zeros_like(flux)
+
+        # Always the first branch, but XLA does not know: it would make the spline a part of the
+        # loops that put blocks together, and do it anew for every entry (4 times slower on CPUs).
+        return jax.lax.cond(~(table[0, 0, 0] >= 0), _spline, identity, table, angle, flux)
 
     def inverse(self, part: Angle, flux: Angle) -> tuple[Angle, Angle]:
         """The a in [-pi, pi] with T(a | F) = A modulo 2 pi, and the log of the slope of T there."""
@@ -76,52 +80,6 @@ class Split(eqx.Module):
         return 2 * np.pi * jax.nn.softmax(logs + identity, axis=1)
 
 
-def position(angle: Angle) -> Angle:
-    """Where an angle in [-pi, pi] lies among the knots: from 0 to N_ANGLES.
-
-    The difference of asinh((1 + r) / tail) and asinh((1 - r) / tail), r = angle / pi, and a line.
-    """
-    above, below = 1 + angle / np.pi, 1 - angle / np.pi
-    ratio = (above + _length(above)) / (below + _length(below))
-    return N_ANGLES * ((jnp.log(ratio) + _CORE / np.pi * angle) / (2 * _HALF) + 0.5)
-
-
-def position_slope(angle: Angle) -> Angle:
-    """The derivative of `position`, with the same value and derivative at -pi and pi."""
-    stretch = 1 / _length(1 + angle / np.pi) + 1 / _length(1 - angle / np.pi) + _CORE
-    return stretch * (N_ANGLES / (2 * np.pi * _HALF))
-
-
-def _length(distance: Angle) -> Angle:
-    return jnp.sqrt(distance * distance + _TAIL**2)
-
-
-@functools.cache
-def inverse_position() -> tuple[NumpyTable, NumpyTable]:
-    """Positions and how far their angles lie above -pi, for interpolation; the first half."""
-    above = np.append(0, np.geomspace(_TAIL / 100, 1, 20001))
-    stretched = np.arcsinh(above / _TAIL) - np.arcsinh((2 - above) / _TAIL) + _CORE * (above - 1)
-    return N_ANGLES * (stretched / (2 * _HALF) + 0.5), np.pi * above
-
-
-def angle_at(where: Float[Array, " n"]) -> Float[Array, " n"]:
-    """The inverse of `position`, to 1e-5 of a knot."""
-    distance = jnp.interp(jnp.minimum(where, N_ANGLES - where), *inverse_position())
-    return jnp.where(where < N_ANGLES / 2, distance - np.pi, np.pi - distance)
-
-
-@functools.cache
-def identity_logs() -> NumpyTable:
-    """Of the spline that is the identity at all knots."""
-    knots = np.arange(N_ANGLES)
-    low = np.interp(np.minimum(knots, N_ANGLES - knots), *inverse_position())
-    line = 2 * np.pi * knots / N_ANGLES
-    bend = np.where(knots < N_ANGLES / 2, low, 2 * np.pi - low) - line
-    wave = np.fft.rfft(bend) / (2 + np.cos(2 * np.pi * np.arange(N_ANGLES // 2 + 1) / N_ANGLES)) * 3
-    coefficients = np.fft.irfft(wave, N_ANGLES) + line
-    return np.log(np.diff(coefficients, append=coefficients[0] + 2 * np.pi))
-
-
 def _coefficients(increments: Table) -> Table:
     """From -pi on; charge conjugation turns F -> -F and the order of the knots around."""
     sums = np.tri(N_ANGLES, k=-1).T  # on CPUs a product is faster than a cumulative sum
@@ -144,22 +102,65 @@ def _table(increments: Table) -> Float[Array, "row angle 4"]:
 
 
 def _spline(table: Float[Array, "row angle 4"], angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
-    """The spline and the log of its slope.
-
-    It is a sum of increments, not of coefficients: steps of 1e-6 next to pi are not lost.
-    """
+    """The spline and the log of its slope."""
     column, t = _cell(position(angle), N_ANGLES)
     row, u = _cell(_row(flux), N_FLUXES)
-    around = _around(table, row, column)
-    weights = _cubic(u)
-    before, d1, d2, d3 = (
-        sum((w * around[..., i, k] for i, w in enumerate(weights)), start=jnp.zeros_like(t))
+    value, slope = _in_cell(_around(table, row, column), t, u)
+    return value, jnp.log(slope * position_slope(angle))
+
+
+@jax.custom_jvp
+def _in_cell(around: Float[Array, "... 4 4"], t: Angle, u: Angle) -> tuple[Angle, Angle]:
+    """The spline at the place (t, u) of a cell, and its derivative with respect to t."""
+    across = _across(around, _cubic(u))
+    return _value(across, t), _slope(across, t)
+
+
+@functools.partial(_in_cell.defjvp, symbolic_zeros=True)
+def _in_cell_jvp(
+    primals: tuple[Array, Angle, Angle], tangents: tuple[Any, Any, Any]
+) -> tuple[tuple[Angle, Angle], tuple[Angle, Angle]]:
+    """Derivatives are made on the way forward: a reverse pass only multiplies."""
+    around, t, u = primals
+    across, bent = _across(around, _cubic(u)), _across(around, _cubic_slope(u))
+    _, d1, d2, d3 = across
+    value, slope = _value(across, t), _slope(across, t)
+    curvature = (t - 1) * d1 + (1 - 2 * t) * d2 + t * d3
+    changes = [(slope, curvature), (_value(bent, t), _slope(bent, t))]
+    d_value, d_slope = jnp.zeros_like(value), jnp.zeros_like(slope)
+    for (by_value, by_slope), tangent in zip(changes, tangents[1:]):
+        if not isinstance(tangent, SymbolicZero):
+            d_value, d_slope = d_value + by_value * tangent, d_slope + by_slope * tangent
+    if not isinstance(tangents[0], SymbolicZero):  # linear in the coefficients
+        change = _across(tangents[0], _cubic(u))
+        d_value, d_slope = d_value + _value(change, t), d_slope + _slope(change, t)
+    return (value, slope), (d_value, d_slope)
+
+
+def _across(around: Float[Array, "... 4 4"], weights: Four) -> Four:
+    """The sum over the rows: a coefficient and three increments."""
+    a, b, c, d = weights
+    first, second, third, fourth = (
+        a * around[..., 0, k]
+        + b * around[..., 1, k]
+        + c * around[..., 2, k]
+        + d * around[..., 3, k]
         for k in range(4)
     )
+    return first, second, third, fourth
+
+
+def _value(across: Four, t: Angle) -> Angle:
+    """A sum of increments, not of coefficients: steps of 1e-6 next to pi are not lost."""
+    before, d1, d2, d3 = across
     _, b1, b2, b3 = _cubic(t)
+    return before + (b1 + b2 + b3) * d1 + (b2 + b3) * d2 + b3 * d3
+
+
+def _slope(across: Four, t: Angle) -> Angle:
+    _, d1, d2, d3 = across
     q1, q2, q3 = _quadratic(t)
-    value = before + (b1 + b2 + b3) * d1 + (b2 + b3) * d2 + b3 * d3
-    return value, jnp.log((q1 * d1 + q2 * d2 + q3 * d3) * position_slope(angle))
+    return q1 * d1 + q2 * d2 + q3 * d3
 
 
 def _around(
@@ -196,12 +197,17 @@ def _weights(
     return weights
 
 
-def _cubic(t: Angle) -> tuple[Angle, ...]:
+def _cubic(t: Angle) -> Four:
     """Weights of the four coefficients around a cell, from the one before it."""
     u = 1 - t
     return u**3 / 6, (4 - 6 * t**2 + 3 * t**3) / 6, (4 - 6 * u**2 + 3 * u**3) / 6, t**3 / 6
 
 
-def _quadratic(t: Angle) -> tuple[Angle, ...]:
+def _cubic_slope(t: Angle) -> Four:
+    u = 1 - t
+    return -(u**2) / 2, t * (3 * t - 4) / 2, u * (4 - 3 * u) / 2, t**2 / 2
+
+
+def _quadratic(t: Angle) -> tuple[Angle, Angle, Angle]:
     """Weights of the three increments around a cell: the derivative of the cubic spline."""
     return (1 - t) ** 2 / 2, 0.5 + t * (1 - t), t**2 / 2

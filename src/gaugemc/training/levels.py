@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from gaugemc.flows import Multiscale
+from gaugemc.flows.knots import N_ANGLES, angle_at, position_slope
 from gaugemc.flows.multiscale import Kind, divisions
-from gaugemc.flows.split import N_ANGLES, Split, angle_at, position_slope
+from gaugemc.flows.split import Split
 from gaugemc.theories import Wilson
 
 Scalar = Float[Array, ""]

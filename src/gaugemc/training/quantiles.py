@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from gaugemc.flows import Multiscale, multiscale_flow
-from gaugemc.flows.split import N_ANGLES, N_FLUXES, identity_logs, inverse_position
+from gaugemc.flows.knots import N_ANGLES, identity_logs, inverse_position
+from gaugemc.flows.split import N_FLUXES
 from gaugemc.theories import Wilson
 from gaugemc.training.levels import Level, level_targets
 
