@@ -121,7 +121,7 @@ FLOW_CHANGES: dict[str, dict[str, Any]] = {
             "batch": 96,
             "learning_rate": 1e-2,
             "chunk": 100,
-            "quality_every": 500,
+            "quality_every": 200,
         },
     },
 }
