@@ -25,7 +25,8 @@ from gaugemc.flows import (
 from gaugemc.flows.stripes import PERIOD, StripeNetwork
 from gaugemc.groups import SUN, U1, wrap
 from gaugemc.lattice import gauge_transform, plane_plaquettes
-from gaugemc.theories import Euclidean, Links, Space
+from gaugemc.samplers import HMC
+from gaugemc.theories import Euclidean, Links, Space, Wilson
 
 U1_8X8 = Links(U1(), (8, 8), jnp.float64)
 U1_4X8 = Links(U1(), (4, 8), jnp.float64)
@@ -258,3 +259,13 @@ def test_plaquettes_of_frozen_columns_do_not_move(key: Array):
     columns = np.arange(8) % PERIOD
     assert float(jnp.max(jnp.abs(moved[:, (columns == 1) | (columns == 2)]))) < 1e-12
     assert float(jnp.min(jnp.abs(moved[:, columns == 0]))) > 1e-6
+
+
+def test_chains_of_field_transformation_hmc_go_on_from_a_configuration(key: Array):
+    theory = Wilson(U1_4X8, 2.0)
+    flow = disturbed(gauge_flow(key, U1_4X8, NCP(), n_layers=2), key)
+    pulled_back = theory.pullback(flow)
+    x = theory.space.random(key)
+    state = HMC(pulled_back, 0.1, 2).state(pulled_back.variable(x))
+    np.testing.assert_allclose(wrap(pulled_back.configuration(state.x) - x), 0, atol=1e-10)
+    np.testing.assert_allclose(theory.configuration(theory.variable(x)), x)

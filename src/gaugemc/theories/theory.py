@@ -16,9 +16,11 @@ Scalar = Float[Array, ""]
 
 @runtime_checkable
 class Transformation(Protocol):
-    """What `pullback` needs of a flow: x = f(z) and log |det df/dz|."""
+    """What `pullback` needs of a flow: x = f(z) and log |det df/dz|, and the same for z."""
 
     def forward(self, z: Field) -> tuple[Field, Scalar]: ...
+
+    def inverse(self, x: Field) -> tuple[Field, Scalar]: ...
 
 
 class Theory(eqx.Module):
@@ -54,6 +56,11 @@ class Theory(eqx.Module):
 
     def configuration(self, x: Field) -> Field:
         """The physical configuration that x stands for: x itself, unless pulled back."""
+        return x
+
+    def variable(self, x: Field) -> Field:
+        """What stands for a physical configuration, the inverse of `configuration`: chains of
+        field-transformation HMC can go on from configurations of other samplers."""
         return x
 
     def pullback(self, flow: Transformation) -> Pullback:
@@ -93,3 +100,6 @@ class Pullback(Theory):
 
     def configuration(self, x: Field) -> Field:
         return self.theory.configuration(self.flow.forward(x)[0])
+
+    def variable(self, x: Field) -> Field:
+        return self.flow.inverse(self.theory.variable(x))[0]
