@@ -1,6 +1,7 @@
-"""Shared by all tests: float64 sums on, and a key that follows from the test's name."""
+"""Shared by tests: float64 sums, a key that follows from the test's name, a quick compiler."""
 
 import zlib
+from collections.abc import Iterator
 
 import jax
 import pytest
@@ -12,3 +13,11 @@ jax.config.update("jax_enable_x64", True)
 def key(request: pytest.FixtureRequest) -> jax.Array:
     """A random key for this test alone, the same in every run."""
     return jax.random.key(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(scope="module")
+def quick_compilation() -> Iterator[None]:
+    """For tests whose time is that of the compiler: it optimises as little as possible."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

@@ -1,7 +1,5 @@
 """Expected jumps: the loss, what it trains, and the chains that it carries."""
 
-from collections.abc import Iterator
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -29,12 +27,7 @@ GAUSSIAN = strongly_correlated_gaussian()
 WILSON = Wilson(Links(U1(), (2, 2)), 2.0)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compilation() -> Iterator[None]:
-    """The time of these tests is that of the compiler: it optimises as little as possible."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def small(theory: Theory, key: jax.Array, step_size: float = 0.15) -> GeneralisedLeapfrog:

@@ -1,7 +1,6 @@
 """L2HMC: exact inverses, log-dets, HMC without networks, and ensembles with large networks."""
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +51,7 @@ FAST = [
 ]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compilation() -> Iterator[None]:
-    """The time of these tests is that of the compiler: it optimises as little as possible."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def case_name(case: tuple) -> str:

@@ -148,9 +148,7 @@ def validate_numbers(settings: Settings) -> None:
     at_least("dynamics.n_leapfrog", settings.dynamics.n_leapfrog, 1)
     for name in ("eps", "bound"):
         positive(f"dynamics.{name}", getattr(settings.dynamics, name))
-    for name in ("charge", "plaquette"):
-        at_least(f"loss.{name}_weight", getattr(settings.loss, f"{name}_weight"), 0)
-    for name in ("whitened", "square"):
+    for name in ("charge", "plaquette", "whitened", "square"):
         at_least(f"loss.{name}_weight", getattr(settings.loss, f"{name}_weight"), 0)
     for name in ("charge", "plaquette", "distance", "whitened", "square"):
         positive(f"loss.{name}_scale", getattr(settings.loss, f"{name}_scale"))

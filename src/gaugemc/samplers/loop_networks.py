@@ -44,9 +44,8 @@ class LoopMomentum(MomentumNetwork):
         bound: float = 4.0,
         compute_dtype: DTypeLike | None = None,
     ):
-        check_plane(space)
         channels = (2, *hidden, 3)
-        self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
+        self.perceptron = plane_perceptron(key, space, channels, kernel_size, compute_dtype)
         self.bound = bound
 
     def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
@@ -76,9 +75,8 @@ class LoopForce(MomentumNetwork):
         kernel_size: int = 1,
         compute_dtype: DTypeLike | None = None,
     ):
-        check_plane(space)
         channels = (2, *hidden, 1)
-        self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
+        self.perceptron = plane_perceptron(key, space, channels, kernel_size, compute_dtype)
 
     def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
         (slope,) = self.perceptron([circle(plane_plaquettes(U1(), x, 0, 1))], time)
@@ -107,9 +105,8 @@ class LoopPosition(PositionNetwork):
         bound: float = 4.0,
         compute_dtype: DTypeLike | None = None,
     ):
-        check_plane(space)
         channels = (6, *hidden, 8)
-        self.perceptron = Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
+        self.perceptron = plane_perceptron(key, space, channels, kernel_size, compute_dtype)
         self.bound = bound
 
     def __call__(self, x: Field, v: Field, frozen: Bool[Array, "2 x y"], time: Time) -> Outputs:
@@ -154,7 +151,14 @@ def link_derivative(slope: Fluxes) -> Field:
     return links(slope - shift(slope, 1, -1), shift(slope, 0, -1) - slope)
 
 
-def check_plane(space: Links) -> None:
-    """Raise ValueError unless the space is two-dimensional U(1)."""
+def plane_perceptron(
+    key: Key[Array, ""],
+    space: Links,
+    channels: Sequence[int],
+    kernel_size: int,
+    compute_dtype: DTypeLike | None,
+) -> Perceptron:
+    """A perceptron for the sites of a space; ValueError unless it is two-dimensional U(1)."""
     if not (isinstance(space, Links) and space.has_charge):
         raise ValueError("gauge-equivariant networks of L2HMC: for two-dimensional U(1) only")
+    return Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)

@@ -1,5 +1,7 @@
 """The multiscale flow of 2D U(1) by quadrature: where its training starts."""
 
+from functools import cache
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ from jaxtyping import Float
 
 from gaugemc.flows import Multiscale, multiscale_flow
 from gaugemc.flows.knots import N_ANGLES, identity_logs, inverse_position
+from gaugemc.flows.multiscale import Kind
 from gaugemc.flows.split import N_FLUXES
 from gaugemc.theories import Wilson
 from gaugemc.training.levels import Level, level_targets
@@ -23,18 +26,20 @@ def quantile_flow(theory: Wilson) -> Multiscale:
     Raises:
         ValueError: the space is not 2D U(1).
     """
-    flow = multiscale_flow(theory.space)
-    levels = level_targets(theory.space.lattice, theory.beta)
+    flow, dtype = multiscale_flow(theory.space), theory.space.real_dtype
+    logs = _log_steps(theory.space.lattice, float(theory.beta))
     return Multiscale(
         {
-            kind: eqx.tree_at(
-                lambda s: s.log_increments,
-                split,
-                jnp.asarray(_steps(levels[kind]), theory.space.real_dtype),
-            )
+            kind: eqx.tree_at(lambda s: s.log_increments, split, jnp.asarray(logs[kind], dtype))
             for kind, split in flow.splits.items()
         }
     )
+
+
+@cache
+def _log_steps(lattice: tuple[int, ...], beta: float) -> dict[Kind, Steps]:
+    """For each kind of split; kept, because a run is validated before it is built."""
+    return {kind: _steps(level) for kind, level in level_targets(lattice, beta).items()}
 
 
 def _steps(level: Level) -> Steps:
