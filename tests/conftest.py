@@ -15,6 +15,14 @@ def key(request: pytest.FixtureRequest) -> jax.Array:
     return jax.random.key(zlib.crc32(request.node.nodeid.encode()))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forget_programs() -> Iterator[None]:
+    """Compiled programs are dropped after each file: a process may hold 65530 memory maps on Linux,
+    all the tests together made more, and the compiler crashes where it gets no other."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="module")
 def quick_compilation() -> Iterator[None]:
     """For tests whose time is that of the compiler: it optimises as little as possible."""
