@@ -9,9 +9,10 @@ from jaxtyping import Array
 
 from gaugemc.analysis.exact_u1 import log_partition_function
 from gaugemc.flows import Multiscale, multiscale_flow
-from gaugemc.flows.knots import N_ANGLES, angle_at, position, position_slope
+from gaugemc.flows.knots import N_ANGLES, angle_at, log_slope_slope, position, position_slope
 from gaugemc.flows.multiscale import divisions, split_kinds
-from gaugemc.flows.split import N_FLUXES, Split
+from gaugemc.flows.split import Split
+from gaugemc.flows.split_table import N_FLUXES
 from gaugemc.groups import SUN, U1
 from gaugemc.theories import Links, Wilson
 from gaugemc.training import LevelKL, optimiser, quality, quantile_flow, start_training, train
@@ -49,34 +50,34 @@ def test_lattices_of_powers_of_two_share_their_kinds():
 
 
 def test_a_split_does_not_depend_on_the_names_of_angles(key: Array):
-    split = disturbed_split(key)
+    table = disturbed_split(key).table()
     a, flux = jax.random.uniform(key, (2, 50), jnp.float64, -np.pi, np.pi)
-    part, log_slope = split.forward(a, flux)
-    same_part, same_log_slope = split.forward(a, flux + 2 * np.pi)
+    part, log_slope = table.forward(a, flux)
+    same_part, same_log_slope = table.forward(a, flux + 2 * np.pi)
     np.testing.assert_allclose(same_part, part, atol=1e-12)
     np.testing.assert_allclose(same_log_slope, log_slope, atol=1e-12)
-    ends = [split.forward(jnp.full(50, side * np.pi), flux) for side in (-1, 1)]
+    ends = [table.forward(jnp.full(50, side * np.pi), flux) for side in (-1, 1)]
     np.testing.assert_allclose(ends[1][0] - ends[0][0], 2 * np.pi, atol=1e-12)
     np.testing.assert_allclose(ends[1][1], ends[0][1], atol=1e-8)
 
 
 def test_a_split_commutes_with_charge_conjugation(key: Array):
-    split = disturbed_split(key)
+    table = disturbed_split(key).table()
     a, flux = jax.random.uniform(key, (2, 50), jnp.float64, -np.pi, np.pi)
-    np.testing.assert_allclose(split.forward(-a, -flux)[0], -split.forward(a, flux)[0], atol=1e-12)
+    np.testing.assert_allclose(table.forward(-a, -flux)[0], -table.forward(a, flux)[0], atol=1e-12)
 
 
 def test_a_split_is_the_same_one_by_one_and_on_a_grid(key: Array):
     split = disturbed_split(key)
     a, flux = jax.random.uniform(key, (2, 50), jnp.float64, -np.pi, np.pi)
-    one_by_one = split.forward(*jnp.broadcast_arrays(a[:, None], flux))
+    one_by_one = split.table().forward(*jnp.broadcast_arrays(a[:, None], flux))
     for expected, found in zip(one_by_one, split.on_grid(a, flux)):
         np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
 def test_a_split_starts_as_the_identity(key: Array):
     a, flux = jax.random.uniform(key, (2, 500), jnp.float64, -np.pi, np.pi)
-    part, log_slope = Split(jnp.float64).forward(a, flux)
+    part, log_slope = Split(jnp.float64).table().forward(a, flux)
     np.testing.assert_allclose(part, a, atol=2e-5)
     np.testing.assert_allclose(log_slope, 0, atol=5e-3)
 
@@ -86,7 +87,7 @@ def test_derivatives_of_a_split_are_those_of_differences(key: Array):
     place = jnp.asarray([0.7, -2.1])
 
     def values(place: Array) -> Array:
-        return jnp.stack(split.forward(place[0], place[1]))
+        return jnp.stack(split.table().forward(place[0], place[1]))
 
     central = [(values(place + h) - values(place - h)) / 2e-6 for h in 1e-6 * jnp.eye(2)]
     for jacobian in (jax.jacrev, jax.jacfwd):
@@ -94,7 +95,7 @@ def test_derivatives_of_a_split_are_those_of_differences(key: Array):
 
     def of_parameters(size: Array) -> Array:
         scaled = eqx.tree_at(lambda s: s.log_increments, split, size * split.log_increments)
-        return jnp.stack(scaled.forward(place[0], place[1]))
+        return jnp.stack(scaled.table().forward(place[0], place[1]))
 
     expected = (of_parameters(jnp.asarray(1 + 1e-6)) - of_parameters(jnp.asarray(1 - 1e-6))) / 2e-6
     for jacobian in (jax.jacrev, jax.jacfwd):
@@ -105,7 +106,13 @@ def test_parameters_that_are_not_numbers_are_not_taken_for_the_identity():
     split = eqx.tree_at(
         lambda s: s.log_increments, Split(jnp.float64), replace_fn=lambda a: a * jnp.nan
     )
-    assert jnp.isnan(split.forward(jnp.asarray(0.3), jnp.asarray(0.2))[0])
+    assert jnp.isnan(split.table().forward(jnp.asarray(0.3), jnp.asarray(0.2))[0])
+
+
+def test_a_fixed_flow_is_the_same_map(trained: Multiscale, key: Array):
+    z = u1(8, 8, dtype=jnp.float32).random(key)
+    for found, expected in zip(trained.fixed().forward(z), trained.forward(z)):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_positions_are_undone(key: Array):
@@ -116,8 +123,12 @@ def test_positions_are_undone(key: Array):
         np.testing.assert_allclose(found, angle, rtol=0, atol=1e-5)
         near = distance < 1e-3
         np.testing.assert_allclose(position(found)[near], position(angle)[near], atol=1e-3)
-    slope = jax.vmap(jax.grad(position))(distance - np.pi)
-    np.testing.assert_allclose(position_slope(distance - np.pi), slope, rtol=1e-8)
+    near = distance - np.pi
+    slope = jax.vmap(jax.grad(position))(near)
+    np.testing.assert_allclose(position_slope(near), slope, rtol=1e-8)
+    bend = jax.vmap(jax.grad(lambda a: jnp.log(position_slope(a))))(near)
+    rounding = 1e-16 * 1e12  # of an angle next to -pi, times the largest derivative
+    np.testing.assert_allclose(log_slope_slope(near), bend, rtol=1e-8, atol=rounding)
 
 
 def test_forces_of_a_split_are_continuous(key: Array):
@@ -125,10 +136,10 @@ def test_forces_of_a_split_are_continuous(key: Array):
 
     At a = +-pi forces change by their own size, 10^6, within 10^-6.
     """
-    split = disturbed_split(key)
+    table = disturbed_split(key).table()
 
     def force(a: Array, flux: Array) -> tuple[Array, Array]:
-        return jax.grad(lambda a, f: jnp.sum(jnp.stack(split.forward(a, f))), (0, 1))(a, flux)
+        return jax.grad(lambda a, f: jnp.sum(jnp.stack(table.forward(a, f))), (0, 1))(a, flux)
 
     knots = [*angle_at(jnp.arange(1.0, N_ANGLES)), np.pi]
     places = [(a, 0.3) for a in knots] + [(0.3, 2 * np.pi * k / N_FLUXES) for k in range(N_FLUXES)]

@@ -26,6 +26,11 @@ class Flow(eqx.Module):
         """The same flow for another lattice (volume transfer); itself, if it knows no lattice."""
         return self
 
+    def fixed(self) -> "Flow":
+        """The same map, to be used with these parameters alone: what follows from them is computed
+        here, not at every use."""
+        return self
+
 
 class Chain(Flow):
     """Layers applied one after the other, first to last."""

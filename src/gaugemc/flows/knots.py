@@ -34,6 +34,13 @@ def position_slope(angle: Angle) -> Angle:
     return stretch * (N_ANGLES / (2 * np.pi * _HALF))
 
 
+def log_slope_slope(angle: Angle) -> Angle:
+    """The derivative of the log of `position_slope`."""
+    above, below = 1 + angle / np.pi, 1 - angle / np.pi
+    high, low = 1 / _length(above), 1 / _length(below)
+    return (below * low**3 - above * high**3) / (np.pi * (high + low + _CORE))
+
+
 def _length(distance: Angle) -> Angle:
     return jnp.sqrt(distance * distance + _TAIL**2)
 

@@ -8,15 +8,18 @@ conditional map of the circle (`Split`), shared by all blocks with as many plaqu
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from gaugemc.flows.branch import alone
 from gaugemc.flows.circle import Angle
 from gaugemc.flows.flow import Flow
 from gaugemc.flows.split import Split
+from gaugemc.flows.split_table import SplitTable
 from gaugemc.groups import U1, wrap
 from gaugemc.lattice import links_from_plaquettes, plane_plaquettes
 from gaugemc.theories import Links, total
@@ -38,6 +41,26 @@ class Division(NamedTuple):
     def kinds(self) -> list[Kind]:
         """One split for each part but the last: m of what remains."""
         return [(self.m, remaining) for remaining in range(self.n, 1, -1)]
+
+    def apart(self, flux: Angle) -> tuple[Angle, ...]:
+        """The parts of every block: n arrays with an n-th of the entries along the axis.
+
+        Not strided slices: their reverse pass is slow.
+        """
+        shape = list(flux.shape)
+        shape[self.axis : self.axis + 1] = [shape[self.axis] // self.n, self.n]
+        parts = jnp.split(flux.reshape(shape), self.n, axis=self.axis + 1)
+        return tuple(jnp.squeeze(part, self.axis + 1) for part in parts)
+
+    def together(self, *parts: Angle) -> Angle:
+        """The inverse of `apart`."""
+        shape = list(parts[0].shape)
+        shape[self.axis] *= self.n
+        return jnp.stack(parts, axis=self.axis + 1).reshape(shape)
+
+    def fluxes(self, flux: Angle) -> Angle:
+        """Of the blocks, from those of their parts."""
+        return wrap(functools.reduce(jnp.add, self.apart(flux)))
 
 
 def divisions(lattice: tuple[int, ...]) -> list[Division]:
@@ -79,32 +102,10 @@ class Multiscale(Flow):
     splits: dict[Kind, Split]
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
-        return self._transformed(z, inverse=False)
+        return self.fixed().forward(z)
 
     def inverse(self, x: Field) -> tuple[Field, Scalar]:
-        return self._transformed(x, inverse=True)
-
-    def _transformed(self, links: Field, inverse: bool) -> tuple[Field, Scalar]:
-        """Both directions: fluxes go from where they are, `flux`, to `flux + change`."""
-        old = plane_plaquettes(U1(), links, 0, 1)
-        tree = divisions(old.shape)
-        flux = change = jnp.zeros((1, 1), links.dtype)
-        log_det = jnp.zeros((), jnp.float64)
-        for division, level in zip(tree, _fluxes(wrap(old), tree)):
-            new = []
-            for kind, part in zip(division.kinds, _apart(level, division)):
-                split = self._split(kind)
-                if inverse:  # maps are conditioned on the flux in x
-                    moved, log_slope = split.inverse(part, flux)
-                    log_det = log_det - total(log_slope)
-                else:
-                    moved, log_slope = split.forward(part, flux + change)
-                    log_det = log_det + total(log_slope)
-                part_change = moved - part
-                new.append(part_change)
-                flux, change = wrap(flux - part), change - part_change
-            flux, change = level, _together([*new, change], division)
-        return _moved(links, change), log_det
+        return self.fixed().inverse(x)
 
     def on(self, lattice: tuple[int, ...]) -> Multiscale:
         """The flow on another lattice: splits that it knows, and the identity for all others.
@@ -116,14 +117,55 @@ class Multiscale(Flow):
         new = _identity(lattice, dtype)
         return Multiscale({kind: self.splits.get(kind, split) for kind, split in new.items()})
 
-    def _split(self, kind: Kind) -> Split:
-        if kind not in self.splits:
+    def fixed(self) -> FixedMultiscale:
+        return FixedMultiscale({kind: split.table() for kind, split in self.splits.items()})
+
+
+class FixedMultiscale(Flow):
+    """What evaluates a `Multiscale` flow: the tables of its splits."""
+
+    tables: dict[Kind, SplitTable]
+
+    def forward(self, z: Field) -> tuple[Field, Scalar]:
+        return self._transformed(z, inverse=False)
+
+    def inverse(self, x: Field) -> tuple[Field, Scalar]:
+        return self._transformed(x, inverse=True)
+
+    def _transformed(self, links: Field, inverse: bool) -> tuple[Field, Scalar]:
+        """Both directions: fluxes go from where they are, `flux`, to `flux + change`."""
+        old = plane_plaquettes(U1(), links, 0, 1)
+        tree = divisions(old.shape)
+        tables = [[self._table(kind) for kind in division.kinds] for division in tree]
+        negative = tables[0][0].negative
+        levels = [wrap(old)]
+        for division in tree[:0:-1]:
+            levels.append(alone(negative, division.fluxes, levels[-1]))
+        flux = change = jnp.zeros((1, 1), links.dtype)
+        log_det = jnp.zeros((), jnp.float64)
+        for division, level, splits in zip(tree, levels[::-1], tables):
+            new = []
+            for split, part in zip(splits, alone(negative, division.apart, level)):
+                if inverse:  # maps are conditioned on the flux in x
+                    moved, log_slope = split.inverse(part, flux)
+                    log_det = log_det - total(log_slope)
+                else:
+                    moved, log_slope = split.forward(part, flux + change)
+                    log_det = log_det + total(log_slope)
+                part_change = moved - part
+                new.append(part_change)
+                flux, change = wrap(flux - part), change - part_change
+            flux, change = level, alone(negative, division.together, *new, change)
+        return _moved(links, change), log_det
+
+    def _table(self, kind: Kind) -> SplitTable:
+        if kind not in self.tables:
             m, n = kind
             raise ValueError(
                 f"this flow cannot split {m} plaquettes off {m * n}, which this lattice needs:"
                 " take flow.on(lattice), and train it there"
             )
-        return self.splits[kind]
+        return self.tables[kind]
 
 
 def multiscale_flow(space: Links) -> Multiscale:
@@ -139,35 +181,6 @@ def multiscale_flow(space: Links) -> Multiscale:
 
 def _identity(lattice: tuple[int, ...], dtype: DTypeLike) -> dict[Kind, Split]:
     return {kind: Split(dtype) for kind in split_kinds(lattice)}
-
-
-def _fluxes(plaquettes: Angle, tree: list[Division]) -> list[Angle]:
-    """The fluxes of all blocks after each division, coarse to fine."""
-    levels = [plaquettes]
-    for division in tree[:0:-1]:
-        levels.append(wrap(jnp.sum(jnp.stack(_apart(levels[-1], division)), axis=0)))
-    return levels[::-1]
-
-
-def _apart(flux: Angle, division: Division) -> list[Angle]:
-    """The parts of every block: n arrays with an n-th of the entries along the axis.
-
-    Not strided slices: their reverse pass is slow.
-    """
-    axis, n = division.axis, division.n
-    shape = list(flux.shape)
-    shape[axis : axis + 1] = [shape[axis] // n, n]
-    return [
-        jnp.squeeze(part, axis + 1) for part in jnp.split(flux.reshape(shape), n, axis=axis + 1)
-    ]
-
-
-def _together(parts: list[Angle], division: Division) -> Angle:
-    """The inverse of `_apart`."""
-    stacked = jnp.stack(parts, axis=division.axis + 1)
-    shape = list(parts[0].shape)
-    shape[division.axis] *= division.n
-    return stacked.reshape(shape)
 
 
 def _moved(links: Field, change: Angle) -> Field:

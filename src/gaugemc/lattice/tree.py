@@ -1,6 +1,7 @@
 """Links from plaquettes: two-dimensional U(1) on a spanning tree."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
@@ -11,7 +12,12 @@ def links_from_plaquettes(angles: Float[Array, "L0 L1"]) -> Float[Array, "2 L0 L
     of whole columns. Sums are in float64, so that rounding does not grow with the lattice.
     """
     flux = angles.astype(jnp.float64)
-    below = jnp.cumsum(flux, axis=1) - flux
-    columns = jnp.sum(flux, axis=1)
-    links = jnp.stack([-below, jnp.zeros_like(flux)])
-    return links.at[1, :, -1].set(jnp.cumsum(columns) - columns)
+    columns = _sums_before(jnp.sum(flux, axis=1))
+    return jnp.stack([-_sums_before(flux), jnp.zeros_like(flux).at[:, -1].set(columns)])
+
+
+def _sums_before(numbers: Float[Array, "... n"]) -> Float[Array, "... n"]:
+    """Of all that come before, along the last axis: on CPUs a product takes a third of the time of
+    a cumulative sum."""
+    n = numbers.shape[-1]
+    return jnp.matmul(numbers, jnp.asarray(np.triu(np.ones((n, n)), 1)), precision="highest")

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 from jaxtyping import Array, Bool, Float, Key, Shaped
 
@@ -28,7 +29,7 @@ class Independence(Sampler):
     """
 
     theory: Theory
-    flow: Flow
+    flow: Flow = eqx.field(converter=lambda flow: flow.fixed())
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> IndependenceState:
         """A draw of the flow, hot or not.

@@ -16,11 +16,16 @@ Scalar = Float[Array, ""]
 
 @runtime_checkable
 class Transformation(Protocol):
-    """What `pullback` needs of a flow: x = f(z) and log |det df/dz|, and the same for z."""
+    """What `pullback` needs of a flow: x = f(z) and log |det df/dz|, and the same for z.
+
+    `fixed` gives the same map, with what follows from its parameters alone computed once.
+    """
 
     def forward(self, z: Field) -> tuple[Field, Scalar]: ...
 
     def inverse(self, x: Field) -> tuple[Field, Scalar]: ...
+
+    def fixed(self) -> Transformation: ...
 
 
 class Theory(eqx.Module):
@@ -81,7 +86,7 @@ class Pullback(Theory):
     def __init__(self, theory: Theory, flow: Transformation):
         self.space = theory.space
         self.theory = theory
-        self.flow = flow
+        self.flow = flow.fixed()
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from gaugemc.flows import Multiscale, multiscale_flow
 from gaugemc.flows.knots import N_ANGLES, identity_logs, inverse_position
 from gaugemc.flows.multiscale import Kind
-from gaugemc.flows.split import N_FLUXES
+from gaugemc.flows.split_table import N_FLUXES
 from gaugemc.theories import Wilson
 from gaugemc.training.levels import Level, level_targets
 
