@@ -54,14 +54,12 @@ class SplitTable(eqx.Module):
 def _spline(reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
     """The spline and the log of its slope."""
 
-    def value_and_log_slope(around: Around, t: Angle, u: Angle) -> tuple[Angle, Angle]:
-        across = _across(around, cubic(u))
+    def evaluate(reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
+        start, t, u = _place(angle, flux)
+        across = _across(_around(reads, start), cubic(u))
         return _value(across, t), jnp.log(_slope(across, t) * position_slope(angle))
 
-    negative = reads[0, 0, 0]
-    start, t, u = alone(negative, _place, angle, flux)
-    around = alone(negative, _around, reads, start)
-    return alone(negative, value_and_log_slope, around, t, u)
+    return alone(reads[0, 0, 0], evaluate, reads, angle, flux)
 
 
 @functools.partial(_spline.defjvp, symbolic_zeros=True)
