@@ -24,7 +24,7 @@ from gaugemc.flows import (
 )
 from gaugemc.flows.stripes import PERIOD, StripeNetwork
 from gaugemc.groups import SUN, U1, wrap
-from gaugemc.lattice import gauge_transform, plane_plaquettes
+from gaugemc.lattice import apart, gauge_transform, plane_plaquettes
 from gaugemc.samplers import HMC
 from gaugemc.theories import Euclidean, Links, Space, Wilson
 
@@ -173,7 +173,7 @@ def test_stripe_network_is_a_masked_circular_convolution(key: Array):
         padded = jnp.pad(h, ((0, 0), (1, 1), (1, 1)), mode="wrap")
         h = jax.lax.conv(padded[None], kernel, (1, 1), "VALID")[0] + bias[:, None, None]
         h = h if i == 2 else jax.nn.silu(h)
-    np.testing.assert_allclose(network(plaquettes), h[:, :, ::PERIOD], atol=1e-12)
+    np.testing.assert_allclose(network(apart(plaquettes, 1, PERIOD)), h[:, :, ::PERIOD], atol=1e-12)
 
 
 def disturbed_network(key: Array) -> StripeNetwork:

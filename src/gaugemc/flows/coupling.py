@@ -1,5 +1,7 @@
 """Gauge-equivariant coupling of U(1) links in two dimensions (2003.06413; 2101.08176)."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 
 import equinox as eqx
@@ -9,9 +11,9 @@ from jaxtyping import Array, Float, Key
 
 from gaugemc.flows.circle import Angle, CircleMap, Parameters
 from gaugemc.flows.flow import Chain, Flow, Repeat, Translate
-from gaugemc.flows.stripes import PERIOD, StripeNetwork
+from gaugemc.flows.stripes import PERIOD, StripeNetwork, UnrolledNetwork
 from gaugemc.groups import U1, wrap
-from gaugemc.lattice import plane_plaquettes
+from gaugemc.lattice import apart, plane_plaquettes, together
 from gaugemc.theories import Links, total
 
 Field = Float[Array, "2 x y"]
@@ -28,7 +30,7 @@ class GaugeCoupling(Flow):
 
     direction: int
     circle: CircleMap
-    network: StripeNetwork
+    network: StripeNetwork | UnrolledNetwork
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
         return self._move(z, self.circle.forward, 1)
@@ -36,15 +38,21 @@ class GaugeCoupling(Flow):
     def inverse(self, x: Field) -> tuple[Field, Scalar]:
         return self._move(x, self.circle.inverse, -1)
 
+    def fixed(self) -> GaugeCoupling:
+        if isinstance(self.network, UnrolledNetwork):
+            return self
+        return GaugeCoupling(self.direction, self.circle, self.network.unrolled())
+
     def _move(
         self, x: Field, circle: Callable[[Angle, Parameters], tuple[Angle, Angle]], sign: int
     ) -> tuple[Field, Scalar]:
         x = turned(x, self.direction)
         plaquettes = plane_plaquettes(U1(), x, 0, 1)
-        active = wrap(plaquettes[:, ::PERIOD])
-        moved, log_derivative = circle(active, self.network(plaquettes))
-        change = jnp.pad((moved - active)[:, :, None], ((0, 0), (0, 0), (0, PERIOD - 1)))
-        links = wrap(x[0] + change.reshape(x[0].shape))
+        columns = apart(plaquettes, 1, PERIOD)
+        active = wrap(columns[0])
+        moved, log_derivative = circle(active, self.network(columns))
+        still = jnp.zeros_like(active)
+        links = wrap(x[0] + together([moved - active, *[still] * (PERIOD - 1)], 1))
         return turned(jnp.stack([links, x[1]]), self.direction), sign * total(log_derivative)
 
 

@@ -51,6 +51,9 @@ class Chain(Flow):
             total = total + log_det
         return x, total
 
+    def fixed(self) -> "Chain":
+        return Chain(tuple(layer.fixed() for layer in self.layers))
+
 
 class Repeat(Flow):
     """The same kind of layer several times: one flow whose arrays have a leading axis of layers.
@@ -66,6 +69,9 @@ class Repeat(Flow):
 
     def inverse(self, x: Field) -> tuple[Field, Scalar]:
         return self._scan(x, "inverse", reverse=True)
+
+    def fixed(self) -> "Repeat":
+        return Repeat(eqx.filter_vmap(lambda layers: layers.fixed())(self.layers), self.times)
 
     def _scan(self, x: Field, direction: str, reverse: bool) -> tuple[Field, Scalar]:
         arrays, static = eqx.partition(self.layers, eqx.is_array)

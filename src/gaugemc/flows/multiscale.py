@@ -21,7 +21,7 @@ from gaugemc.flows.flow import Flow
 from gaugemc.flows.split import Split
 from gaugemc.flows.split_table import SplitTable
 from gaugemc.groups import U1, wrap
-from gaugemc.lattice import links_from_plaquettes, plane_plaquettes
+from gaugemc.lattice import apart, links_from_plaquettes, plane_plaquettes, together
 from gaugemc.theories import Links, total
 
 Field = Float[Array, "2 x y"]
@@ -43,20 +43,12 @@ class Division(NamedTuple):
         return [(self.m, remaining) for remaining in range(self.n, 1, -1)]
 
     def apart(self, flux: Angle) -> tuple[Angle, ...]:
-        """The parts of every block: n arrays with an n-th of the entries along the axis.
-
-        Not strided slices: their reverse pass is slow.
-        """
-        shape = list(flux.shape)
-        shape[self.axis : self.axis + 1] = [shape[self.axis] // self.n, self.n]
-        parts = jnp.split(flux.reshape(shape), self.n, axis=self.axis + 1)
-        return tuple(jnp.squeeze(part, self.axis + 1) for part in parts)
+        """The parts of every block."""
+        return apart(flux, self.axis, self.n)
 
     def together(self, *parts: Angle) -> Angle:
         """The inverse of `apart`."""
-        shape = list(parts[0].shape)
-        shape[self.axis] *= self.n
-        return jnp.stack(parts, axis=self.axis + 1).reshape(shape)
+        return together(parts, self.axis)
 
     def fluxes(self, flux: Angle) -> Angle:
         """Of the blocks, from those of their parts."""

@@ -19,7 +19,7 @@ from gaugemc.flows.flow import Flow
 from gaugemc.flows.moebius import moebius_mixture
 from gaugemc.flows.pair_network import PairNetwork
 from gaugemc.groups import U1, cosine, wrap
-from gaugemc.lattice import plane_plaquettes
+from gaugemc.lattice import apart, plane_plaquettes, together
 from gaugemc.theories import Links, total
 
 PERIOD = 2
@@ -59,11 +59,10 @@ class PairCoupling(Flow):
     ) -> tuple[Field, Scalar]:
         x = turned(x, self.direction)
         plaquettes = plane_plaquettes(U1(), x, 0, 1)
-        first = plaquettes[:, ::PERIOD]
-        flux = wrap(first + jnp.roll(plaquettes[:, 1::PERIOD], 1, axis=1))
+        first, second = apart(plaquettes, 1, PERIOD)
+        flux = wrap(first + jnp.roll(second, 1, axis=1))
         moved, log_slope = through(first, self._maps(flux))
-        change = jnp.stack([moved - first, jnp.zeros_like(first)], axis=2)
-        links = wrap(x[0] + change.reshape(x[0].shape))
+        links = wrap(x[0] + together([moved - first, jnp.zeros_like(first)], 1))
         return turned(jnp.stack([links, x[1]]), self.direction), total(log_slope)
 
     def _maps(self, flux: Angle) -> list[Map]:

@@ -1,5 +1,8 @@
 """Plaquettes in stripes of period 4, and the network that reads the frozen ones."""
 
+from __future__ import annotations
+
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -10,13 +13,14 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
+from gaugemc.flows.branch import alone
 from gaugemc.groups import cosine, sine
 
 PERIOD = 4
 """Columns 0 mod 4 are active (their links move), 3 passive (they change too), 1 and 2 frozen."""
 _FROZEN = (1, 2)
 
-Plaquettes = Float[Array, "x y"]
+Columns = Sequence[Float[Array, "x cell"]]
 Features = Float[Array, "_ x cell"]
 Kernel = Float[Array, "out in k k"]
 
@@ -61,30 +65,52 @@ class StripeNetwork(eqx.Module):
         self.biases = tuple(jnp.zeros(shape[0], dtype) for shape in shapes)
         self.compute_dtype = jnp.dtype(compute_dtype or dtype)
 
-    def __call__(self, plaquettes: Plaquettes) -> Float[Array, "out x cell"]:
-        """Outputs for the active columns y = 0, 4, 8, ... of a lattice of plaquettes."""
-        radius = self.kernels[0].shape[-1] // 2
-        reach = radius * len(self.kernels)
-        window = [c for c in range(-reach, reach + 1) if c % PERIOD in _FROZEN]
-        h = _frozen_features(plaquettes, window).astype(self.compute_dtype)
-        for layer, (kernel, bias) in enumerate(zip(self.kernels, self.biases)):
-            reach -= radius
-            columns = 2 * reach + 1
-            weights = _unrolled(kernel.astype(self.compute_dtype), columns)
-            if layer == 0:
-                inputs = [c + reach + radius for c in window]
-                weights = weights[:, :, np.asarray(inputs)]
-            h = _convolve_rows(h, weights.reshape(*weights.shape[:2], -1))
-            h = h + jnp.tile(bias.astype(h.dtype), columns)[:, None, None]
-            h = h if layer == len(self.kernels) - 1 else jax.nn.silu(h)
-        return h.astype(plaquettes.dtype)
+    def __call__(self, columns: Columns) -> Float[Array, "out x cell"]:
+        """Outputs for the active columns y = 0, 4, 8, ... of a lattice of plaquettes apart."""
+        return self.unrolled()(columns)
+
+    def unrolled(self) -> UnrolledNetwork:
+        """The network as matrices."""
+        reach = self._reach
+        matrices, biases = [], []
+        for kernel, bias in zip(self.kernels, self.biases):
+            reach -= kernel.shape[-1] // 2
+            width = 2 * reach + 1
+            matrices.append(_unrolled(kernel.astype(self.compute_dtype), width))
+            biases.append(jnp.tile(bias.astype(self.compute_dtype), width))
+        seen = [c + self._reach for c in self._window]
+        matrices[0] = matrices[0][:, :, np.asarray(seen)]
+        flat = tuple(matrix.reshape(*matrix.shape[:2], -1) for matrix in matrices)
+        return UnrolledNetwork(flat, tuple(biases), tuple(self._window))
+
+    @property
+    def _reach(self) -> int:
+        return self.kernels[0].shape[-1] // 2 * len(self.kernels)
+
+    @property
+    def _window(self) -> list[int]:
+        return [c for c in range(-self._reach, self._reach + 1) if c % PERIOD in _FROZEN]
 
 
-def _frozen_features(plaquettes: Plaquettes, window: list[int]) -> Features:
+class UnrolledNetwork(eqx.Module):
+    """What evaluates a `StripeNetwork`: for each layer a matrix for each shift of rows."""
+
+    matrices: tuple[Float[Array, "k _ _"], ...]
+    biases: tuple[Float[Array, " _"], ...]
+    window: tuple[int, ...] = eqx.field(static=True)
+
+    def __call__(self, columns: Columns) -> Float[Array, "out x cell"]:
+        h = _frozen_features(columns, self.window).astype(self.biases[0].dtype)
+        for layer, (matrices, bias) in enumerate(zip(self.matrices, self.biases)):
+            h = _convolve_rows(h, matrices) + bias[:, None, None]
+            h = h if layer == len(self.matrices) - 1 else jax.nn.silu(h)
+        return h.astype(columns[0].dtype)
+
+
+def _frozen_features(columns: Columns, window: Sequence[int]) -> Features:
     """(cos, sin) of the frozen columns around each active one, column by column."""
-    cells = plaquettes.reshape(plaquettes.shape[0], -1, PERIOD)
-    columns = jnp.stack([jnp.roll(cells[..., c % PERIOD], -(c // PERIOD), 1) for c in window])
-    return jnp.stack([cosine(columns), sine(columns)], axis=1).reshape(-1, *columns.shape[1:])
+    near = jnp.stack([jnp.roll(columns[c % PERIOD], -(c // PERIOD), 1) for c in window])
+    return jnp.stack([cosine(near), sine(near)], axis=1).reshape(-1, *near.shape[1:])
 
 
 def _unrolled(kernel: Kernel, columns: int) -> Float[Array, "k column_out column_in in"]:
@@ -98,14 +124,22 @@ def _unrolled(kernel: Kernel, columns: int) -> Float[Array, "k column_out column
 
 
 def _convolve_rows(h: Features, weights: Float[Array, "k out in"]) -> Features:
-    """sum_r weights[r] h(x + r - k // 2): multiply first, shift the (few) results after."""
-    k, n, _ = weights.shape
-    products = jnp.einsum("ni,ixc->nxc", weights.reshape(k * n, -1), h)
-    return sum(
-        (
-            jnp.roll(products[r * n : (r + 1) * n], k // 2 - r, axis=1)
-            for r in range(k)
-            if r != k // 2
-        ),
-        products[k // 2 * n : (k // 2 + 1) * n],
-    )
+    """sum_r weights[r] h(x + r - k // 2): rows are shifted where there are fewer of them."""
+    k, n_out, n_in = weights.shape
+    shifts = [k // 2 - r for r in range(k)]
+    if n_in < n_out:
+        rows = jnp.concatenate([_rolled(h, shift) for shift in shifts])
+        return jnp.einsum("rni,rixc->nxc", weights, rows.reshape(k, *h.shape))
+    products = jnp.einsum("ni,ixc->nxc", weights.reshape(k * n_out, n_in), h)
+
+    def put_together(products: Features) -> Features:
+        rows = jnp.split(products, k)  # not slices: their reverse pass pads and adds
+        return functools.reduce(jnp.add, (_rolled(row, shift) for row, shift in zip(rows, shifts)))
+
+    # By itself: the reverse pass would make what this returns in a loop that also transposes it.
+    negative = -1 - jnp.abs(weights[0, 0, 0])
+    return alone(negative, put_together, products)
+
+
+def _rolled(h: Features, rows: int) -> Features:
+    return jnp.roll(h, rows, axis=1) if rows else h

@@ -35,6 +35,7 @@ def log_weights(
     flow: Flow, theory: Theory, key: Key[Array, ""], n: int
 ) -> tuple[Float[Array, " n"], Float[Array, "n ..."]]:
     """log p(x) Z / q(x) of n fresh draws x of the flow, and the draws."""
+    flow = flow.fixed()
 
     def draw(key: Key[Array, ""]) -> tuple[Scalar, Array]:
         z = theory.space.random(key)
