@@ -208,6 +208,8 @@ MISTAKES = [
     ("sampler=heatbath theory.lattice=[5,4]", ["theory.lattice=[5, 4]", "even"]),
     ("framework=pytorch", ["framework=pytorch", "jax"]),
     ("precision=fp8", ["precision=fp8", "bf16"]),
+    ("training.doublings=7", ["training.doublings=7", "at most 6"]),
+    ("flow=multiscale training.doublings=1", ["training.doublings=1", "levels do not grow"]),
     ("training.schedule=step", ["training.schedule=step", "plateau"]),
     ("training.plateau_factor=1", ["training.plateau_factor=1", "between 0 and 1"]),
     ("sampler=l2hmc loss.aux_weight=-1", ["loss.aux_weight=-1", "at least 0"]),

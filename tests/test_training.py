@@ -15,6 +15,7 @@ from gaugemc.groups import U1
 from gaugemc.theories import Links, Wilson
 from gaugemc.training import (
     BetaSchedule,
+    GrowingBatch,
     Plateau,
     ReverseKL,
     TrainingDivergedError,
@@ -86,6 +87,24 @@ def test_chunks_do_not_change_the_result(key: Array) -> None:
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts[-1][0]), strict=True):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(metrics.loss, np.concatenate([m.loss for _, m in parts]))
+
+
+def test_a_batch_grows_at_its_steps_whatever_the_chunks(key: Array) -> None:
+    steps, full = 10, ReverseKL(THEORY, 12, BetaSchedule(1.0, 10))
+    growing = GrowingBatch(full, 2, steps)
+    assert [growing.at(step)[0].batch for step in range(steps)] == [3] * 4 + [6] * 3 + [12] * 3
+    assert [growing.at(step)[1] for step in (0, 4, 9)] == [4, 7, 10]
+    flow_key, train_key = jax.random.split(key)
+    optimise = optimiser(1e-2, steps)
+    start = start_training(small_flow(flow_key, 2), optimise)
+    whole = list(train(growing, optimise, start, train_key, steps, 100))
+    parts = list(train(growing, optimise, start, train_key, steps, 2))
+    assert [int(state.step) for state, _ in whole] == [4, 7, 10]
+    assert [int(state.step) for state, _ in parts] == [2, 4, 6, 7, 9, 10]
+    for a, b in zip(jax.tree.leaves(whole[-1][0]), jax.tree.leaves(parts[-1][0]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    small = next(train(growing.at(0)[0], optimise, start, train_key, 4, 4))[1]
+    np.testing.assert_array_equal(whole[0][1].loss, small.loss)
 
 
 class Explodes(eqx.Module):

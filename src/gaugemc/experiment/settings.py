@@ -143,6 +143,9 @@ class TrainingSettings:
     batch: int = option(
         64, "configurations (l2hmc: chains) in each step; nodes a side of the grid of levels"
     )
+    doublings: int = option(
+        0, "times that the batch doubles on the way to that size, at equal intervals of the steps"
+    )
     learning_rate: float = option(3e-3, "largest learning rate of Adam")
     schedule: str = option(
         "cosine",

@@ -22,6 +22,7 @@ from gaugemc.training import (
     ChargeJump,
     DistanceJump,
     ExpectedJump,
+    GrowingBatch,
     Jump,
     LevelKL,
     PathGradient,
@@ -44,7 +45,7 @@ class Trainee(abc.ABC):
     """What `measure` returns that goes into metrics.csv."""
     headline: tuple[str, str]
     """The column that the progress bar shows, and its name there."""
-    objective: Objective | ChainObjective
+    objective: Objective | ChainObjective | GrowingBatch
     load_key: str
     """The setting that names a run to start from."""
 
@@ -109,9 +110,14 @@ class FlowTrainee(Trainee):
             case "levels":
                 self.objective = LevelKL(theory, batch, self.log_partition)
             case "path_gradient":
-                self.objective = PathGradient(theory, batch, self.beta)
+                self.objective = self.growing(PathGradient(theory, batch, self.beta))
             case _:
-                self.objective = ReverseKL(theory, batch, self.beta)
+                self.objective = self.growing(ReverseKL(theory, batch, self.beta))
+
+    def growing(self, objective: ReverseKL | PathGradient) -> GrowingBatch:
+        """The objective, with the batches of the settings."""
+        t = self.settings.training
+        return GrowingBatch(objective, t.doublings, max(t.steps, 1))
 
     def carried(self, model: Model) -> Model:
         assert isinstance(model, Flow)

@@ -52,6 +52,7 @@ def validate(settings: Settings) -> None:
     one_of("tracker.name", settings.tracker.name, list(PACKAGES))
     check_installed(settings.tracker.name)
     validate_numbers(settings)
+    validate_batches(settings)
     theory = build_theory(settings)
     try:
         if settings.sampler.name == "l2hmc" and isinstance(theory, Wilson):
@@ -104,6 +105,19 @@ def objectives(settings: Settings) -> list[str]:
     return ["reverse_kl", "path_gradient", *levels]
 
 
+def validate_batches(settings: Settings) -> None:
+    """Raise SettingsError unless the batch can grow as the settings want."""
+    t = settings.training
+    if t.doublings and t.objective not in ("reverse_kl", "path_gradient"):
+        problem = f"batches of {t.objective} do not grow: set it to 0"
+        raise SettingsError("training.doublings", t.doublings, problem)
+    if 2**t.doublings > t.batch:
+        problem = (
+            f"a batch of {t.batch} cannot be halved so often: at most {int(math.log2(t.batch))}"
+        )
+        raise SettingsError("training.doublings", t.doublings, problem)
+
+
 def validate_jumps(settings: Settings, theory: Wilson) -> None:
     """Raise SettingsError unless the loss has a part, and each part a meaning."""
     weights = settings.loss.charge_weight, settings.loss.plaquette_weight
@@ -153,7 +167,7 @@ def validate_numbers(settings: Settings) -> None:
     for name in ("charge", "plaquette", "distance", "whitened", "square"):
         positive(f"loss.{name}_scale", getattr(settings.loss, f"{name}_scale"))
     at_least("loss.aux_weight", settings.loss.aux_weight, 0)
-    for name in ("steps", "warmup"):
+    for name in ("steps", "warmup", "doublings"):
         at_least(f"training.{name}", getattr(settings.training, name), 0)
     counts = ("batch", "chunk", "quality_every", "ess_samples", "keep", "eras", "patience")
     for name in (*counts, "plateau_window"):

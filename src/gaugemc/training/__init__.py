@@ -2,6 +2,7 @@
 
 from gaugemc.training.fit import Fit as Fit
 from gaugemc.training.fit import fit as fit
+from gaugemc.training.growth import GrowingBatch as GrowingBatch
 from gaugemc.training.jump import ChargeJump as ChargeJump
 from gaugemc.training.jump import DistanceJump as DistanceJump
 from gaugemc.training.jump import ExpectedJump as ExpectedJump

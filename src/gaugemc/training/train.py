@@ -10,6 +10,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from gaugemc.training.growth import GrowingBatch
+
 Model = TypeVar("Model")
 Objective = Callable[[Model, Key[Array, ""], Int[Array, ""]], Float[Array, ""]]
 ChainObjective = Callable[
@@ -80,7 +82,7 @@ def _advance(
 
 
 def train(
-    objective: Objective | ChainObjective,
+    objective: Objective | ChainObjective | GrowingBatch,
     optimiser: optax.GradientTransformationExtraArgs,
     state: TrainingState,
     key: Key[Array, ""],
@@ -88,6 +90,8 @@ def train(
     chunk: int,
 ) -> Iterator[tuple[TrainingState, Metrics]]:
     """Train up to `steps` steps in all, in chunks; yields the state and metrics after each.
+
+    Chunks are of `chunk` steps, or end where a `GrowingBatch` grows.
 
     Step i depends on the key, i and the state before it alone, so a run that is stopped after any
     chunk and continued from its state is the same run.
@@ -97,8 +101,9 @@ def train(
     """
     done = int(state.step)
     while done < steps:
-        length = min(chunk, steps - done)
-        state, metrics = _advance(objective, optimiser, state, key, length)
+        now, end = objective.at(done) if isinstance(objective, GrowingBatch) else (objective, steps)
+        length = min(chunk, steps - done, end - done)
+        state, metrics = _advance(now, optimiser, state, key, length)
         metrics = jax.device_get(metrics)
         bad = ~(np.isfinite(metrics.loss) & np.isfinite(metrics.gradient_norm))
         if bad.any():
