@@ -129,15 +129,14 @@ class FixedMultiscale(Flow):
         old = plane_plaquettes(U1(), links, 0, 1)
         tree = divisions(old.shape)
         tables = [[self._table(kind) for kind in division.kinds] for division in tree]
-        negative = tables[0][0].negative
         levels = [wrap(old)]
         for division in tree[:0:-1]:
-            levels.append(alone(negative, division.fluxes, levels[-1]))
+            levels.append(alone(division.fluxes, levels[-1]))
         flux = change = jnp.zeros((1, 1), links.dtype)
         log_det = jnp.zeros((), jnp.float64)
         for division, level, splits in zip(tree, levels[::-1], tables):
             new = []
-            for split, part in zip(splits, alone(negative, division.apart, level)):
+            for split, part in zip(splits, alone(division.apart, level)):
                 if inverse:  # maps are conditioned on the flux in x
                     moved, log_slope = split.inverse(part, flux)
                     log_det = log_det - total(log_slope)
@@ -147,7 +146,7 @@ class FixedMultiscale(Flow):
                 part_change = moved - part
                 new.append(part_change)
                 flux, change = wrap(flux - part), change - part_change
-            flux, change = level, alone(negative, division.together, *new, change)
+            flux, change = level, alone(division.together, *new, change)
         return _moved(links, change), log_det
 
     def _table(self, kind: Kind) -> SplitTable:

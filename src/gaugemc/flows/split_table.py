@@ -44,11 +44,6 @@ class SplitTable(eqx.Module):
         tolerance = 1024 * float(jnp.finfo(part.dtype).eps)
         return invert_monotone(lambda a: _spline(self.reads, a, flux), within, tolerance)
 
-    @property
-    def negative(self) -> Float[Array, ""]:
-        """The first coefficient, for `alone`."""
-        return self.reads[0, 0, 0]
-
 
 @jax.custom_jvp
 def _spline(reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
@@ -59,7 +54,7 @@ def _spline(reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
         across = _across(_around(reads, start), cubic(u))
         return _value(across, t), jnp.log(_slope(across, t) * position_slope(angle))
 
-    return alone(reads[0, 0, 0], evaluate, reads, angle, flux)
+    return alone(evaluate, reads, angle, flux)
 
 
 @functools.partial(_spline.defjvp, symbolic_zeros=True)
@@ -76,10 +71,9 @@ def _spline_jvp(
         by_flux = _ROWS * _value(bent, t), _ROWS * _slope(bent, t) / slope
         return value, slope, slope * stretch, log_by_angle, *by_flux
 
-    negative = reads[0, 0, 0]
-    start, t, u = alone(negative, _place, angle, flux)
-    around = alone(negative, _around, reads, start)
-    value, slope, *changes = alone(negative, derivatives, around, t, u)
+    start, t, u = alone(_place, angle, flux)
+    around = alone(_around, reads, start)
+    value, slope, *changes = alone(derivatives, around, t, u)
     d_value, d_log = jnp.zeros_like(value), jnp.zeros_like(value)
     for by_value, by_log, tangent in zip(changes[::2], changes[1::2], tangents[1:]):
         if not isinstance(tangent, SymbolicZero):

@@ -137,8 +137,7 @@ def _convolve_rows(h: Features, weights: Float[Array, "k out in"]) -> Features:
         return functools.reduce(jnp.add, (_rolled(row, shift) for row, shift in zip(rows, shifts)))
 
     # By itself: the reverse pass would make what this returns in a loop that also transposes it.
-    negative = -1 - jnp.abs(weights[0, 0, 0])
-    return alone(negative, put_together, products)
+    return alone(put_together, products)
 
 
 def _rolled(h: Features, rows: int) -> Features:
