@@ -27,12 +27,13 @@ class PathGradient(eqx.Module):
 
     def __call__(self, flow: Flow, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
         theory = eqx.tree_at(lambda t: t.beta, self.theory, self.beta(step))
+        flow = flow.fixed()
         parameters, static = eqx.partition(flow, eqx.is_inexact_array)
-        fixed = eqx.combine(jax.lax.stop_gradient(parameters), static)
+        frozen = eqx.combine(jax.lax.stop_gradient(parameters), static)
 
         def loss(key: Key[Array, ""]) -> Scalar:
             x, _ = flow.forward(theory.space.random(key))
-            z, log_det = fixed.inverse(x)
+            z, log_det = frozen.inverse(x)
             return theory.action(x) + theory.space.log_reference(z) + log_det
 
         return jnp.mean(jax.vmap(loss)(jax.random.split(key, self.batch)))
