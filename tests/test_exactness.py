@@ -15,9 +15,18 @@ from jaxtyping import Array
 
 from gaugemc.analysis.autocorrelation import estimate, z_score
 from gaugemc.analysis.exact_u1 import exact_observables, log_partition_function
-from gaugemc.flows import Flow, multiscale_flow
+from gaugemc.flows import Chain, Flow, multiscale_flow
 from gaugemc.groups import U1
-from gaugemc.samplers import HMC, OMELYAN, Heatbath, Independence, Sampler, sample
+from gaugemc.samplers import (
+    HMC,
+    OMELYAN,
+    Compose,
+    Heatbath,
+    Independence,
+    Sampler,
+    Winding,
+    sample,
+)
 from gaugemc.samplers.driver import start_chains
 from gaugemc.samplers.tuning import tune_step_size
 from gaugemc.theories import Links, Wilson
@@ -108,6 +117,22 @@ def test_field_transformation_hmc(beta: float, flows: dict[float, Flow]):
 def test_independence_metropolis(beta: float, flows: dict[float, Flow]):
     sampler = Independence(theory_at(beta), flows[beta])
     assert_standard_normal(z_scores(sampler, beta, chains=32, draws=300, warmup=50))
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_a_mixture_of_moves(beta: float, flows: dict[float, Flow]):
+    """Field-transformation HMC, or with probability 0.3 the flow's own proposals."""
+    pulled_back = theory_at(beta).pullback(flows[beta])
+    hmc = HMC(pulled_back, 0.3, 3, OMELYAN, force_scale=0.3)
+    sampler = Compose((hmc, Independence(pulled_back, Chain(()))), (0.7, 0.3))
+    assert_standard_normal(z_scores(sampler, beta, chains=32, draws=300, warmup=50))
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_hmc_and_instantons(beta: float, key: Array):
+    hmc = tuned(HMC(theory_at(beta), 0.2, 5, OMELYAN), 1.0, key)
+    sampler = Compose((hmc, Winding(theory_at(beta))))
+    assert_standard_normal(z_scores(sampler, beta, chains=32, draws=500, warmup=100))
 
 
 def test_a_wrong_sampler_is_found(key: Array):
