@@ -128,15 +128,15 @@ class FixedMultiscale(Flow):
         """Both directions: fluxes go from where they are, `flux`, to `flux + change`."""
         old = plane_plaquettes(U1(), links, 0, 1)
         tree = divisions(old.shape)
-        tables = [[self._table(kind) for kind in division.kinds] for division in tree]
         levels = [wrap(old)]
-        for division in tree[:0:-1]:
+        for division in tree[:0:-1]:  # alone: XLA would make each level anew from the finest
             levels.append(alone(division.fluxes, levels[-1]))
         flux = change = jnp.zeros((1, 1), links.dtype)
         log_det = jnp.zeros((), jnp.float64)
-        for division, level, splits in zip(tree, levels[::-1], tables):
+        for division, level in zip(tree, levels[::-1]):
             new = []
-            for split, part in zip(splits, alone(division.apart, level)):
+            for kind, part in zip(division.kinds, alone(division.apart, level)):
+                split = self._table(kind)
                 if inverse:  # maps are conditioned on the flux in x
                     moved, log_slope = split.inverse(part, flux)
                     log_det = log_det - total(log_slope)
