@@ -115,6 +115,18 @@ def test_a_fixed_flow_is_the_same_map(trained: Multiscale, key: Array):
         np.testing.assert_array_equal(found, expected)
 
 
+def test_branches_change_no_result(
+    trained: Multiscale, key: Array, monkeypatch: pytest.MonkeyPatch
+):
+    """Accelerators take none; here the CPU is made to do as they do."""
+    pulled_back = Wilson(u1(8, 8, dtype=jnp.float32), 3.0).pullback(trained)
+    z = pulled_back.space.random(key)
+    with_branches = pulled_back.action(z), pulled_back.force(z)
+    monkeypatch.setattr(jax, "default_backend", lambda: "an accelerator")
+    for found, expected in zip((pulled_back.action(z), pulled_back.force(z)), with_branches):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_positions_are_undone(key: Array):
     """Also next to +-pi, where knots are a millionth of the circle apart."""
     distance = jnp.append(jnp.geomspace(1e-9, 3.14, 300), 0)
