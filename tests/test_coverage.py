@@ -6,13 +6,13 @@ docs/exactness.md.
 """
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from gaugemc.analysis.autocorrelation import estimate, estimates_of
-from gaugemc.analysis.exact_u1 import plaquette
+from gaugemc.analysis.autocorrelation import estimate
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +26,12 @@ def autoregressive(rng: np.random.Generator, memory: float, chains: int, draws: 
     """Stationary AR(1) chains of unit variance and mean 0."""
     noise = rng.normal(size=(chains, draws)) * np.sqrt(1 - memory**2)
     noise[:, 0] /= np.sqrt(1 - memory**2)
-    return lfilter([1.0], [1.0, -memory], noise, axis=1)
+    return np.asarray(lfilter([1.0], [1.0, -memory], noise, axis=1))
 
 
-def repeat(name: str, make) -> tuple[float, float, float, float]:
+def repeat(
+    name: str, make: Callable[[np.random.Generator], np.ndarray]
+) -> tuple[float, float, float, float]:
     """Of all repetitions: the share that is flagged, and of the others the width of z and the
     number with |z| > 4; last the width over all, flagged or not."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))

@@ -72,26 +72,29 @@ def estimate(samples: np.ndarray) -> Estimate:
     return _estimate_scalar(np.atleast_2d(samples))
 
 
+def entries(observables: Mapping[str, np.ndarray]) -> dict[str, Chains]:
+    """Every number that was measured, [chain, draw]: `loop[0,1]` is an entry of an array `loop`."""
+    return {
+        name + (f"[{','.join(map(str, index))}]" if index else ""): values[:, :, *index]
+        for name, values in observables.items()
+        for index in np.ndindex(values.shape[2:])
+    }
+
+
 def estimates_of(
     observables: Mapping[str, np.ndarray], leading: Sequence[str] = ()
 ) -> dict[str, Estimate]:
-    """The estimates of everything that a run measured, by name; loop[0,1] is an entry of an array.
+    """The estimates of all `entries` of what a run measured.
 
     All of them are bounds while one of the `leading` observables is frozen, since every observable
     may depend on the frozen one: in two-dimensional U(1) the plaquette depends on |Q|.
     """
-    found = {
-        name + (f"[{','.join(map(str, index))}]" if index else ""): estimate(
-            np.asarray(values)[:, :, *index]
-        )
-        for name, values in observables.items()
-        for index in np.ndindex(np.shape(values)[2:])
-    }
-    draws = {name: np.shape(values)[1] for name, values in observables.items()}
+    measured = entries(observables)
+    found = {name: estimate(samples) for name, samples in measured.items()}
     frozen = [
         name
         for name in leading
-        if name in found and not draws[name] >= FROZEN * found[name].tau_int
+        if name in found and not measured[name].shape[1] >= FROZEN * found[name].tau_int
     ]
     if not frozen:
         return found
