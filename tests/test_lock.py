@@ -30,8 +30,9 @@ def test_a_second_process_learns_who_holds_it_and_a_kill_releases_it(tmp_path: P
     assert holder.stdout is not None
     with holder, holder.stdout:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(LockedError, match="another process works there") as caught, locked(
-            tmp_path
+        with (
+            pytest.raises(LockedError, match="another process works there") as caught,
+            locked(tmp_path),
         ):
             pass
         holder.kill()
@@ -76,7 +77,7 @@ def test_without_locks_the_first_holder_finds_the_second_one(
         first.confirm()
         with locked(tmp_path) as second:
             second.confirm()
-            with pytest.raises(LockedError, match="taken over by another process: host .*, pid"):
+            with pytest.raises(LockedError, match=r"taken over by another process: host .*, pid"):
                 first.confirm()
 
 
