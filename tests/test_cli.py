@@ -276,6 +276,33 @@ def test_two_sweeps_do_not_meet(command: Command, taken: list[Path]) -> None:
     assert not any([*path.iterdir()] for path in taken)
 
 
+@pytest.mark.slow
+def test_runs_that_start_together_do_not_meet(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three in directories of their own, and three that want the same one; about a minute."""
+    monkeypatch.chdir(tmp_path)
+    apart = [start(environment, *QUICK, f"seed={seed}") for seed in (1, 2, 3)]
+    same = [start(environment, *QUICK, "hydra.run.dir=same") for _ in range(3)]
+    for seed, process in enumerate(apart, start=1):
+        out, err = process.communicate(timeout=600)
+        assert process.returncode == 0, err
+        path = Path(out.strip()).parent
+        assert read_draws(path / "chains/evaluate.h5")[1]["seed"] == seed
+        assert json.loads((path / "summary.json").read_text())["evaluate"]["draws"] == 24
+    assert len([*Path("outputs").glob("*/*")]) == 3
+    ends = [process.communicate(timeout=600)[1].splitlines()[-1] for process in same]
+    codes = [process.returncode for process in same]
+    assert set(codes) <= {0, 2}
+    assert 0 in codes
+    for code, end in zip(codes, ends):
+        assert (code == 2) == ("another process works there" in end)
+    one = next(Path("outputs").glob("*/*"))
+    seeds = {read_draws(p / "chains/evaluate.h5")[1]["seed"]: p for p in one.parent.iterdir()}
+    draws = [read_draws(p / "chains/evaluate.h5")[0] for p in (seeds[1], Path("same"))]
+    jax.tree.map(np.testing.assert_array_equal, *draws)
+
+
 def test_a_second_process_is_told_who_works_there(command: Command, copy: Path) -> None:
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     with locked(copy):

@@ -98,9 +98,9 @@ class Preparation(Callback):
         def start() -> int:
             place(config.hydra.sweep, "dir", SWEEP_DIR)
             # The jobs are composed anew, maybe in other processes and seconds.
-            parts = str(config.hydra.sweep.dir).replace("\\", "\\\\").replace("'", "\\'")
-            with open_dict(config.hydra.overrides):
-                config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{parts}'")
+            sweep = str(config.hydra.sweep.dir).replace("\\", "\\\\").replace("'", "\\'")
+            with read_write(config.hydra.overrides), open_dict(config.hydra.overrides):
+                config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{sweep}'")
             return 0
 
         unfailing(start)
