@@ -186,7 +186,7 @@ def sweep_again() -> str:
     config = HydraConfig.get()
     if config.mode != RunMode.MULTIRUN:
         return ""
-    return f", and with all jobs: the same command and hydra.sweep.dir={config.sweep.dir}"
+    return f"; with the sweep: the same command and hydra.sweep.dir={config.sweep.dir}"
 
 
 def resume(path: Path, overrides: Sequence[str]) -> int:
@@ -224,6 +224,7 @@ def run_and_show(settings: Settings, path: Path, *, extend: bool = False, again:
     try:
         with interrupt.raised():
             numbers = run(settings, path, console, extend=extend)
+        interrupt.advise(f"interrupted{again}")
     except OSError as error:  # a full disk, say
         fail(f"{error}; {advice.removeprefix('interrupted; ')}", FAILED)
     show(numbers, console)
