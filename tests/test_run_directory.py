@@ -40,7 +40,7 @@ def test_a_name_is_given_once(tmp_path: Path) -> None:
     assert paths == {tmp_path / "a" / name for name in ["b", *(f"b-{i}" for i in range(1, 16))]}
     (tmp_path / "file").touch()
     with pytest.raises(RunDirectoryError, match="cannot be made: Not a directory"):
-        claimed(tmp_path / "file" / "b")
+        claimed(tmp_path / "file" / "a" / "b")
 
 
 def test_only_the_owner_writes(tmp_path: Path, settings: Settings) -> None:
@@ -66,7 +66,7 @@ OTHERS = [
     ("evaluate.warmup=900", ["evaluate.warmup=900: ", "only evaluate.draws"]),
     ("nope=1", ["nope=1: ", "no such key", "evaluate.hmc_draws"]),
     ("+evaluate.draws=50", ["+evaluate.draws=50: ", "no such key"]),
-    ("evaluate.draws", ["evaluate.draws=: ", "Integer"]),
+    ("evaluate.draws", ["evaluate.draws=: ", "evaluate.draws=VALUE"]),
     ("evaluate.draws=many", ["evaluate.draws=many: ", "Integer"]),
 ]
 

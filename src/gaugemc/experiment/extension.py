@@ -41,6 +41,8 @@ def with_overrides(stored: Settings, overrides: Sequence[str], directory: Path) 
         key, _, value = override.partition("=")
         if key not in (*DRAWS, *FREE):
             raise SettingsError(key, value, refusal(key, stored, directory))
+        if not value:
+            raise SettingsError(key, value, f"needs a value: {key}=VALUE")
         if key == "evaluate.hmc_draws" and stored.sampler.name == "hmc":
             raise SettingsError(key, value, "a run of sampler=hmc has no baseline")
         try:
