@@ -8,9 +8,7 @@ from typing import Any
 from math_core import LatexError, LatexToMathML
 from mkdocs.exceptions import PluginError
 
-FORMULA = re.compile(
-    r"<(span|div) class=\"arithmatex\">\\([(\[])(.*?)\\[)\]]</\1>", re.DOTALL
-)
+FORMULA = re.compile(r"<(span|div) class=\"arithmatex\">\\([(\[])(.*?)\\[)\]]</\1>", re.DOTALL)
 """What pymdownx.arithmatex makes of $...$ and $$...$$."""
 
 TAG = re.compile(r"<!--.*?-->|<(/?)([a-zA-Z][\w-]*)(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
