@@ -50,15 +50,20 @@ COMMANDS = sorted(
 )
 
 
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    """The hook that writes the tables of the configuration page."""
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def hook(path: str) -> ModuleType:
+    """A hook of MkDocs, by its path in docs/."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / "docs" / path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """The hook that writes the tables of the configuration page."""
+    return hook("generate.py")
 
 
 @pytest.mark.parametrize("code", PYTHON)

@@ -108,7 +108,7 @@ def small_enough(space: Links, model: Model) -> tuple[Links, Model]:
 
 
 def exp_minus_delta_h(chains: Chains) -> dict[str, Any] | None:
-    """<exp(-dH)> = 1 for every reversible, volume-preserving proposal in equilibrium.
+    """`<exp(-dH)> = 1` for every reversible, volume-preserving proposal in equilibrium.
 
     None where chains are too short for an error.
     """

@@ -23,8 +23,8 @@ _KINDS = (str, bool, int, float)  # of attributes; a bool is an int too
 def _block(digest: bytes) -> bytes:
     """The user block: what the file is, and the SHA-256 of the HDF5 data that follow it.
 
-    HDF5 itself may crash or hang on a damaged file, so nothing of it is read before the checksum
-    has been compared.
+    HDF5 itself may crash or hang on a damaged file. So the checksum is compared before HDF5 reads
+    anything.
     """
     return (_MAGIC + digest).ljust(_BLOCK, b"\0")
 
@@ -142,7 +142,7 @@ def _attribute(name: str, value: Any) -> Any:
 
 @contextmanager
 def _ensemble(path: Path | str) -> Iterator[h5py.File]:
-    """The open file of an ensemble; whatever is wrong with it becomes a ValueError of one line."""
+    """The open file of an ensemble; whatever is wrong with the file is a ValueError of one line."""
     try:
         with open(path, "rb") as file:
             block = file.read(_BLOCK)

@@ -31,7 +31,7 @@ class Compose(Sampler):
     is not 0). Chains start as those of the first member do.
 
     What a step reports: `accepted` and `delta_h` of the member that moved last, so that
-    <exp(-delta_h)> = 1 as for each member; `acceptance`, the mean over the members that moved;
+    `<exp(-delta_h)> = 1` as for each member; `acceptance`, the mean over the members that moved;
     `force_evaluations`, their sum. Over many chains at once JAX computes a mixture's members all
     and keeps one, so a step takes as long as a cycle's.
 
