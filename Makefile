@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test exactness slow browser docs dist bench bench-full notebooks clean
+.PHONY: demo test exactness coverage slow browser docs dist bench bench-full notebooks clean
 
 demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the report's path
 	$(BIN)/gaugemc mode=demo
@@ -17,6 +17,9 @@ test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 
 exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler
 	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py
+
+coverage: $(INSTALLED)  ## whether error bars cover: 1000 repetitions of known chains, the table of docs/exactness.md
+	$(BIN)/pytest -s tests/test_coverage.py
 
 slow: $(INSTALLED)  ## every test that `make test` leaves out for its time, the long proof included
 	$(BIN)/pytest -n 2 -m slow
