@@ -20,6 +20,7 @@ ORDER = (
     "samplers",
     "training",
     "analysis",
+    "tuning",
     "io",
     "experiment",
     "conf",
