@@ -3,8 +3,8 @@
 The mean squared change between two draws that are a number of force evaluations apart, the same
 number for all candidates. From one draw to the next is not enough: a charge that jumps and jumps
 back has not moved, and trajectories of other lengths do so to other degrees (2D U(1), 8x8, beta 4:
-the squared change per force of a single draw is the same for lengths 0.3 to 2.5, and the charge's
-autocorrelation time in forces falls by a factor of 2.5).
+the squared change per force of a single draw is the same within 15 % for lengths 0.3 to 2.5, and
+the charge's autocorrelation time in forces halves).
 
 Where an observable changes rarely (a charge that is nearly frozen), a few changes decide, and their
 number has the error of a Poisson distribution, also where the number is 0.
@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy import stats
 
-FALSE_ALARM = 1.35e-3
-"""One-sided probability that one of two equal candidates is called better: 3 standard errors."""
+FALSE_ALARM = 6.2e-3
+"""One-sided probability that one of two equal candidates is called better: 2.5 standard errors."""
 _BLOCKS = 16
 """Errors come from the spread of as many blocks as this, or of chains where there are more."""
 
