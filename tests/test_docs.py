@@ -17,6 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from gaugemc.conf import groups, register
+from gaugemc.experiment.extension import with_overrides
 from gaugemc.experiment.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -91,8 +92,9 @@ def settings_of(overrides: list[str]) -> Settings:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_compose(command: str) -> None:
     words = command.split()[1:]
-    if "=" not in command:
+    if words[0] in ("resume", "report"):
         assert re.search(rf"gaugemc {words[0]} DIR\b", CLI.read_text())
+        with_overrides(settings_of([]), words[2:], Path(words[1]))
         return
     overrides = [word for word in words if word != "--multirun"]
     for chosen in combinations(overrides):
