@@ -171,8 +171,8 @@ def test_a_rare_jump_has_an_error_and_so_has_none() -> None:
 def test_few_jumps_are_hardly_more_than_none(count: int) -> None:
     """The error of n against 0 is that of both numbers, each one more than was seen."""
     rng = np.random.default_rng(count)
-    jumps = comparable([rare(rng, count), rare(rng, 0)])
-    assert 0 < deviation(*jumps, typical_size(jumps)) <= count / math.sqrt(count + 2)
+    some, none = jumps = comparable([rare(rng, count), rare(rng, 0)])
+    assert 0 < deviation(some, none, typical_size(jumps)) <= count / math.sqrt(count + 2)
 
 
 @pytest.mark.parametrize("seed", range(4))

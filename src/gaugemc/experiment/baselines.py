@@ -40,5 +40,6 @@ def run_baselines(
 
 
 def baseline_for(name: str, baselines: Iterable[str]) -> str:
-    """The name of the baseline that an observable is compared with."""
-    return f"hmc-{name}" if f"hmc-{name}" in baselines else "hmc"
+    """The name of the baseline that an observable (or an entry `loop[0]`) is compared with."""
+    wanted = f"hmc-{name.partition('[')[0]}"
+    return wanted if wanted in baselines else "hmc"
