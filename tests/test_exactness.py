@@ -29,9 +29,10 @@ from gaugemc.samplers import (
     sample,
 )
 from gaugemc.samplers.driver import chunks, start_chains
-from gaugemc.samplers.tuning import tune_step_size
+from gaugemc.tuning import tune_step_size
 from gaugemc.theories import Links, Wilson
 from gaugemc.training import LevelKL, optimiser, quality, start_training, train
+from gaugemc.tuning import tune_step_size
 
 SEEDS = 40
 LATTICE = (8, 8)

@@ -22,6 +22,7 @@ from gaugemc.experiment.trainee import build_trainee
 from gaugemc.io.checkpoint import checkpoint_path, save_checkpoint
 from gaugemc.io.ensemble import read_configurations, read_draws
 from gaugemc.training import TrainingDivergedError
+from gaugemc.tuning import Tuning, tune
 
 TINY = [
     "mode=debug",
@@ -185,16 +186,80 @@ def test_the_summary_has_its_schema(finished: Path) -> None:
         assert part["force_evaluations"] > 0
         assert part["step_size"] > 0
         assert part["n_steps"] >= 1
-        assert sum(row["chosen"] for row in part["tuning"]) >= 1
+        assert sum(row["chosen"] for row in part["tuning"]) == 1
+        for row in part["tuning"]:
+            assert row["scores"][row["scored_by"]]["error"] == row["score_error"] > 0
+            assert (row["length"], row["target"]) == (1.0, 0.8)
         assert part["observables"].keys() == {"plaquette", "charge", "charge_squared"}
         for values in part["observables"].values():
             assert {"mean", "error", "tau_int", "tau_int_error", "exact", "z"} <= values.keys()
             assert values["exact"] is not None
+    assert summary["baselines"] == {}
     for ratios in summary["comparison"].values():
+        assert ratios["baseline"] == "hmc"
         assert {"ess_per_second_ratio", "ess_per_force_ratio", "error"} <= ratios.keys()
     assert {"reversibility", "log_det", "exp_minus_delta_h"} <= summary["checks"].keys()
     assert summary["checks"]["reversibility"]["passed"]
     assert summary["checks"]["log_det"]["passed"]
+
+
+def choices_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tuner finds its second candidate best for the plaquette, and the first for the charge."""
+
+    def differing(*arguments: Any, **options: Any) -> Tuning:
+        found = tune(*arguments, **options)
+        choices = {
+            name: choice._replace(candidate=["charge", "plaquette"].index(name))
+            for name, choice in found.choices.items()
+        }
+        first = found.candidates[0]
+        sampler = found.sampler.with_steps(first.step_size, first.n_steps)
+        return found._replace(choices=choices, sampler=sampler)
+
+    monkeypatch.setattr(chain_phase, "tune", differing)
+
+
+def test_an_observable_that_needs_another_hmc_gets_its_own_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed within the second baseline and resumed, it is that of an uninterrupted run."""
+    choices_differ(monkeypatch)
+    made = settings("sampler=heatbath", "evaluate.lengths=[0.5,1.0]")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    summary = run(made, whole)
+    first, second = summary["hmc"], summary["baselines"]["hmc-plaquette"]
+    assert list(summary["baselines"]) == ["hmc-plaquette"]
+    rows = first["tuning"]
+    assert [row["chosen"] for row in rows] == [True, False]
+    assert [list(row["chosen_for"]) for row in rows] == [["charge"], ["plaquette"]]
+    for row, part in zip(rows, (first, second)):
+        assert (part["step_size"], part["n_steps"]) == (row["step_size"], row["n_steps"])
+    assert second["draws"] == 40
+    compared = {name: ratios["baseline"] for name, ratios in summary["comparison"].items()}
+    assert compared == {"charge": "hmc", "charge_squared": "hmc", "plaquette": "hmc-plaquette"}
+    for name, part in (("plaquette", second), ("charge_squared", first)):
+        ours, theirs = (p["observables"][name]["tau_int"] for p in (summary["evaluate"], part))
+        ratio = theirs / ours * part["seconds_per_draw"]
+        ratio /= summary["evaluate"]["seconds_per_draw"]
+        assert summary["comparison"][name]["ess_per_second_ratio"] == pytest.approx(ratio)
+    assert "hmc-plaquette_exp_minus_delta_h" in summary["checks"]
+    assert "HMC for plaquette" in (whole / "report.html").read_text()
+
+    def killed(path: Path, tree: Any, metadata: dict[str, Any]) -> None:
+        if path.stem == "hmc-plaquette-00000024":
+            raise Killed
+        save_checkpoint(path, tree, metadata)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chain_phase, "save_checkpoint", killed)
+        with pytest.raises(Killed):
+            run(made, parts)
+    assert (parts / "checkpoints/hmc-plaquette-00000012.ckpt").exists()
+    monkeypatch.setattr(chain_phase, "tune", None)  # its checkpoint holds all that is needed
+    run(made, parts)
+    for name in ("hmc", "hmc-plaquette"):
+        wanted, found = (read_draws(path / f"chains/{name}.h5")[0] for path in (whole, parts))
+        jax.tree.map(np.testing.assert_array_equal, wanted, found)
 
 
 CHOICES = [
@@ -230,6 +295,14 @@ def test_every_choice_runs_to_its_report(choice: list[str], tmp_path: Path) -> N
     for name in ("reversibility", "log_det"):
         assert numbers["checks"].get(name, {"passed": True})["passed"], name
     assert (tmp_path / "tensorboard").exists() == ("tracker=tensorboard" in choice)
+
+
+def test_a_free_theory_passes_its_checks(tmp_path: Path) -> None:
+    """At beta = 0 every trajectory is accepted, however long its steps."""
+    numbers = run(settings("sampler=hmc", "theory.beta=0"), tmp_path)
+    assert numbers["checks"]["reversibility"]["passed"]
+    assert numbers["evaluate"]["step_size"] == 1.0
+    assert "one step of the whole length" in (tmp_path / "report.html").read_text()
 
 
 def test_a_flow_moves_to_another_lattice(finished: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ ORDER = (
     "samplers",
     "training",
     "analysis",
+    "tuning",
     "io",
     "experiment",
     "conf",

@@ -107,8 +107,11 @@ def test_full_run_has_every_section_and_number(tmp_path: pathlib.Path) -> None:
     for shown in ("171(19)", "37(4)", "5.6(6)", "31(4)", "154(17)", "0.831", "0.3680"):
         assert shown in text
     assert "lattice: [8, 8]" in text
-    assert "squared change of the charge" in text
-    assert "✓ chosen" in text
+    assert "squared change of an observable" in text
+    assert "✓ chosen for Q" in text
+    assert "Length for charge: 1.00 (charge: best of 4)." in text
+    assert "Missed, length 4.00 at 0.8: most_steps=30 reached." in text
+    assert "3.6(5)" in text  # the score, with its error
     assert source.count("<svg") == 8
     assert len(list((tmp_path / "run" / "figures").glob("*.svg"))) == 8
     assert "viewport" in source
@@ -124,6 +127,28 @@ def test_ratio_is_marked_as_a_bound(low: bool, high: bool, shown: str) -> None:
     text = ratio_text(compared, "ratio", "error")
     assert shown in text
     assert ("≥" in text, "≤" in text) == (low and not high, high and not low)
+
+
+def test_a_second_baseline_has_its_column_and_says_what_is_compared_with_it(
+    tmp_path: pathlib.Path,
+) -> None:
+    run = u1_run(tmp_path / "run", draws=400)
+    summary = json.loads((run / "summary.json").read_text())
+    text = read_page(run)[1]
+    assert "ratio to" not in text
+    second = json.loads(json.dumps(summary["hmc"])) | {"acceptance": 0.7654, "tuning": []}
+    comparison = {
+        name: ratios | {"baseline": "hmc-plaquette" if name == "plaquette" else "hmc"}
+        for name, ratios in summary["comparison"].items()
+    }
+    change(run, baselines={"hmc-plaquette": second}, comparison=comparison)
+    (run / "chains/hmc-plaquette.h5").write_bytes((run / "chains/hmc.h5").read_bytes())
+    source, text = read_page(run)
+    assert "Plaquette (ratio to HMC for plaquette)" in text
+    assert "Charge squared Q² (ratio to HMC)" in text
+    assert "0.765" in text
+    assert source.count('<span class="second">HMC for plaquette</span>') >= 4
+    assert "History of HMC for plaquette" in source
 
 
 def test_run_of_hmc_alone_leaves_out_what_it_has_not(tmp_path: pathlib.Path) -> None:

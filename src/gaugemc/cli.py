@@ -241,6 +241,7 @@ def show(numbers: dict[str, Any], console: Console) -> None:
     """A table of the observables, and the verdict."""
     table = Table("observable", "sampler", "mean", "exact", "z", "tau_int (draws)")
     sections = {numbers["sampler"]["name"]: numbers["evaluate"], "tuned hmc": numbers["hmc"]}
+    sections |= {f"tuned {name}": part for name, part in numbers["baselines"].items()}
     for name in numbers["evaluate"]["observables"]:
         for sampler, section in sections.items():
             if section is None:

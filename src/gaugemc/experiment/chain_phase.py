@@ -19,27 +19,43 @@ from gaugemc.io.checkpoint import (
     save_checkpoint,
 )
 from gaugemc.io.ensemble import write_draws
-from gaugemc.samplers import HMC, Sampler, tune
+from gaugemc.samplers import Sampler
 from gaugemc.samplers.compose import hmc_in, with_hmc
 from gaugemc.samplers.driver import Draws, chunks, concatenate, start_chains
 from gaugemc.samplers.progress import progress_bar
-from gaugemc.samplers.tuning import Candidate, score_of
+from gaugemc.tuning import Tuning, tune
 
 
 class Phase(NamedTuple):
     """What to run, under what name."""
 
     name: str
-    """Names the checkpoints and the HDF5 file: "evaluate" or "hmc"."""
+    """Names the checkpoints and the HDF5 file: "evaluate", "hmc" or "hmc-OBSERVABLE"."""
     sampler: Sampler
     draws: int
     warmup: int
     tune: bool
+    each: bool = False
+    """Whether other leading observables get a phase of their own where they need another HMC."""
+
+
+class Tuned(NamedTuple):
+    """A phase's sampler after tuning, with chains that have not moved."""
+
+    sampler: Sampler
+    """The best for the first of the observables that are compared."""
+    states: PyTree
+    table: list[dict[str, Any]]
+    """Of the candidates, for summary.json; empty where nothing was tuned."""
+    better: dict[str, Sampler]
+    """Of the other observables, those for which another candidate is significantly better."""
 
 
 class Chains(NamedTuple):
     """The finished chains of a phase."""
 
+    name: str
+    """Of the phase."""
     sampler: Sampler
     """As tuned."""
     draws: Draws
@@ -48,6 +64,8 @@ class Chains(NamedTuple):
     seconds: float
     """Of warm-up and draws, without tuning."""
     tuning: list[dict[str, Any]]
+    better: dict[str, Sampler]
+    """As of `Tuned`."""
 
 
 def run_chains(
@@ -55,7 +73,7 @@ def run_chains(
 ) -> Chains:
     """Run a phase to its end, or go on from the last valid checkpoint."""
     start_key, tune_key, run_key = jax.random.split(key, 3)
-    sampler, states, tuning = tuned(settings, directory, phase, start_key, tune_key)
+    sampler, states, table, better = tuned(settings, directory, phase, start_key, tune_key)
     everything = phase.warmup + phase.draws
     chunk = -(-everything // settings.evaluate.chunks)
     done, seconds, parts = 0, 0.0, []
@@ -86,7 +104,7 @@ def run_chains(
         {"warmup": phase.warmup, "sampler": phase.name, "seed": settings.seed},
         configurations(sampler, states) if settings.evaluate.configurations else None,
     )
-    return Chains(sampler, kept, states, seconds, tuning)
+    return Chains(phase.name, sampler, kept, states, seconds, table, better)
 
 
 def tuned(
@@ -95,8 +113,8 @@ def tuned(
     phase: Phase,
     start_key: Key[Array, ""],
     tune_key: Key[Array, ""],
-) -> tuple[Sampler, PyTree, list[dict[str, Any]]]:
-    """The phase's sampler after tuning, with fresh chains and the table of candidates.
+) -> Tuned:
+    """Tune a phase's sampler, or read what was found before an interruption.
 
     Tuning is not a Markov chain, so the chains that follow start anew (and warm up).
     """
@@ -104,11 +122,11 @@ def tuned(
     states = start_chains(sampler, start_key, settings.chains)
     hmc = hmc_in(sampler)
     if not phase.tune or hmc is None:
-        return sampler, states, []
+        return Tuned(sampler, states, [], {})
     path: Path = checkpoint_path(directory.checkpoints, f"tune-{phase.name}", 0)
     e = settings.evaluate
     if directory.newest(f"tune-{phase.name}") is None:
-        best, candidates, _ = tune(
+        found = tune(
             hmc,
             tune_key,
             start_chains(hmc, start_key, settings.chains),
@@ -116,29 +134,64 @@ def tuned(
             targets=e.targets,
             iterations=e.tune_iterations,
             draws=e.tune_draws,
+            doublings=e.tune_doublings,
             most_steps=e.most_steps,
             progress=settings.progress,
         )
-        score = score_of(candidates, hmc.theory.leading)
-        table = [table_row(c, score, best) for c in candidates]
-        save_checkpoint(path, (best.step_size, best.n_steps), {"tuning": table})
+        if not phase.each:
+            found = found._replace(choices=dict([*found.choices.items()][:1]))
+        best = found.sampler
+        others = {name: found.sampler_for(name) for name in differing(found)}
+        save_checkpoint(
+            path,
+            (best.step_size, best.n_steps),
+            {
+                "tuning": table_of(found),
+                "better": {n: [float(s.step_size), int(s.n_steps)] for n, s in others.items()},
+            },
+        )
     (step_size, n_steps), metadata = load_checkpoint(path, (hmc.step_size, hmc.n_steps))
     best = with_hmc(sampler, hmc.with_steps(step_size, n_steps))
-    return best, start_chains(best, start_key, settings.chains), metadata["tuning"]
-
-
-def table_row(candidate: Candidate, score: str, best: HMC) -> dict[str, Any]:
-    """One row of the tuning table of summary.json."""
-    chosen = candidate.step_size == float(best.step_size) and candidate.n_steps == int(best.n_steps)
-    return {
-        "trajectory_length": candidate.trajectory_length,
-        "step_size": candidate.step_size,
-        "n_steps": candidate.n_steps,
-        "acceptance": candidate.acceptance,
-        "score": candidate.jumps[score],
-        "scored_by": score,
-        "chosen": chosen,
+    better = {
+        name: with_hmc(sampler, hmc.with_steps(*steps))
+        for name, steps in metadata["better"].items()
     }
+    states = start_chains(best, start_key, settings.chains)
+    return Tuned(best, states, metadata["tuning"], better)
+
+
+def differing(tuning: Tuning) -> list[str]:
+    """The observables that have another choice than the first one."""
+    first, *others = tuning.choices.items()
+    return [name for name, choice in others if choice.candidate != first[1].candidate]
+
+
+def table_of(tuning: Tuning) -> list[dict[str, Any]]:
+    """The tuning table of summary.json: what was asked for, what was reached, and the choices."""
+    first = next(iter(tuning.choices.values()))
+    rows = []
+    for index, c in enumerate(tuning.candidates):
+        why = {name: o.why for name, o in tuning.choices.items() if o.candidate == index}
+        score = c.scores[first.scored_by]
+        rows.append(
+            {
+                "length": c.length,
+                "target": c.target,
+                "trajectory_length": c.trajectory_length,
+                "step_size": c.step_size,
+                "n_steps": c.n_steps,
+                "acceptance": c.acceptance,
+                "miss": c.miss,
+                "draws": c.draws,
+                "score": score.value,
+                "score_error": score.error,
+                "scored_by": first.scored_by,
+                "scores": {name: s._asdict() for name, s in c.scores.items()},
+                "chosen": index == first.candidate,
+                "chosen_for": why,
+            }
+        )
+    return rows
 
 
 def restored(path: Path, sampler: Sampler, states: PyTree) -> tuple[int, PyTree, Draws, float]:

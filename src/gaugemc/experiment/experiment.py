@@ -9,9 +9,9 @@ from rich.console import Console
 
 from gaugemc.analysis.exact import exact_observables
 from gaugemc.experiment import checks, summary
+from gaugemc.experiment.baselines import run_baselines
 from gaugemc.experiment.build import (
     TRAINED,
-    build_hmc,
     build_sampler,
     build_theory,
     in_float64,
@@ -81,13 +81,8 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         Phase("evaluate", sampler, e.draws, e.warmup, settings.sampler.tune),
         evaluate_key,
     )
-    baseline = None
-    if settings.sampler.name != "hmc" and e.hmc_draws > 0:
-        hmc = build_hmc(settings, theory)
-        baseline = run_chains(
-            settings, directory, Phase("hmc", hmc, e.hmc_draws, e.hmc_warmup, True), hmc_key
-        )
-    measured = [evaluate] if baseline is None else [evaluate, baseline]
+    baselines = run_baselines(settings, directory, theory, hmc_key)
+    measured = [evaluate, *baselines]
     with console.status("timing, analysis and exactness checks"):
         timing = time_draws(measured, timing_key, e.timing_rounds)
         analysed = [summary.estimates(chains) for chains in measured]
@@ -95,14 +90,11 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
             summary.result(chains, estimates, exact, seconds)
             for chains, estimates, seconds in zip(measured, analysed, timing.seconds)
         ]
-        compared = (
-            summary.comparisons(evaluate, analysed[0], baseline, analysed[1], timing)
-            if baseline is not None
-            else None
-        )
+        compared = summary.comparisons(measured, analysed, timing) if baselines else None
         precise = in_float64(settings, evaluate.sampler, model)
         checked = checks.of_maps(*precise, check_key)
-        for prefix, chains, estimates in zip(("", "hmc_"), measured, analysed):
+        prefixes = ["", *(f"{chains.name}_" for chains in baselines)]
+        for prefix, chains, estimates in zip(prefixes, measured, analysed):
             if checks.dynamics_of(chains.sampler) is not None:
                 checked[f"{prefix}exp_minus_delta_h"] = checks.exp_minus_delta_h(chains)
             for name in exact:
@@ -114,10 +106,9 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         "sampler": {"name": settings.sampler.name, "parameters": dataclasses.asdict(settings)},
         "training": trained and trained.numbers,
         "evaluate": results[0],
-        "hmc": results[1] if baseline is not None else None,
-        "comparison": None
-        if compared is None
-        else {name: c._asdict() for name, c in compared.items()},
+        "hmc": results[1] if baselines else None,
+        "baselines": {chains.name: r for chains, r in zip(baselines[1:], results[2:])},
+        "comparison": None if compared is None else summary.comparison_section(compared, baselines),
         "checks": checked,
         "charge_distribution": summary.charge_section(theory),
         "software": {**software(), "resumed_with": directory.resumed_with()},

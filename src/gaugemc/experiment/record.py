@@ -26,6 +26,8 @@ SAMPLERS = {
     "mixed": "FT-HMC + independence",
     "winding": "HMC + instantons",
 }
+COLOURS = ("sampler", "hmc", "second")
+"""Of the evaluated sampler and of the baselines, keys of `style.PALETTE`."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,20 @@ class Run:
         return self.summary.get(name) or {}
 
     @property
+    def phases(self) -> dict[str, Mapping[str, Any]]:
+        """What was measured, by the name of its file: the evaluated sampler, then the baselines."""
+        hmc = {"hmc": self.part("hmc")} if self.part("hmc") else {}
+        return {"evaluate": self.part("evaluate"), **hmc, **self.part("baselines")}
+
+    @property
     def labels(self) -> list[str]:
-        """The names of the samplers with results: the evaluated one, then the baseline."""
+        """The names of the samplers with results: the evaluated one, then the baselines."""
         name = str(self.part("sampler").get("name", "sampler"))
-        return [SAMPLERS.get(name, name)] + (["HMC"] if self.part("hmc") else [])
+        baselines = [
+            " for ".join(["HMC", *(what.replace("_", " ") for what in phase.split("-")[1:])])
+            for phase in list(self.phases)[1:]
+        ]
+        return [SAMPLERS.get(name, name), *baselines]
 
     @property
     def leading(self) -> list[str]:
@@ -58,15 +70,20 @@ class Run:
     @property
     def results(self) -> list[Mapping[str, Any]]:
         """What was measured of each of the `labels`."""
-        return [self.part("evaluate")] + ([self.part("hmc")] if self.part("hmc") else [])
+        return list(self.phases.values())
 
     @property
     def headings(self) -> list[str]:
         """The labels as HTML, each in the colour that it has in the figures."""
         return [
             f'<span class="{c}">{html.escape(label)}</span>'
-            for label, c in zip(self.labels, ("sampler", "hmc"))
+            for label, c in zip(self.labels, COLOURS)
         ]
+
+    def baseline(self, name: str) -> str:
+        """The label of the baseline that an observable is compared with."""
+        phase = (self.part("comparison").get(name) or {}).get("baseline") or "hmc"
+        return dict(zip(self.phases, self.labels)).get(phase, "HMC")
 
     @property
     def checks(self) -> dict[str, Mapping[str, Any]]:
@@ -95,10 +112,10 @@ def read_run(directory: pathlib.Path) -> Run:
     config = directory / "config.yaml"
     run = Run(directory, summary, read_metrics(directory / "metrics.csv"), [],
               config.read_text(encoding="utf-8") if config.is_file() else "")  # fmt: skip
-    files = [directory / "chains" / f"{name}.h5" for name in ("evaluate", "hmc")]
+    files = [directory / "chains" / f"{name}.h5" for name in run.phases]
     chains = [
         Chains.read(file, label, colour)
-        for file, label, colour in zip(files, run.labels, ("sampler", "hmc"))
+        for file, label, colour in zip(files, run.labels, COLOURS)
         if file.is_file()
     ]
     return Run(directory, summary, run.metrics, [c for c in chains if c.observables], run.config)

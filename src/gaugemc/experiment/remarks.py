@@ -14,7 +14,7 @@ def remarks(directory: Path) -> list[str]:
     """
     run = read_run(directory)
     expected = ["config.yaml", *(["metrics.csv"] if run.part("training") else [])]
-    expected += [f"chains/{name}.h5" for name in ("evaluate", "hmc") if run.part(name)]
+    expected += [f"chains/{name}.h5" for name in run.phases]
     absent = [name for name in expected if not (directory / name).is_file()]
     return [f"{directory / name}: not found, and left out" for name in absent] + of_another_time(
         run

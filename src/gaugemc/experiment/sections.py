@@ -7,6 +7,8 @@ from __future__ import annotations
 import html
 import json
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gaugemc.experiment import tables
 from gaugemc.experiment.notation import (
@@ -57,7 +59,7 @@ def title_of(run: Run) -> str:
         *([f"on {shape}"] if shape else []),
         *([f"at β = {beta:g}"] if math.isfinite(beta) and not theory.get("toy") else []),
     ]
-    return f"{' against '.join(run.labels)}: {' '.join(words)}"
+    return f"{' against '.join(run.labels[:2])}: {' '.join(words)}"
 
 
 def opening(run: Run) -> str:
@@ -141,7 +143,8 @@ def cost(run: Run) -> str:
         f"chains together. Errors are those of {tables.TAU}; ratios include that of the time. "
         f"≥ and ≤ mark bounds: a chain is too short for its {tables.TAU}.</p>"
     )
-    content = tables.cost_table(run.headings, run.results, run.part("comparison"))
+    against = {name: run.baseline(name) for name in run.part("comparison")}
+    content = tables.cost_table(run.headings, run.results, run.part("comparison"), against)
     return section("Cost of an independent sample", "", content + note)
 
 
@@ -152,21 +155,37 @@ def checks(run: Run) -> str:
 
 
 def tuning(run: Run) -> str:
-    """The tuning grid of every sampler that was tuned."""
+    """The tuning grid of every sampler that was tuned, and why its best was chosen."""
     parts = [
-        f"<h3>{heading}</h3>\n{tables.tuning_table(result['tuning'])}"
+        f"<h3>{heading}</h3>\n{tables.tuning_table(result['tuning'])}{reasons(result['tuning'])}"
         for heading, result in zip(run.headings, run.results)
         if result.get("tuning")
     ]
-    entries = [entry for result in run.results for entry in result.get("tuning") or []]
-    scored = {
-        str(entry["scored_by"]).replace("_", " ") for entry in entries if "scored_by" in entry
-    }
-    text = "The trajectories that were tried; the highest score was kept."
-    if scored:
-        what = html.escape(" or ".join(sorted(scored)))
-        text += f" Score: mean squared change of the {what} in a draw, per force evaluation."
+    text = (
+        "The trajectories that were tried: what was asked for, and what was reached. Scores: mean"
+        " squared change of an observable over a cost that is the same for all, per force"
+        " evaluation. Differences within the errors choose nothing."
+    )
     return section("Tuning", text, "\n".join(parts))
+
+
+def reasons(tuning: Sequence[Mapping[str, Any]]) -> str:
+    """Why the candidates were chosen, and why targets were missed, as notes below their table."""
+    chosen = {
+        name: f"{format_number(number(row.get('trajectory_length')), 3)} ({why})"
+        for row in tuning
+        for name, why in (row.get("chosen_for") or {}).items()
+    }
+    missed = {
+        f"{format_number(number(row.get('length')), 3)} at {number(row.get('target')):g}": why
+        for row in tuning
+        if (why := row.get("miss"))
+    }
+    notes = [
+        *(f"Length for {name.replace('_', ' ')}: {why}" for name, why in chosen.items()),
+        *(f"Missed, length {asked}: {why}" for asked, why in missed.items()),
+    ]
+    return "".join(f'<p class="note">{html.escape(note)}.</p>\n' for note in notes)
 
 
 def training(run: Run) -> str:

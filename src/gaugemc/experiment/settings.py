@@ -45,7 +45,10 @@ class SamplerSettings:
         " winding (hmc and instanton updates) or exact",
     )
     integrator: str = option("omelyan", "integrator of HMC: leapfrog, omelyan or forest_ruth")
-    tune: bool = option(True, "tune trajectory length and step size (hmc, fthmc)")
+    tune: bool = option(
+        True,
+        "tune trajectory length and step size (hmc, fthmc, mixed, winding); others are not tuned",
+    )
     trajectory_length: float = option(1.0, "trajectory length where tune=false")
     n_steps: int = option(10, "steps of a trajectory where tune=false")
     force_scale: float = option(
@@ -179,8 +182,11 @@ class EvaluateSettings:
     chunks: int = option(20, "chunks that each set of draws is run in; a kill loses at most one")
     lengths: list[float] = option([0.5, 1.0, 2.0, 4.0], "trajectory lengths that the tuner tries")
     targets: list[float] = option([0.65, 0.9], "acceptances that the tuner tries")
-    tune_iterations: int = option(60, "trajectories for adapting each step size")
-    tune_draws: int = option(60, "trajectories for scoring each candidate")
+    tune_iterations: int = option(60, "trajectories for finding each step size, at most")
+    tune_draws: int = option(60, "trajectories for scoring a candidate of average cost")
+    tune_doublings: int = option(
+        2, "times that this number doubles for candidates that tie, where that may separate them"
+    )
     most_steps: int = option(100, "most steps of a trajectory")
     timing_rounds: int = option(7, "alternating rounds in which sampler and baseline are timed")
     configurations: bool = option(False, "save the last configuration of every chain")

@@ -20,6 +20,7 @@ PALETTE = {
     "grid": "#e3e6ea",
     "sampler": "#0b6bab",
     "hmc": "#c2510c",
+    "second": "#8e3fa8",
     "exact": "#9aa3ad",
 }
 STYLE: dict[Any, Any] = {

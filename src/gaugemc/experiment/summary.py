@@ -9,6 +9,7 @@ from typing import Any
 from gaugemc.analysis.autocorrelation import Estimate, entries, estimates_of, r_hat, z_score
 from gaugemc.analysis.compare import Comparison, Cost, compare
 from gaugemc.analysis.exact import charge_distribution
+from gaugemc.experiment.baselines import baseline_for
 from gaugemc.experiment.chain_phase import Chains
 from gaugemc.experiment.notation import format_error
 from gaugemc.experiment.settings import Settings
@@ -69,26 +70,29 @@ def result(
 
 
 def comparisons(
-    sampler: Chains,
-    analysed: dict[str, Estimate],
-    baseline: Chains,
-    analysed_baseline: dict[str, Estimate],
-    timing: Timing,
+    measured: Sequence[Chains], analysed: Sequence[dict[str, Estimate]], timing: Timing
 ) -> dict[str, Comparison]:
-    """The comparison with the baseline, by observable."""
+    """The comparison of the first with the baselines behind it, by observable."""
 
-    def cost(chains: Chains, seconds: float) -> Cost:
-        return Cost(seconds, float(chains.draws.info.force_evaluations.mean()))
+    def cost(index: int) -> Cost:
+        forces = float(measured[index].draws.info.force_evaluations.mean())
+        return Cost(timing.seconds[index], forces)
 
+    names = [chains.name for chains in measured]
+    against = {name: names.index(baseline_for(name, names)) for name in analysed[0]}
     return {
-        name: compare(
-            e,
-            cost(sampler, timing.seconds[0]),
-            analysed_baseline[name],
-            cost(baseline, timing.seconds[-1]),
-            timing.ratio_error,
-        )
-        for name, e in analysed.items()
+        name: compare(e, cost(0), analysed[i][name], cost(i), timing.ratio_errors[i])
+        for (name, e), i in zip(analysed[0].items(), against.values())
+    }
+
+
+def comparison_section(
+    compared: dict[str, Comparison], baselines: Sequence[Chains]
+) -> dict[str, dict[str, Any]]:
+    """The section of summary.json about the comparison; `baseline` names what it is with."""
+    names = [chains.name for chains in baselines]
+    return {
+        name: {**c._asdict(), "baseline": baseline_for(name, names)} for name, c in compared.items()
     }
 
 

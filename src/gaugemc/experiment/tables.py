@@ -122,8 +122,12 @@ def cost_table(
     labels: Sequence[str],
     results: Sequence[Mapping[str, Any]],
     comparison: Mapping[str, Any],
+    against: Mapping[str, str],
 ) -> str:
-    """Cost of an independent sample: one column a sampler, the last the ratio of the two."""
+    """Cost of an independent sample: one column a sampler, the last the ratio to a baseline.
+
+    `against` says for each observable which baseline that is, where there is more than one.
+    """
     compare = len(results) > 1
 
     def row(title: str, cells: Sequence[str], ratio: str = "") -> list[str]:
@@ -145,7 +149,9 @@ def cost_table(
         compared = comparison.get(name) or {}
         rates = [rate_text(o, n, s) for o, n, s in zip(observed, chains, seconds)]
         efficiencies = [rate_text(o, 1000.0, f) for o, f in zip(observed, forces)]
-        rows.append([name_of(OBSERVABLES, name)])
+        several = len(set(against.values())) > 1
+        which = f" (ratio to {html.escape(against.get(name, MISSING))})" if several else ""
+        rows.append([name_of(OBSERVABLES, name) + which])
         rows.append(row(f"{TAU} in draws", [tau_text(o) for o in observed]))
         ratio = ratio_text(compared, "ess_per_second_ratio", "error")
         rows.append(row("Independent per second", rates, ratio))
@@ -225,16 +231,34 @@ def outcome(passed: object) -> str:
 def tuning_table(tuning: Sequence[Mapping[str, Any]]) -> str:
     """The grid that the step size and trajectory length were chosen from."""
     chosen = next((i for i, entry in enumerate(tuning) if entry.get("chosen")), -1)
+    scored = in_order(tuning[0].get("scores") or {})
     rows = [
         [
-            format_number(number(entry.get("trajectory_length")), 3),
-            format_number(number(entry.get("step_size")), 3),
+            *(
+                format_number(number(entry.get(key)), 3)
+                for key in ("length", "trajectory_length", "target", "acceptance", "step_size")
+            ),
             format_integer(number(entry.get("n_steps"))),
-            format_number(number(entry.get("acceptance")), 3),
-            format_number(number(entry.get("score")), 3),
-            "✓ chosen" if index == chosen else "",
+            *(score_text(entry.get("scores") or {}, name) for name in scored),
+            choice_text(entry),
         ]
-        for index, entry in enumerate(tuning)
+        for entry in tuning
     ]
-    header = ["Trajectory length", "Step size", "Steps", "Acceptance", "Score", ""]
-    return table("Tuning of the baseline", header, rows, chosen)
+    header = ["Length asked for", "Length", "Acceptance asked for", "Acceptance"]
+    header += ["Step size", "Steps"]
+    header += [f"Score, {name_of(SYMBOLS, name)}" for name in scored]
+    return table("Tuning", [*header, ""], rows, chosen)
+
+
+def score_text(scores: Mapping[str, Any], name: str) -> str:
+    """A score with its error."""
+    entry = scores.get(name) or {}
+    return format_error(number(entry.get("value")), number(entry.get("error")))
+
+
+def choice_text(entry: Mapping[str, Any]) -> str:
+    """Which observables a candidate was chosen for."""
+    names = [name_of(SYMBOLS, name) for name in entry.get("chosen_for") or {}]
+    if not (names or entry.get("chosen")):
+        return ""
+    return "✓ chosen" + (f" for {', '.join(names)}" if names else "")

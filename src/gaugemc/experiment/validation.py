@@ -179,9 +179,10 @@ def validate_numbers(settings: Settings) -> None:
         raise SettingsError("training.plateau_factor", settings.training.plateau_factor, problem)
     for name in ("anneal_start", "anneal_fraction"):
         fraction(f"training.{name}", getattr(settings.training, name))
-    for name in ("draws", "chunks", "tune_iterations", "tune_draws", "most_steps", "timing_rounds"):
+    for name in ("draws", "chunks", "tune_iterations", "most_steps", "timing_rounds"):
         at_least(f"evaluate.{name}", getattr(settings.evaluate, name), 1)
-    for name in ("warmup", "hmc_draws", "hmc_warmup"):
+    at_least("evaluate.tune_draws", settings.evaluate.tune_draws, 2)  # a change needs two
+    for name in ("warmup", "hmc_draws", "hmc_warmup", "tune_doublings"):
         at_least(f"evaluate.{name}", getattr(settings.evaluate, name), 0)
     for name, limit in (("lengths", math.inf), ("targets", 1.0)):
         values = getattr(settings.evaluate, name)

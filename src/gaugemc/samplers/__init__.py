@@ -16,5 +16,4 @@ from gaugemc.samplers.sampler import Info as Info
 from gaugemc.samplers.sampler import Sampler as Sampler
 from gaugemc.samplers.trainable_leapfrog import on_lattice as on_lattice
 from gaugemc.samplers.trainable_leapfrog import trainable_leapfrog as trainable_leapfrog
-from gaugemc.samplers.tuning import tune as tune
 from gaugemc.samplers.winding import Winding as Winding
