@@ -99,7 +99,7 @@ class RunDirectory:
     def write(self, path: Path, text: str) -> None:
         """Write a text file, atomically."""
         with write_atomically(path) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
 
     def newest(self, phase: str) -> Path | None:
         """The newest valid checkpoint of a phase; damaged newer ones are noted in log.txt.
@@ -119,7 +119,7 @@ class RunDirectory:
 
     def note(self, message: str) -> None:
         """Add a line to log.txt."""
-        with self.log.open("a") as log:
+        with self.log.open("a", encoding="utf-8") as log:
             log.write(f"{datetime.now().isoformat(timespec='seconds')} {message}\n")
 
 
