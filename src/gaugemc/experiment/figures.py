@@ -186,7 +186,7 @@ def autocorrelation_figure(runs: Sequence[Chains], name: str, lags: int) -> Figu
         )
     axes.set_xscale("log")
     axes.set_xlim(1, max(lags, 2))
-    label_decades(axes.xaxis, 1, max(lags, 2))
+    label_decades(axes.xaxis, 1.0, float(max(lags, 2)))
     axes.set_ylim(top=max(1.03, axes.get_ylim()[1]))
     axes.grid(axis="y")
     axes.set_title(f"ρ(t) of {called(name)}")

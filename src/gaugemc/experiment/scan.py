@@ -144,7 +144,7 @@ def jobs_in(directory: pathlib.Path, depth: int = DEPTH) -> Iterator[pathlib.Pat
 def by_number(name: str) -> list[tuple[bool, int, str]]:
     """Sorts 2 before 10, also within names."""
     parts = re.findall(r"\d+|\D+", name)
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
 def read_scan(directory: pathlib.Path) -> Scan:

@@ -31,9 +31,7 @@ def curves(scan: Scan) -> str:
     abscissa, places = placed(scan, key)
     groups = grouped(scan, key, places)
     drawn = list(all_figures(scan, abscissa, groups))
-    text = (
-        "Open markers are bounds: the value lies where the arrow points, or anywhere if none."
-    )
+    text = "Open markers are bounds: the value lies where the arrow points, or anywhere if none."
     if len(groups) > 1 and any(run.part("hmc") for run in scan.finished):
         text += " Dashed, with squares: tuned HMC."
     return section("Curves", text, panels(scan.directory / "figures", drawn) if drawn else "")

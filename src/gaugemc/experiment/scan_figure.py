@@ -157,7 +157,7 @@ def scale_abscissas(axes: Axes, values: Sequence[float]) -> None:
     logarithmic = distinct[0] > 0 and distinct[-1] >= 30 * distinct[0]
     if logarithmic:
         axes.set_xscale("log")
-        label_decades(axes.xaxis, distinct[0], distinct[-1])
+        label_decades(axes.xaxis, float(distinct[0]), float(distinct[-1]))
     places = np.log(distinct) if logarithmic else distinct
     if distinct.size == 1 or np.diff(places).min() > 0.08 * np.ptp(places):
         axes.set_xticks(distinct)

@@ -9,8 +9,9 @@ report can give the figures its own typeface and colours.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
@@ -70,17 +71,26 @@ class Ticks(Formatter):
     """Tick labels that say the whole value: no offset and no factor beside the axis."""
 
     def __call__(self, value: float, pos: int | None = None) -> str:
-        steps = [b - a for a, b in zip(self.locs, self.locs[1:]) if b > a]
-        step = min(steps, default=abs(value) or 1.0)
-        largest = max((abs(loc) for loc in [*self.locs, value]), default=0.0)
-        if abs(value) < 1e-6 * step:
-            return "0"
+        return format_number(value)
+
+    def format_ticks(self, values: Iterable[float]) -> list[str]:
+        """The labels of all ticks, with as many decimals as tell them apart."""
+        ticks = [float(value) for value in values]
+        steps = [abs(b - a) for a, b in itertools.pairwise(ticks) if b != a]
+        step = min(steps, default=max(map(abs, ticks), default=0.0) or 1.0)
         # The first digit of the step, and the second where it is not 0: steps of 0.25.
         places = -math.floor(math.log10(step) + 1e-9)
         places += not math.isclose(round(step, places), step, rel_tol=1e-6)
-        if largest < 1e7 and places <= 7:
-            return minus(f"{value:,.{max(places, 0)}f}")
-        return format_number(value, max(1, math.floor(math.log10(abs(value))) + places + 1))
+        plain = places <= 7 and all(abs(tick) < 1e7 for tick in ticks)
+
+        def label(tick: float) -> str:
+            if abs(tick) < 1e-6 * step:
+                return "0"
+            if plain:
+                return minus(f"{tick:,.{max(places, 0)}f}")
+            return format_number(tick, max(1, math.floor(math.log10(abs(tick))) + places + 1))
+
+        return [label(tick) for tick in ticks]
 
 
 def label_decades(axis: Axis, low: float, high: float) -> None:

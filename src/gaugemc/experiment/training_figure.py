@@ -33,7 +33,7 @@ def training_figure(
         # The first, untrained steps would squeeze all others.
         title = f"{title} above its lowest, {format_number(lowest)}"
         series = series - lowest
-        axes.set_yscale("symlog", linthresh=linear)
+        axes.set_yscale("symlog", linthresh=linear, linscale=2)
         label_decades(axes.yaxis, linear, 100 * linear)
     elif column == "kl" and lowest > 0 and series.max() > 20 * lowest:
         axes.set_yscale("log", nonpositive="clip")
@@ -83,9 +83,15 @@ def curve(
 
 
 def late_range(series: Float[np.ndarray, " row"]) -> float:
-    """A power of ten that holds most of the second half of a series, above its lowest value."""
+    """What holds most of the second half of a series above its lowest value: 1, 2 or 5 times 10^n.
+
+    Infinite where that half stands still.
+    """
     late = float(np.quantile(series[series.size // 2 :], 0.95) - series.min())
-    return 10.0 ** math.ceil(math.log10(late)) if late > 0 else math.inf
+    if late <= 0:
+        return math.inf
+    decade = 10.0 ** math.floor(math.log10(late))
+    return decade * next((step for step in (1, 2, 5) if step * decade >= late), 10)
 
 
 def annealed_until(metrics: Mapping[str, Float[np.ndarray, " row"]]) -> float | None:
