@@ -32,7 +32,7 @@ def put_run(
     **frozen: Any,
 ) -> pathlib.Path:
     """A finished run without chains; `frozen` goes into the HMC charge."""
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     theory = {"name": "u1_2d", "group": "U1", "lattice": [8, 8], "beta": 2.0}
     tree = {"theory": theory, "sampler": {"name": label}, "seed": 1, "progress": True}
     config = OmegaConf.merge(tree, settings)

@@ -81,7 +81,7 @@ class Preparation(Callback):
     def on_multirun_end(self, config: Any, **_: Any) -> None:
         """The jobs have pages of their own; here is the one of all."""
         with contextlib.suppress(FileNotFoundError):  # no job got as far as its directory
-            print(write_scan_report(Path(config.hydra.sweep.dir)))
+            print(write_scan_report(Path(config.hydra.sweep.dir).absolute()))
 
 
 def prepare(settings: Settings, path: Path) -> int:
