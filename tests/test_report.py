@@ -300,6 +300,17 @@ def test_histogram_without_exact_distribution_or_blocks() -> None:
     assert "exact" not in svg_of(figure)
 
 
+def test_rare_sectors_are_drawn_whole_and_not_below_zero() -> None:
+    charge = np.zeros((8, 50))
+    charge[0, 0] = 2.0
+    figure = charge_figure([Chains("HMC", "hmc", {"charge": charge})], None)
+    bars = figure.axes[0].containers[0]
+    assert not bars.lines[0].get_clip_on()
+    ends = np.concatenate([np.asarray(p.vertices)[:, 1] for p in bars.lines[2][0].get_paths()])
+    assert ends.min() == 0
+    assert ends.max() > np.max(bars.lines[0].get_ydata())
+
+
 def test_exact_value_is_drawn_in_the_history() -> None:
     series = np.full((1, 20), EXACT["plaquette"]) + np.linspace(-0.1, 0.1, 20)
     run = Chains("HMC", "hmc", {"plaquette": series})

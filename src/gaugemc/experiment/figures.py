@@ -141,7 +141,8 @@ def charge_figure(runs: Sequence[Chains], exact: tuple[Sectors, Sectors] | None)
         axes.errorbar(
             values + offset,
             frequency,
-            yerror(error),
+            yerror(frequency, error),
+            clip_on=False,
             fmt="os"[index % 2],
             color=PALETTE[run.colour],
             markersize=4.5,
@@ -158,9 +159,10 @@ def charge_figure(runs: Sequence[Chains], exact: tuple[Sectors, Sectors] | None)
     return figure
 
 
-def yerror(error: Sectors) -> Sectors | None:
-    """Error bars, or none at all where a single short chain has no spread to take them from."""
-    return error if np.all(np.isfinite(error)) else None
+def yerror(frequency: Sectors, error: Sectors) -> Float[np.ndarray, "2 sector"] | None:
+    """Error bars down to 0, or none where a single short chain has no spread to take them from."""
+    known = bool(np.all(np.isfinite(error)))
+    return np.stack([np.minimum(error, frequency), error]) if known else None
 
 
 @styled

@@ -37,7 +37,7 @@ def body(run: Run) -> str:
         distribution(run),
         autocorrelations(run),
         cost(run),
-        section("Observables", "", tables.observables_table(run.headings, run.results)),
+        observables(run),
         checks(run),
         tuning(run),
         training(run),
@@ -152,6 +152,18 @@ def cost(run: Run) -> str:
     )
     content = tables.cost_table(run.headings, run.results, run.part("comparison"))
     return section("Cost of an independent sample", "", content + note)
+
+
+def observables(run: Run) -> str:
+    """Means against exact values."""
+    measured = [o for result in run.results for o in (result.get("observables") or {}).values()]
+    bounded = any((observable or {}).get("lower_bound") for observable in measured)
+    text = (
+        "<i>error ≥</i>: the error is a lower bound, and |<i>z</i>| an upper one."
+        if bounded
+        else ""
+    )
+    return section("Observables", text, tables.observables_table(run.headings, run.results))
 
 
 def checks(run: Run) -> str:

@@ -14,6 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from gaugemc.experiment.notation import format_number
 from gaugemc.experiment.style import PALETTE, label_decades, styled
 
+MANY = 20
+"""As many points of a loss have a late range that is worth looking at by itself."""
+
 
 @styled
 def training_figure(
@@ -29,7 +32,8 @@ def training_figure(
     step, series = metrics["step"][measured], metrics[column][measured]
     error = metrics.get(f"{column}_error", np.full(measured.size, np.nan))[measured]
     lowest = float(series.min())
-    if column == "loss" and (linear := late_range(series)) < 0.05 * np.ptp(series):
+    linear = late_range(series)
+    if column == "loss" and series.size >= MANY and linear < 0.05 * np.ptp(series):
         # The first, untrained steps would squeeze all others.
         title = f"{title} above its lowest, {format_number(lowest)}"
         series = series - lowest
