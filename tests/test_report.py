@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.container import ErrorbarContainer
 from synthetic_run import EXACT, PROBABILITY, VALUES, jumping_charge, su3_run, u1_run
 
 from gaugemc.experiment.chains import Chains, autocorrelation, sector_frequencies
@@ -305,6 +306,7 @@ def test_rare_sectors_are_drawn_whole_and_not_below_zero() -> None:
     charge[0, 0] = 2.0
     figure = charge_figure([Chains("HMC", "hmc", {"charge": charge})], None)
     bars = figure.axes[0].containers[0]
+    assert isinstance(bars, ErrorbarContainer)
     assert not bars.lines[0].get_clip_on()
     ends = np.concatenate([np.asarray(p.vertices)[:, 1] for p in bars.lines[2][0].get_paths()])
     assert ends.min() == 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.text import Annotation
 from omegaconf import OmegaConf
 from synthetic_run import result
 from test_report import Outline
@@ -37,13 +38,14 @@ def put_run(
     tree = {"theory": theory, "sampler": {"name": label}, "seed": 1, "progress": True}
     config = OmegaConf.merge(tree, settings)
     (directory / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    used: Any = OmegaConf.to_container(config)
     names = ["plaquette", "charge"]
     hmc = result(2, 30.0, 5.0, 8, names)
     hmc["observables"]["charge"] |= frozen
     gain = {"ess_per_second_ratio": 3.2, "error": 0.2, "lower_bound": False, "upper_bound": False}
     summary = {
-        "theory": {**OmegaConf.to_container(config)["theory"], "title": "2D U(1)"},
-        "sampler": {"name": OmegaConf.to_container(config)["sampler"]["name"]},
+        "theory": {**used["theory"], "title": "2D U(1)"},
+        "sampler": {"name": used["sampler"]["name"]},
         "evaluate": result(1, tau, 41.0, 8, names),
         "hmc": hmc,
         "comparison": {"charge": gain | (ratio or {}), "plaquette": gain},
@@ -294,7 +296,7 @@ def test_bounds_are_open_and_have_arrows() -> None:
         figure = scan_figure("title", Abscissa("β"), [Curve("", "sampler", False, [point])])
         axes = figure.axes[0]
         filled = all(line.get_markerfacecolor() != "#ffffff" for line in axes.lines)
-        arrows = [t.xyann[1] for t in axes.texts]
+        arrows = [text.xyann[1] for text in axes.texts if isinstance(text, Annotation)]
         return filled, int(np.sign(arrows[0])) if arrows else 0
 
     assert marks(Point(1.0, 2.0, 0.1)) == (True, 0)
