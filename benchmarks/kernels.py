@@ -47,7 +47,7 @@ def link_updates() -> list[Row]:
     su3 = Wilson(Links(SUN(3), (4, 4, 4, 4), jnp.float64), 5.7)
     su3_hmc = draws(HMC(su3, 0.05, 8, LEAPFROG), 4, 5)
     links = 64 * theory.space.n_links
-    what = "16x16, 64 chains, float32"
+    what = "16×16, 64 chains, float32"
     su3_what = "4D SU(3) HMC, 4^4, 4 chains, 8 leapfrogs, float64"
     return [
         updates(f"HMC, {what}, 16 leapfrogs", hmc, links * 16 * length, ">= 1e8", 1.9e7),
@@ -74,7 +74,7 @@ def training_step() -> Row:
     flow = gauge_flow(jax.random.key(0), theory.space, NCP())
     objective = ReverseKL(theory, 64, BetaSchedule(6.0, 1000))
     middle, spread = timed(steps_of(objective, flow, None, steps))
-    what = "training step, 24 NCP layers, 8x8, batch 64: seconds"
+    what = "training step, 24 NCP layers, 8×8, batch 64: seconds"
     return Row(what, middle / steps, spread / steps, "<= 0.03", 0.15)
 
 
@@ -103,7 +103,7 @@ def force_ratio(theory: Wilson, flow: Flow) -> tuple[float, float]:
 def coupling_force() -> Row:
     theory = u1(8, 6.0)
     ratio, spread = force_ratio(theory, gauge_flow(jax.random.key(0), theory.space, NCP()))
-    what = "FT-HMC force / HMC force, 24 NCP layers, 8x8, 64 chains: time ratio"
+    what = "FT-HMC force / HMC force, 24 NCP layers, 8×8, 64 chains: time ratio"
     return Row(what, ratio, spread, None, 180)
 
 
@@ -113,7 +113,7 @@ def multiscale_force() -> list[Row]:
     for extent in (8, 16):
         theory = u1(extent, 6.0)
         ratio, spread = force_ratio(theory, multiscale_flow(theory.space))
-        what = f"FT-HMC force / HMC force, multiscale flow, {extent}x{extent}, 64 chains"
+        what = f"FT-HMC force / HMC force, multiscale flow, {extent}×{extent}, 64 chains"
         rows.append(Row(f"{what}: time ratio", ratio, spread, "<= 5", 180))
     return rows
 
@@ -128,8 +128,8 @@ def l2hmc() -> list[Row]:
     objective = ExpectedJump(theory, (ChargeJump(),))
     chains = objective.start(leapfrog, key, 64)
     middle, error = timed(steps_of(objective, leapfrog, chains, steps), 5)
-    per_draw = "L2HMC draw / HMC draw, 8 leapfrogs, 16x16, 64 chains: time ratio"
-    per_step = "L2HMC training step, 16 leapfrogs, 16x16, batch 64: seconds"
+    per_draw = "L2HMC draw / HMC draw, 8 leapfrogs, 16×16, 64 chains: time ratio"
+    per_step = "L2HMC training step, 16 leapfrogs, 16×16, batch 64: seconds"
     return [
         Row(per_draw, 2 * ratio, 2 * spread, "<= 3", 6.6),
         Row(per_step, middle / steps, error / steps, "<= 0.1", 0.32),

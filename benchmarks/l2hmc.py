@@ -73,7 +73,7 @@ def against_hmc(runs: Path) -> list[Row]:
         charge = rung.summary["comparison"]["charge"]
         if charge["upper_bound"]:  # the chains of L2HMC itself are too short: no ratio is known
             continue
-        what = f"L2HMC, 16x16, beta {rung.summary['theory']['beta']:g}, over tuned HMC: charges per"
+        what = f"L2HMC, 16×16, β = {rung.summary['theory']['beta']:g}, over tuned HMC: charges per"
         for cost, error in (("force", "force_error"), ("second", "error")):
             ratio = charge[f"ess_per_{cost}_ratio"]
             rows.append(Row(f"{what} {cost}", ratio, charge[error], bound=charge["lower_bound"]))

@@ -55,7 +55,7 @@ def gain(summary: Summary, what: str, target: str | None) -> Row:
 def first_rung(directory: Path) -> list[Row]:
     """8x8 at beta 6, with FT-HMC: the demo."""
     summary = run(directory / "demo", "mode=demo")
-    what = "multiscale flow, 8x8, beta 6"
+    what = "multiscale flow, 8×8, β = 6"
     return [
         *training_rows(summary, what, ("<= 60", ">= 0.98")),
         gain(summary, f"{what}, FT-HMC", None),
@@ -65,10 +65,10 @@ def first_rung(directory: Path) -> list[Row]:
 def upper_rungs(directory: Path) -> list[Row]:
     """16x16 against tuned HMC, carried on to 32x32 and 64x64, at beta 6 and 7."""
     rival = ("sampler=winding", "theory.beta=6", "evaluate.draws=10000")
-    rows = [gain(run(directory / "winding", *rival), "HMC and instantons, 8x8, beta 6", None)]
+    rows = [gain(run(directory / "winding", *rival), "HMC and instantons, 8×8, β = 6", None)]
     for beta in (6.0, 7.0):
         start = directory / f"16-{beta:g}"
-        what = f"multiscale flow, 16x16, beta {beta:g}"
+        what = f"multiscale flow, 16×16, β = {beta:g}"
         first = beta == 6
         summary = flow_run(start, 16, beta, baseline=10000)
         rows += training_rows(summary, what, ("<= 120", ">= 0.95") if first else (None, None))
@@ -76,9 +76,9 @@ def upper_rungs(directory: Path) -> list[Row]:
         for extent in (32, 64):
             load = (f"flow.load={start}", "training.steps=0")
             carried = flow_run(directory / f"{extent}-{beta:g}-carried", extent, beta, *load)
-            what = f"carried from 16x16 to {extent}x{extent}, beta {beta:g}, untrained there"
+            what = f"carried from 16×16 to {extent}×{extent}, β = {beta:g}, untrained there"
             rows.append(Row(f"{what}: ESS of 4096", carried["training"]["ess"]))
-        what = f"multiscale flow, 64x64, beta {beta:g}"
+        what = f"multiscale flow, 64×64, β = {beta:g}"
         baseline = 0 if first else 20000
         summary = flow_run(directory / f"64-{beta:g}", 64, beta, baseline=baseline)
         rows += training_rows(summary, what, ("<= 300", ">= 0.5"))
@@ -86,6 +86,6 @@ def upper_rungs(directory: Path) -> list[Row]:
             rows.append(gain(summary, f"{what}, independence", ">= 3000"))
         identity = ("flow.start=identity", "training.learning_rate=0.1", "training.steps=2000")
         learned = flow_run(directory / f"16-{beta:g}-identity", 16, beta, *identity)
-        what = f"multiscale flow, 16x16, beta {beta:g}, from the identity"
+        what = f"multiscale flow, 16×16, β = {beta:g}, from the identity"
         rows += training_rows(learned, what, (None, None))
     return rows

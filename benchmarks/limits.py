@@ -58,11 +58,11 @@ def kernels() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
         return eqx.filter(descent(eqx.combine(parameters, static)), eqx.is_inexact_array)
 
     return {
-        "force, U(1), 16x16, 64 chains, float32": force(large),
+        "force, U(1), 16×16, 64 chains, float32": force(large),
         "force, 4D SU(3), 4^4, 4 chains, float64": force(su3, 4),
-        "FT force, multiscale, 8x8, 64 chains": force(small.pullback(multiscale_flow(small.space))),
-        "FT force, 24 NCP layers, 8x8, 64 chains": force(small.pullback(ncp)),
-        "gradient of the reverse KL, 24 NCP layers, 8x8, batch 64": (training, (parameters,)),
+        "FT force, multiscale, 8×8, 64 chains": force(small.pullback(multiscale_flow(small.space))),
+        "FT force, 24 NCP layers, 8×8, 64 chains": force(small.pullback(ncp)),
+        "gradient of the reverse KL, 24 NCP layers, 8×8, batch 64": (training, (parameters,)),
     }
 
 

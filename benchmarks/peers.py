@@ -37,7 +37,7 @@ def hmc_of_blackjax() -> Row:
     ours = draws(HMC(theory, 0.1, 16, LEAPFROG), chains, length)
     ratio, spread = paired(lambda: theirs(keys, x), ours)
     name = f"blackjax {version('blackjax')}"
-    what = f"HMC, 16x16, 64 chains, float32, 16 leapfrogs: seconds of {name} / ours"
+    what = f"HMC, 16×16, 64 chains, float32, 16 leapfrogs: seconds of {name} / ours"
     return Row(what, ratio, spread)
 
 

@@ -1,6 +1,7 @@
 """MkDocs hook: writes the tables of configuration.md from the code, at every build."""
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def keys() -> Iterator[str]:
 def rows(settings: type, prefix: str) -> list[list[str]]:
     """Key, type, default and documentation of every field that is no group."""
     return [
-        [code(prefix + f.name), code(type_name(f.type)), default(f), str(f.metadata["doc"])]
+        [code(prefix + f.name), code(type_name(f.type)), default(f), prose(f.metadata["doc"])]
         for f in dataclasses.fields(settings)
         if not is_group(f.type)
     ]
@@ -144,6 +145,11 @@ def type_name(annotation: Any) -> str:
         if isinstance(annotation, type) and not typing.get_args(annotation)
         else str(annotation)
     )
+
+
+def prose(text: str) -> str:
+    """The documentation of a key as the manual writes it: beta, which --help spells, is β."""
+    return re.sub(r"(?<![.\w`])beta(s?)\b", r"β\1", text)
 
 
 def code(value: Any) -> str:

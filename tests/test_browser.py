@@ -9,8 +9,10 @@ import matplotlib.image
 import numpy as np
 import pytest
 from synthetic_run import su3_run, u1_run
+from test_scan_report import put_run
 
 from gaugemc.experiment.report import write_report
+from gaugemc.experiment.scan_report import write_scan_report
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -34,10 +36,19 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(params=[u1_run, su3_run], ids=["u1", "su3"])
+def scan(directory: pathlib.Path) -> pathlib.Path:
+    """A multirun of two betas, and its page."""
+    for index in range(2):
+        put_run(directory / str(index), {"theory": {"beta": 2.0 + index}})
+    return write_scan_report(directory)
+
+
+@pytest.fixture(params=["u1", "su3", "scan"])
 def page(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> pathlib.Path:
     """A report."""
-    return write_report(request.param(tmp_path / "run"))
+    if request.param == "scan":
+        return scan(tmp_path / "run")
+    return write_report({"u1": u1_run, "su3": su3_run}[request.param](tmp_path / "run"))
 
 
 def browse(chromium: str, page: pathlib.Path, *options: str) -> str:

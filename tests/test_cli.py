@@ -17,9 +17,11 @@ import jax
 import numpy as np
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from test_scan_report import put_run
 
 from gaugemc import cli
 from gaugemc.experiment import chain_phase, experiment
+from gaugemc.experiment.settings import Settings
 from gaugemc.io.checkpoint import latest_checkpoint
 from gaugemc.io.ensemble import read_draws
 from gaugemc.io.lock import locked
@@ -487,6 +489,35 @@ def test_report_draws_again(command: Command, copy: Path) -> None:
     assert code == 0
     assert out.strip() == str(copy / "report.html")
     assert (copy / "report.html").exists()
+
+
+def test_a_multirun_has_a_page_of_all_its_runs(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(settings: Settings, path: Path) -> int:
+        put_run(path, {"theory": {"beta": settings.theory.beta}})
+        return 3 if settings.theory.beta == 1 else 0
+
+    monkeypatch.setattr(cli, "run_and_show", run)
+    code, out, _ = command("--multirun", "theory.beta=1,2", "hydra.sweep.dir=scan")
+    assert code == 3
+    page = Path("scan/report.html").absolute()
+    assert out.strip() == str(page)
+    first = page.read_text()
+    assert "scan of β" in first
+    assert 'href="1/report.html"' in first
+    page.unlink()
+    code, out, _ = command("report", "scan")
+    assert (code, out.strip()) == (0, "scan/report.html")
+    assert page.read_text() == first
+
+
+def test_a_multirun_in_which_nothing_started_has_no_page(command: Command) -> None:
+    code, out, err = command("--multirun", "theory.beta=-1,-2", "hydra.sweep.dir=scan")
+    assert code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 2
+    assert not Path("scan/report.html").exists()
 
 
 def test_a_damaged_checkpoint_is_skipped_for_an_older_one(command: Command, copy: Path) -> None:

@@ -29,7 +29,6 @@ from gaugemc.samplers import (
     sample,
 )
 from gaugemc.samplers.driver import chunks, start_chains
-from gaugemc.tuning import tune_step_size
 from gaugemc.theories import Links, Wilson
 from gaugemc.training import LevelKL, optimiser, quality, start_training, train
 from gaugemc.tuning import tune_step_size

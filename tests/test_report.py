@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.container import ErrorbarContainer
 from synthetic_run import EXACT, PROBABILITY, VALUES, jumping_charge, su3_run, u1_run
 
 from gaugemc.experiment.chains import Chains, autocorrelation, sector_frequencies
-from gaugemc.experiment.figures import charge_figure, history_figure
-from gaugemc.experiment.report import format_error, write_report
+from gaugemc.experiment.figures import autocorrelation_figure, charge_figure, history_figure
+from gaugemc.experiment.notation import format_bound, format_error, printable
+from gaugemc.experiment.report import write_report
 from gaugemc.experiment.svg import svg_of
 from gaugemc.experiment.tables import ratio_text
+from gaugemc.experiment.training_figure import training_figure
 from gaugemc.io.ensemble import read_draws, write_draws
 
 
@@ -87,12 +90,39 @@ def change(directory: pathlib.Path, **parts: Any) -> None:
         (0.0, 0.02, "0.00(2)"),
         (2.0, 0.0, "2.000"),
         (math.inf, math.nan, "∞"),
-        (410.0, math.inf, "410.0(∞)"),
+        (410.0, math.inf, "410"),
+        (39.05, math.inf, "39"),
+        (0.8912, math.nan, "0.89"),
         (math.nan, 1.0, "–"),  # noqa: RUF001
     ],
 )
 def test_error_is_in_parentheses(mean: float, error: float, text: str) -> None:
     assert format_error(mean, error) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "lower", "upper", "text"),
+    [
+        (39.05, math.inf, True, False, "≥ 39"),
+        (2612.0, math.nan, True, False, "≥ 2,600"),
+        (2612.0, 301.0, True, False, "≥ 2600(300)"),
+        (0.62, 0.05, False, True, "≤ 0.62(5)"),
+        (0.62, 0.05, True, True, "0.62(5)"),
+        (0.62, 0.05, False, False, "0.62(5)"),
+        (math.inf, math.inf, True, False, "∞"),
+        (math.nan, math.inf, True, False, "–"),  # noqa: RUF001
+    ],
+)
+def test_bound_has_a_sign(value: float, error: float, lower: bool, upper: bool, text: str) -> None:
+    assert format_bound(value, error, lower=lower, upper=upper) == text
+
+
+def test_terminals_without_the_signs_get_ascii() -> None:
+    text = "At β = 6 on 8×8: −3.20(4)×10⁻⁷, ≥ 5 µs, ⟨exp(−ΔH)⟩"  # noqa: RUF001
+    assert printable(text, "utf-8") == text
+    assert printable(text, "ascii") == "At beta = 6 on 8x8: -3.20(4)x10^-7, >= 5 us, <exp(-dH)>"
+    assert printable("α", "latin-1") == r"\u03b1"  # noqa: RUF001
+    assert printable("8×8", "latin-1") == "8×8"  # noqa: RUF001
 
 
 def test_full_run_has_every_section_and_number(tmp_path: pathlib.Path) -> None:
@@ -120,7 +150,7 @@ def test_full_run_has_every_section_and_number(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "shown"),
-    [(False, False, "3.0(2)"), (True, False, "≥"), (False, True, "≤"), (True, True, "too short")],
+    [(False, False, "3.0(2)"), (True, False, "≥"), (False, True, "≤"), (True, True, "undecided")],
 )
 def test_ratio_is_marked_as_a_bound(low: bool, high: bool, shown: str) -> None:
     compared = {"ratio": 3.0, "error": 0.2, "lower_bound": low, "upper_bound": high}
@@ -296,7 +326,104 @@ def test_histogram_without_exact_distribution_or_blocks() -> None:
     assert "exact" not in svg_of(figure)
 
 
+def test_rare_sectors_are_drawn_whole_and_not_below_zero() -> None:
+    charge = np.zeros((8, 50))
+    charge[0, 0] = 2.0
+    figure = charge_figure([Chains("HMC", "hmc", {"charge": charge})], None)
+    bars = figure.axes[0].containers[0]
+    assert isinstance(bars, ErrorbarContainer)
+    assert not bars.lines[0].get_clip_on()
+    ends = np.concatenate([np.asarray(p.vertices)[:, 1] for p in bars.lines[2][0].get_paths()])
+    assert ends.min() == 0
+    assert ends.max() > np.max(bars.lines[0].get_ydata())
+
+
 def test_exact_value_is_drawn_in_the_history() -> None:
     series = np.full((1, 20), EXACT["plaquette"]) + np.linspace(-0.1, 0.1, 20)
     run = Chains("HMC", "hmc", {"plaquette": series})
     assert svg_of(history_figure([run], exact=EXACT)) != svg_of(history_figure([run]))
+
+
+@pytest.mark.parametrize("size", [1e-9, 0.01, 3.0, 4e8])
+@pytest.mark.parametrize("spike", [0.0, 1e3, 1e6])
+def test_every_loss_lies_within_axes_that_have_no_offset(size: float, spike: float) -> None:
+    rng = np.random.default_rng(4)
+    step = np.arange(10.0, 2010.0, 10.0)
+    loss = size * (-504.0 + rng.normal(size=step.size) + spike * np.exp(-step / 50))
+    loss[[60, -1]] += size * spike  # spikes of later steps are points as well
+    figure = training_figure({"step": step, "loss": loss}, "loss", "Loss")
+    axes = figure.axes[0]
+    drawn = np.asarray(axes.lines[0].get_ydata())
+    low, high = axes.get_ylim()
+    assert drawn.size == loss.size
+    assert low <= drawn.min() < drawn.max() <= high
+    np.testing.assert_allclose(np.diff(drawn), np.diff(loss))
+    # The second half is seen: not squeezed into less than a tenth of the height.
+    places = axes.transAxes.inverted().transform(
+        axes.transData.transform(np.column_stack([step, drawn]))
+    )[100:-1, 1]
+    assert np.ptp(places) > 0.1
+    figure.canvas.draw()
+    assert axes.yaxis.get_offset_text().get_text() == ""
+    assert axes.xaxis.get_offset_text().get_text() == ""
+
+
+def test_no_figure_has_an_offset_or_reads_formulas() -> None:
+    series = np.random.default_rng(5).normal(0.9999998, 1e-9, (2, 50))
+    name = "a$_{$x$^$"
+    run = Chains("HMC", "hmc", {name: series, "charge": np.rint(1e9 * (series - series.mean()))})
+    for figure in (history_figure([run], [name]), autocorrelation_figure([run], name, 9)):
+        svg = svg_of(figure)
+        assert "a$ {$x$^$" in svg
+        for axes in figure.axes:
+            assert axes.yaxis.get_offset_text().get_text() == ""
+
+
+def test_autocorrelation_above_one_is_not_clipped() -> None:
+    """With the mean of all chains, chains that drift apart correlate more at a distance."""
+    series = np.concatenate([np.ones((2, 40)), -np.ones((2, 40))])
+    series[:, 18:22] *= 0.2
+    assert autocorrelation(series, 36)[-1] > 1.1
+    axes = autocorrelation_figure([Chains("HMC", "hmc", {"charge": series})], "charge", 35).axes[0]
+    assert axes.get_ylim()[1] > float(np.max(axes.lines[1].get_ydata()))
+
+
+@pytest.mark.parametrize(("rows", "few"), [(20, True), (200, False)])
+def test_errors_of_the_quality_are_drawn(rows: int, few: bool) -> None:
+    metrics = {"step": np.arange(1.0, rows + 1), "kl": np.linspace(3.0, 1.0, rows)}
+    without = training_figure(metrics, "kl", "KL").axes[0]
+    axes = training_figure(metrics | {"kl_error": np.full(rows, 0.5)}, "kl", "KL").axes[0]
+    assert not without.collections
+    bars = axes.collections[0]
+    paths = bars.get_paths()
+    assert len(paths) == (rows if few else 1)
+    ends = np.concatenate([np.asarray(path.vertices)[:, 1] for path in paths])
+    assert (ends.min(), ends.max()) == (pytest.approx(0.5), pytest.approx(3.5))
+    low, high = axes.get_ylim()
+    assert low <= 0.5
+    assert high >= 3.5
+
+
+def test_quality_is_shown_with_its_error(tmp_path: pathlib.Path) -> None:
+    run = u1_run(tmp_path / "run", draws=50)
+    training = json.loads((run / "summary.json").read_text())["training"]
+    change(run, training=training | {"kl_error": 0.021, "ess_error": 0.0042})
+    _, text = read_page(run)
+    assert "0.37(2)" in text
+    assert text.count("0.831(4)") == 2  # among the key numbers too
+
+
+def test_bounds_say_why(tmp_path: pathlib.Path) -> None:
+    run = u1_run(tmp_path / "run", draws=50)
+    summary = json.loads((run / "summary.json").read_text())
+    frozen = summary["hmc"]["observables"]["charge_squared"]
+    frozen |= {"tau_int": 1500.0, "tau_int_error": None, "reason": 'it "never" <moved>'}
+    summary["comparison"]["charge_squared"] |= {"ess_per_second_ratio": 39.05, "error": None}
+    change(run, hmc=summary["hmc"], comparison=summary["comparison"])
+    source, text = read_page(run)
+    assert source.count('title="it &quot;never&quot; &lt;moved&gt;"') >= 4
+    assert 'Charge squared Q² of HMC: it "never" <moved>.' in text
+    assert "≥ × 39 lower bound" in text  # noqa: RUF001
+    assert "≥ 1,500 lower bound" in text
+    assert re.search(r"Charge squared Q² ?HMC ?0\.80\d\d\(4\) error ≥", text)
+    assert "∞" not in text

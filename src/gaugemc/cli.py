@@ -1,5 +1,7 @@
 """The command line: `gaugemc [KEY=VALUE ...]`, `gaugemc resume DIR`, `gaugemc report DIR`."""
 
+import contextlib
+import io
 import os
 import shlex
 import sys
@@ -19,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from gaugemc import interrupt
 from gaugemc.conf import register
@@ -27,10 +30,11 @@ from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
 from gaugemc.experiment.build import TRAINED, build_theory
 from gaugemc.experiment.experiment import run
 from gaugemc.experiment.extension import with_overrides
-from gaugemc.experiment.notation import format_error
+from gaugemc.experiment.notation import format_bound, format_error, printable
 from gaugemc.experiment.remarks import remarks
 from gaugemc.experiment.report import write_report
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError, claimed
+from gaugemc.experiment.scan_report import write_scan_report
 from gaugemc.experiment.settings import Settings, SettingsError
 from gaugemc.experiment.train_phase import load_model
 from gaugemc.experiment.trainee import build_trainee
@@ -41,7 +45,7 @@ from gaugemc.training import TrainingDivergedError
 USAGE = """usage: gaugemc [KEY=VALUE ...]   train, sample, compare with tuned HMC, report
        gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]
                                  go on with an interrupted run, or make more draws
-       gaugemc report DIR        draw the report of a run again
+       gaugemc report DIR        draw the report of a run, or of a multirun, again
        gaugemc --help            all keys and choices"""
 
 FAILED, BAD_INPUT, INEXACT = 1, 2, 3
@@ -51,6 +55,8 @@ FAILED, BAD_INPUT, INEXACT = 1, 2, 3
 def main() -> NoReturn:
     """The program `gaugemc`; exits with 0, or one of the codes above."""
     arguments = sys.argv[1:]
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # paths may have any sign
     verb = arguments[0] if arguments else ""
     if (verb == "resume" and len(arguments) < 2) or (verb == "report" and len(arguments) != 2):
         fail(f"{verb} needs one run directory\n{USAGE}", BAD_INPUT)
@@ -104,6 +110,11 @@ class Preparation(Callback):
             return 0
 
         unfailing(start)
+
+    def on_multirun_end(self, config: Any, **_: Any) -> None:
+        """The jobs have pages of their own; here is the one of all."""
+        with contextlib.suppress(FileNotFoundError):  # no job got as far as its directory
+            print(write_scan_report(Path(config.hydra.sweep.dir).absolute()))
 
 
 def place(section: Any, key: str, default: str) -> None:
@@ -196,7 +207,10 @@ def resume(path: Path, overrides: Sequence[str]) -> int:
 
 
 def report(path: Path) -> int:
-    """Draw a run's report again."""
+    """Draw the report of a run, or of the runs in a directory, again."""
+    if not any((path / name).is_file() for name in ("summary.json", "config.yaml")):
+        print(write_scan_report(path))
+        return 0
     if not RunDirectory(path).summary.is_file():
         fail(f"{path / 'summary.json'}: no such file, so there is no run to report on", BAD_INPUT)
     try:
@@ -247,17 +261,23 @@ def show(numbers: dict[str, Any], console: Console) -> None:
             if section is None:
                 continue
             o = section["observables"][name]
-            bound = ">= " if o["lower_bound"] else ""
-            table.add_row(
+            tau = format_bound(o["tau_int"], o["tau_int_error"], lower=o["lower_bound"])
+            row = (
                 name,
                 sampler,
                 format_error(o["mean"], o["error"]),
                 "" if o["exact"] is None else f"{o['exact']:.5f}",
                 "" if o["z"] is None else f"{o['z']:+.1f}",
-                bound + format_error(o["tau_int"], o["tau_int_error"]),
+                tau.replace("≥", ">="),
             )
+            table.add_row(*(as_text(cell, console) for cell in row))
     console.print(table)
-    console.print(numbers["verdict"], style="bold", highlight=False)
+    console.print(as_text(numbers["verdict"], console), style="bold")
+
+
+def as_text(text: str, console: Console) -> Text:
+    """A text as it stands, in the signs that the terminal has: brackets are no markup."""
+    return Text(printable(text, console.encoding))
 
 
 def fail(message: str, code: int) -> NoReturn:

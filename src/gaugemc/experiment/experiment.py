@@ -70,7 +70,8 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
     if settings.sampler.name in TRAINED:
         trainee = build_trainee(settings, theory)
         if trainee.load is not None:
-            console.print(f"training starts from what {trainee.load} trained", soft_wrap=True)
+            start = f"training starts from what {trainee.load} trained"
+            console.print(start, soft_wrap=True, markup=False)  # a path may have brackets
         trained = run_training(trainee, directory, train_key)
     model = trained.model if trained else None
     e = settings.evaluate

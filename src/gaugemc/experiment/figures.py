@@ -1,4 +1,4 @@
-"""Figures of a run: histories, training curves, charge distribution, autocorrelation functions.
+"""Figures of a run's chains: histories, charge distribution, autocorrelation functions.
 
 Every function returns a matplotlib `Figure` and leaves no global state behind.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from gaugemc.experiment.chains import (
     Chains,
@@ -22,7 +22,7 @@ from gaugemc.experiment.chains import (
     sector_frequencies,
     shown_chains,
 )
-from gaugemc.experiment.style import PALETTE, styled
+from gaugemc.experiment.style import PALETTE, label_decades, styled
 
 LABELS = {"charge": "Q", "charge_squared": "Q²"}
 HISTORY_DRAWS = 2000
@@ -103,8 +103,7 @@ def history(
         axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.grid(axis="y")
     axes.set_xlim(0, series.size)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def history_range(runs: Sequence[Chains], name: str, draws: int) -> tuple[float, float]:
@@ -112,62 +111,6 @@ def history_range(runs: Sequence[Chains], name: str, draws: int) -> tuple[float,
     parts = [run.observables[name][:, :draws] for run in runs if name in run.observables]
     finite = np.concatenate([part[np.isfinite(part)] for part in parts])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    margin = 0.06 * (high - low) or 0.5
-    return low - margin, high + margin
-
-
-@styled
-def training_figure(
-    metrics: Mapping[str, Float[np.ndarray, " row"]], column: str, title: str
-) -> Figure:
-    """One column of the training history against step; the shade marks annealed betas."""
-    figure = Figure(figsize=(3.5, 2.5), layout="constrained")
-    axes = figure.subplots()
-    step, series = metrics["step"], metrics[column]
-    measured = np.isfinite(series)
-    marker = "o" if 0 < np.sum(measured) <= 60 else ""
-    axes.plot(
-        step[measured],
-        series[measured],
-        color=PALETTE["sampler"],
-        linewidth=1.1,
-        marker=marker,
-        markersize=3.0,
-    )
-    end = annealed_until(metrics)
-    if end is not None:
-        axes.axvspan(step[0], end, color=PALETTE["grid"], alpha=0.6, linewidth=0, zorder=0)
-    positive = series[measured & (series > 0)]
-    if (
-        column == "kl"
-        and positive.size == np.sum(measured)
-        and positive.max() > 20 * positive.min()
-    ):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    elif column in ("ess", "acceptance"):
-        axes.set_ylim(0, 1 if np.max(series[measured]) > 0.3 else None)
-    elif column == "loss":
-        axes.set_ylim(*loss_range(series[measured]))
-    axes.grid(axis="y")
-    axes.set_title(title)
-    axes.set_xlabel("training step")
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    return figure
-
-
-def annealed_until(metrics: Mapping[str, Float[np.ndarray, " row"]]) -> float | None:
-    """The last step at a beta other than the final one; None where beta stood still."""
-    step, beta = metrics["step"], metrics.get("beta", np.zeros(0))
-    annealed = step[beta != beta[-1]] if beta.size else beta
-    return float(annealed[-1]) if annealed.size and annealed[-1] > step[0] else None
-
-
-def loss_range(loss: Float[np.ndarray, " row"]) -> tuple[float, float]:
-    """A range that the first, untrained steps do not squeeze: up to the 98 % quantile."""
-    low, high = float(loss.min()), float(np.quantile(loss, 0.98))
     margin = 0.06 * (high - low) or 0.5
     return low - margin, high + margin
 
@@ -198,7 +141,8 @@ def charge_figure(runs: Sequence[Chains], exact: tuple[Sectors, Sectors] | None)
         axes.errorbar(
             values + offset,
             frequency,
-            yerror(error),
+            yerror(frequency, error),
+            clip_on=False,
             fmt="os"[index % 2],
             color=PALETTE[run.colour],
             markersize=4.5,
@@ -215,9 +159,10 @@ def charge_figure(runs: Sequence[Chains], exact: tuple[Sectors, Sectors] | None)
     return figure
 
 
-def yerror(error: Sectors) -> Sectors | None:
-    """Error bars, or none at all where a single short chain has no spread to take them from."""
-    return error if np.all(np.isfinite(error)) else None
+def yerror(frequency: Sectors, error: Sectors) -> Float[np.ndarray, "2 sector"] | None:
+    """Error bars down to 0, or none where a single short chain has no spread to take them from."""
+    known = bool(np.all(np.isfinite(error)))
+    return np.stack([np.minimum(error, frequency), error]) if known else None
 
 
 @styled
@@ -243,9 +188,8 @@ def autocorrelation_figure(runs: Sequence[Chains], name: str, lags: int) -> Figu
         )
     axes.set_xscale("log")
     axes.set_xlim(1, max(lags, 2))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(top=1.03)
+    label_decades(axes.xaxis, 1.0, float(max(lags, 2)))
+    axes.set_ylim(top=max(1.03, axes.get_ylim()[1]))
     axes.grid(axis="y")
     axes.set_title(f"ρ(t) of {called(name)}")
     axes.set_xlabel("lag t in draws")

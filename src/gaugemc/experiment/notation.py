@@ -5,9 +5,17 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from typing import Any
 
 MISSING = "–"
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+FROM_SUPERSCRIPT = {sign: digit for digit, sign in SUPERSCRIPT.items()}
+ASCII = str.maketrans(
+    {"−": "-", MISSING: "-", "×": "x", "≥": ">=", "≤": "<=", "∞": "inf", "µ": "u"}
+    | {"β": "beta", "τ": "tau", "Δ": "d", "⟨": "<", "⟩": ">", "✓": "+", "✗": "x"}
+)
 
 
 def number(value: Any) -> float:
@@ -20,13 +28,14 @@ def number(value: Any) -> float:
 def format_error(mean: float, error: float) -> str:
     """A value with its error in parenthesis notation: 0.8912(4), 0.52(13), 1.5(1.2), 3.20(4)×10⁻⁷.
 
-    The error has one significant digit, two where the first is a 1. Infinite values print as ∞; a
-    value with no error prints as `format_number` prints it.
+    The error has one significant digit, two where the first is a 1. An exact value (error 0) prints
+    as `format_number` prints it, and one whose error is unknown (NaN or infinite) with two digits:
+    no more of them is known. Infinite values print as ∞.
     """
-    if not math.isfinite(mean) or math.isnan(error) or error == 0:
+    if not math.isfinite(mean) or error == 0:
         return format_number(mean)
-    if math.isinf(error):
-        return f"{format_number(mean)}(∞)"
+    if not math.isfinite(error):
+        return format_number(mean, 2)
     error = abs(error)
     size = max(abs(mean), error)
     if not 1e-4 <= size < 1e6:
@@ -43,6 +52,34 @@ def format_error(mean: float, error: float) -> str:
         return f"{trim(round(mean, places))}({trim(rounded)})"
     inside = f"{rounded:.{places}f}" if rounded >= 1 else f"{round(rounded * 10**places)}"
     return f"{minus(f'{mean:.{places}f}')}({inside})"
+
+
+def format_bound(value: float, error: float, *, lower: bool = False, upper: bool = False) -> str:
+    """A value with its error, after ≥ where it is a lower bound and ≤ where it is an upper one.
+
+    A value that may be off either way has no sign: nothing is known of it. Neither has one that is
+    missing or infinite.
+    """
+    text = format_error(value, error)
+    if lower == upper or not math.isfinite(value):
+        return text
+    return f"{'≥' if lower else '≤'} {text}"
+
+
+def format_lattice(lattice: Iterable[int]) -> str:
+    """The extents of a lattice: 8×8."""
+    return "×".join(str(length) for length in lattice)
+
+
+def printable(text: str, encoding: str) -> str:
+    """A text for a terminal whose encoding may lack the signs of this file: then in ASCII."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        exponents = f"[{''.join(map(chr, FROM_SUPERSCRIPT))}]+"
+        text = re.sub(exponents, lambda found: f"^{found[0].translate(FROM_SUPERSCRIPT)}", text)
+        return text.translate(ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def format_number(value: float, digits: int = 4) -> str:
@@ -85,7 +122,7 @@ def format_seconds(seconds: float) -> str:
 
 def superscript(exponent: int) -> str:
     """An integer in superscript digits."""
-    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return str(exponent).translate(SUPERSCRIPT)
 
 
 def minus(text: str) -> str:

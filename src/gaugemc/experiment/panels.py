@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import math
+import pathlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +16,7 @@ from gaugemc.experiment.chains import is_integer_charge
 from gaugemc.experiment.notation import number
 from gaugemc.experiment.record import Run
 from gaugemc.experiment.svg import inlined, svg_of
+from gaugemc.experiment.training_figure import annealed_until, training_figure
 from gaugemc.io.atomic import write_atomically
 
 MAX_LAGS = 2000
@@ -47,7 +50,7 @@ def histories(run: Run) -> str:
     text = f"The first {shown:,} draws{warm}, a few chains (draws taken: {html.escape(taken)})"
     lines = run.exact.keys() & set(run.leading[:2]) - {"charge"}
     line = "; the dashed line is the exact value" if lines else ""
-    return section("Histories", f"{text}{line}.", panels(run, drawn))
+    return section("Histories", f"{text}{line}.", panels(run.figures, drawn))
 
 
 def training_curves(run: Run) -> str:
@@ -63,20 +66,16 @@ def training_curves(run: Run) -> str:
     drawn = [
         (
             f"training-{column}",
-            figures.training_figure(run.metrics, column, title),
+            training_figure(run.metrics, column, title),
             f"{title} against training step",
         )
         for column, title in titles.items()
         if "step" in run.metrics and np.isfinite(run.metrics.get(column, np.full(1, np.nan))).any()
     ]
-    annealed = drawn and figures.annealed_until(run.metrics) is not None
-    return (
-        section(
-            "Training history", "Shaded: β was annealed." if annealed else "", panels(run, drawn)
-        )
-        if drawn
-        else ""
-    )
+    if not drawn:
+        return ""
+    text = "Shaded: β was annealed." if annealed_until(run.metrics) is not None else ""
+    return section("Training history", text, panels(run.figures, drawn))
 
 
 def distribution(run: Run) -> str:
@@ -93,7 +92,10 @@ def distribution(run: Run) -> str:
     return section(
         "Topological charge",
         text,
-        panels(run, [("charge", figure, "Distribution of the topological charge")]),
+        panels(
+            run.directory / "figures",
+            [("charge", figure, "Distribution of the topological charge")],
+        ),
     )
 
 
@@ -110,7 +112,7 @@ def autocorrelations(run: Run) -> str:
         )
         for name in names
     ]
-    return section("Autocorrelation", "Averaged over the chains.", panels(run, drawn))
+    return section("Autocorrelation", "Averaged over the chains.", panels(run.figures, drawn))
 
 
 def lags_of(run: Run, name: str) -> int:
@@ -122,13 +124,14 @@ def lags_of(run: Run, name: str) -> int:
     return max(1, min(draws // 4, MAX_LAGS, round(wanted)))
 
 
-def panels(run: Run, drawn: Sequence[tuple[str, Figure, str]]) -> str:
-    """Save every (name, figure, description) as a file, and show it inline beside the others."""
-    (run.directory / "figures").mkdir(exist_ok=True)
+def panels(directory: pathlib.Path, drawn: Sequence[tuple[str, Figure, str]]) -> str:
+    """Save every (name, figure, description) in `directory`, and show it beside the others."""
+    directory.mkdir(exist_ok=True)
     content = ""
-    for name, figure, description in drawn:
+    for called, figure, description in drawn:
+        name = re.sub(r"[^\w-]+", "-", called)
         svg = svg_of(figure)
-        with write_atomically(run.directory / "figures" / f"{name}.svg") as temporary:
+        with write_atomically(directory / f"{name}.svg") as temporary:
             temporary.write_text(svg, encoding="utf-8")
         content += f"<figure>{inlined(svg, name, description)}</figure>\n"
     count = {1: " one", 3: " three"}.get(len(drawn), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import html
 import json
 import math
@@ -49,6 +50,11 @@ class Run:
         """What was measured, by the name of its file: the evaluated sampler, then the baselines."""
         hmc = {"hmc": self.part("hmc")} if self.part("hmc") else {}
         return {"evaluate": self.part("evaluate"), **hmc, **self.part("baselines")}
+
+    @property
+    def figures(self) -> pathlib.Path:
+        """Where the figures are saved."""
+        return self.directory / "figures"
 
     @property
     def labels(self) -> list[str]:
@@ -100,6 +106,19 @@ class Run:
 
 def read_run(directory: pathlib.Path) -> Run:
     """Read the files of a run directory."""
+    run = read_summary(directory)
+    metrics = read_metrics(directory / "metrics.csv")
+    files = [directory / "chains" / f"{name}.h5" for name in run.phases]
+    chains = [
+        Chains.read(file, label, colour)
+        for file, label, colour in zip(files, run.labels, COLOURS)
+        if file.is_file()
+    ]
+    return dataclasses.replace(run, metrics=metrics, chains=[c for c in chains if c.observables])
+
+
+def read_summary(directory: pathlib.Path) -> Run:
+    """Read the numbers and the configuration of a run, without its chains and its history."""
     path = directory / "summary.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file, so there is no run to report on")
@@ -110,15 +129,8 @@ def read_run(directory: pathlib.Path) -> Run:
     if not isinstance(summary, dict) or not isinstance(summary.get("evaluate"), dict):
         raise ValueError(f"{path}: not the summary of a run: it has no results under 'evaluate'")
     config = directory / "config.yaml"
-    run = Run(directory, summary, read_metrics(directory / "metrics.csv"), [],
-              config.read_text(encoding="utf-8") if config.is_file() else "")  # fmt: skip
-    files = [directory / "chains" / f"{name}.h5" for name in run.phases]
-    chains = [
-        Chains.read(file, label, colour)
-        for file, label, colour in zip(files, run.labels, COLOURS)
-        if file.is_file()
-    ]
-    return Run(directory, summary, run.metrics, [c for c in chains if c.observables], run.config)
+    text = config.read_text(encoding="utf-8") if config.is_file() else ""
+    return Run(directory, summary, {}, [], text)
 
 
 def read_metrics(path: pathlib.Path) -> dict[str, np.ndarray]:

@@ -26,10 +26,14 @@ def write_report(directory: pathlib.Path) -> pathlib.Path:
         ValueError: a file cannot be read; the message names it.
     """
     run = read_run(directory)
+    return write_page(directory / "report.html", title_of(run), body(run))
+
+
+def write_page(path: pathlib.Path, title: str, content: str) -> pathlib.Path:
+    """Write a self-contained page; `content` is HTML, the title is text."""
     page = Template(package_text("report.html")).substitute(
-        title=html.escape(title_of(run)), css=package_text("report.css"), body=body(run)
+        title=html.escape(title), css=package_text("report.css"), body=content
     )
-    path = directory / "report.html"
     with write_atomically(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path

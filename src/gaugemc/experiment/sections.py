@@ -1,13 +1,11 @@
 """The sections of the report, each from what the run left; one with nothing to show is empty."""
 
-# ruff: noqa: RUF001 (typographic signs are meant)
-
 from __future__ import annotations
 
 import html
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gaugemc.experiment import tables
@@ -15,6 +13,7 @@ from gaugemc.experiment.notation import (
     MISSING,
     format_error,
     format_integer,
+    format_lattice,
     format_number,
     format_seconds,
     number,
@@ -38,7 +37,7 @@ def body(run: Run) -> str:
         distribution(run),
         autocorrelations(run),
         cost(run),
-        section("Observables", "", tables.observables_table(run.headings, run.results)),
+        observables(run),
         checks(run),
         tuning(run),
         training(run),
@@ -51,7 +50,7 @@ def title_of(run: Run) -> str:
     """What was run, in one line."""
     theory = run.part("theory")
     lattice = theory.get("lattice") or []
-    shape = "×".join(str(length) for length in lattice)
+    shape = format_lattice(lattice)
     beta = number(theory.get("beta"))
     name = str(theory.get("title") or theory.get("group") or theory.get("name") or "theory")
     words = [
@@ -104,7 +103,7 @@ def opening(run: Run) -> str:
 
 def plain(value: object) -> str:
     """A value of the theory's description as text: a lattice as 8×8."""
-    return "×".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return format_lattice(value) if isinstance(value, list | tuple) else str(value)
 
 
 def key_numbers(run: Run) -> str:
@@ -125,27 +124,47 @@ def key_numbers(run: Run) -> str:
     ]
     observables = evaluate.get("observables") or {}
     for name in run.leading[:2][-1:]:
-        observed = observables[name] or {}
-        mean = format_error(number(observed.get("mean")), number(observed.get("error")))
+        mean = tables.mean_text(observables[name] or {})
         entries.append((tables.name_of(tables.OBSERVABLES, name), mean))
-    acceptance, ess = number(evaluate.get("acceptance")), number(run.part("training").get("ess"))
-    entries.append(("Acceptance", format_number(acceptance, 3)))
-    entries.append(("ESS of the flow, as a fraction", format_number(ess, 3)))
+    entries.append(("Acceptance", format_number(number(evaluate.get("acceptance")), 3)))
+    entries.append(("ESS of the flow, as a fraction", measured(run.part("training"), "ess", 3)))
     shown = [(name, text) for name, text in entries if text != MISSING]
     items = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>\n" for name, text in shown)
     return f'<dl class="key">\n{items}</dl>\n' if items else ""
 
 
+def measured(training: Mapping[str, Any], name: str, digits: int = 4) -> str:
+    """A number of the training, with its error where there is one."""
+    value, error = number(training.get(name)), number(training.get(f"{name}_error"))
+    return format_number(value, digits) if math.isnan(error) else format_error(value, error)
+
+
 def cost(run: Run) -> str:
-    """The cost table, with the definition of what it counts."""
+    """The cost table, with the definition of what it counts and the reasons of its bounds."""
+    reasons = tables.reasons_of_bounds(run.headings, run.results)
+    bounds = f"≥ and ≤ mark bounds. {'; '.join(reasons)}."
+    if not reasons:
+        bounds = f"≥ and ≤ mark bounds: a chain is too short for its {tables.TAU}."
     note = (
         f'<p class="note">Independent samples are draws / 2{tables.TAU}, per second over all '
         f"chains together. Errors are those of {tables.TAU}; ratios include that of the time. "
-        f"≥ and ≤ mark bounds: a chain is too short for its {tables.TAU}.</p>"
+        f"{bounds}</p>"
     )
     against = {name: run.baseline(name) for name in run.part("comparison")}
     content = tables.cost_table(run.headings, run.results, run.part("comparison"), against)
     return section("Cost of an independent sample", "", content + note)
+
+
+def observables(run: Run) -> str:
+    """Means against exact values."""
+    measured = [o for result in run.results for o in (result.get("observables") or {}).values()]
+    bounded = any((observable or {}).get("lower_bound") for observable in measured)
+    text = (
+        "<i>error ≥</i>: the error is a lower bound, and |<i>z</i>| an upper one."
+        if bounded
+        else ""
+    )
+    return section("Observables", text, tables.observables_table(run.headings, run.results))
 
 
 def checks(run: Run) -> str:
@@ -193,23 +212,26 @@ def training(run: Run) -> str:
     summary = run.part("training")
     if not summary:
         return ""
-    formats = {
-        "steps": ("Steps", format_integer),
-        "seconds": ("Duration", format_seconds),
-        "loss": ("Final loss", format_number),
-        "kl": ("KL divergence", format_number),
-        "ess": ("ESS, as a fraction", lambda value: format_number(value, 3)),
-        "ess_samples": ("Fresh samples for the ESS", format_integer),
-        "acceptance": ("Acceptance", lambda value: format_number(value, 3)),
-        **{
-            f"{name}_jump": (f"⟨Δ²⟩ of {tables.name_of(tables.SYMBOLS, name)}", format_number)
+
+    def shown(name: str, write: Callable[[float], str]) -> str:
+        return write(number(summary.get(name)))
+
+    rows = [
+        ["Steps", shown("steps", format_integer)],
+        ["Duration", shown("seconds", format_seconds)],
+        ["Final loss", measured(summary, "loss")],
+        ["KL divergence", measured(summary, "kl")],
+        ["ESS, as a fraction", measured(summary, "ess", 3)],
+        ["Fresh samples for the ESS", shown("ess_samples", format_integer)],
+        ["Acceptance", measured(summary, "acceptance", 3)],
+        *(
+            [f"⟨Δ²⟩ of {tables.name_of(tables.SYMBOLS, name)}", measured(summary, f"{name}_jump")]
             for name in run.leading
-        },
-        "step_size": ("Mean step size", format_number),
-        "charge_squared": ("⟨<i>Q</i>²⟩ under the flow", format_number),
-        "charge_squared_exact": ("⟨<i>Q</i>²⟩, exact", format_number),
-    }
-    rows = [[title, write(number(summary.get(name)))] for name, (title, write) in formats.items()]
+        ),
+        ["Mean step size", measured(summary, "step_size")],
+        ["⟨<i>Q</i>²⟩ under the flow", measured(summary, "charge_squared")],
+        ["⟨<i>Q</i>²⟩, exact", measured(summary, "charge_squared_exact")],
+    ]
     rows = [row for row in rows if row[1] != MISSING]
     return section(
         "Training", "", tables.table("Training", ["Quantity", "Value"], rows, kind="narrow")

@@ -11,6 +11,7 @@ from typing import Any
 
 from gaugemc.experiment.notation import (
     MISSING,
+    format_bound,
     format_error,
     format_integer,
     format_number,
@@ -80,18 +81,40 @@ def table(
     )
 
 
-def bound(text: str, sign: str) -> str:
-    """A value that is only a bound, marked so in words too."""
-    if text in (MISSING, "∞"):
+def tagged(text: str, lower: bool = False, upper: bool = False, reasons: Sequence[str] = ()) -> str:
+    """A value whose sign marks it as a bound, marked so in words too; a tooltip says why."""
+    if not (lower or upper) or text == MISSING:
         return text
-    word = "lower" if sign == "≥" else "upper"
-    return f'{sign} {text} <span class="tag">{word} bound</span>'
+    word = "undecided" if lower and upper else "lower bound" if lower else "upper bound"
+    return f"{text} {tag(word, reasons)}"
+
+
+def tag(word: str, reasons: Sequence[str] = ()) -> str:
+    """A small mark behind a value, with a tooltip where there are reasons."""
+    why = html.escape("; ".join(dict.fromkeys(reason for reason in reasons if reason)))
+    title = f' title="{why}"' if why else ""
+    return f'<span class="tag"{title}>{word}</span>'
+
+
+def reason_of(observable: Mapping[str, Any]) -> str:
+    """Why what was measured of an observable is only a bound; "" where that is not known."""
+    return str(observable.get("reason") or "") if observable.get("lower_bound") else ""
+
+
+def mean_text(observable: Mapping[str, Any]) -> str:
+    """The mean with its error, marked where the error is only a bound."""
+    low, error = bool(observable.get("lower_bound")), number(observable.get("error"))
+    # A single frozen chain shows no spread at all, which is no error of zero.
+    text = format_error(number(observable.get("mean")), math.nan if low and error == 0 else error)
+    marked = low and text != MISSING
+    return f"{text} {tag('error ≥', [reason_of(observable)])}" if marked else text
 
 
 def tau_text(observable: Mapping[str, Any]) -> str:
-    """tau_int with its error, marked where the chain is too short for it."""
-    text = format_error(number(observable.get("tau_int")), number(observable.get("tau_int_error")))
-    return bound(text, "≥") if observable.get("lower_bound") else text
+    """tau_int with its error, marked where it is only a bound."""
+    low = bool(observable.get("lower_bound"))
+    tau, error = number(observable.get("tau_int")), number(observable.get("tau_int_error"))
+    return tagged(format_bound(tau, error, lower=low), lower=low, reasons=[reason_of(observable)])
 
 
 def rate_text(observable: Mapping[str, Any], draws: float, cost: float) -> str:
@@ -99,23 +122,22 @@ def rate_text(observable: Mapping[str, Any], draws: float, cost: float) -> str:
     tau, error = number(observable.get("tau_int")), number(observable.get("tau_int_error"))
     if not (tau > 0 and cost > 0):
         return MISSING
-    rate = draws / (2.0 * tau) / cost
-    text = format_error(rate, rate * error / tau if math.isfinite(tau) else math.nan)
-    return bound(text, "≤") if observable.get("lower_bound") else text
+    rate, high = draws / (2.0 * tau) / cost, bool(observable.get("lower_bound"))
+    text = format_bound(rate, rate * error / tau if math.isfinite(tau) else math.nan, upper=high)
+    return tagged(text, upper=high, reasons=[reason_of(observable)])
 
 
-def ratio_text(compared: Mapping[str, Any], value: str, error: str) -> str:
+def ratio_text(
+    compared: Mapping[str, Any], value: str, error: str, reasons: Sequence[str] = ()
+) -> str:
     """A ratio of the comparison, times the error that belongs to it."""
     ratio = number(compared.get(value))
     if math.isnan(ratio):
         return MISSING
-    text = f"×&#8202;{format_error(ratio, number(compared.get(error)))}"
-    low, high = compared.get("lower_bound"), compared.get("upper_bound")
-    if low and high:
-        return f'{text} <span class="tag">chains too short</span>'
-    if low or high:
-        return bound(text, "≥" if low else "≤")
-    return text
+    low, high = bool(compared.get("lower_bound")), bool(compared.get("upper_bound"))
+    text = format_bound(ratio, number(compared.get(error)), lower=low, upper=high)
+    sign, _, digits = text.rpartition(" ")
+    return tagged(f"{sign} ×&#8202;{digits}".strip(), low, high, reasons)
 
 
 def cost_table(
@@ -153,14 +175,27 @@ def cost_table(
         which = f" (ratio to {html.escape(against.get(name, MISSING))})" if several else ""
         rows.append([name_of(OBSERVABLES, name) + which])
         rows.append(row(f"{TAU} in draws", [tau_text(o) for o in observed]))
-        ratio = ratio_text(compared, "ess_per_second_ratio", "error")
+        reasons = [reason_of(o) for o in observed]
+        ratio = ratio_text(compared, "ess_per_second_ratio", "error", reasons)
         rows.append(row("Independent per second", rates, ratio))
         if any(text != MISSING for text in efficiencies):
-            ratio = ratio_text(compared, "ess_per_force_ratio", "force_error")
+            ratio = ratio_text(compared, "ess_per_force_ratio", "force_error", reasons)
             rows.append(row("Independent per 1000 forces", efficiencies, ratio))
     header = ["", *labels, *(["Ratio"] if compare else [])]
     kind = "" if compare else "narrow"
     return table("Cost of an independent sample", header, rows, kind=kind)
+
+
+def reasons_of_bounds(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why values of the cost table are bounds: one entry a reason, with whom it holds for."""
+    holds: dict[str, list[str]] = {}
+    for label, result in zip(labels, results):
+        observables = result.get("observables") or {}
+        for name in in_order(observables):
+            reason = reason_of(observables[name] or {})
+            if reason:
+                holds.setdefault(reason, []).append(f"{name_of(OBSERVABLES, name)} of {label}")
+    return [f"{', '.join(where)}: {html.escape(reason)}" for reason, where in holds.items()]
 
 
 def steps_text(result: Mapping[str, Any]) -> str:
@@ -182,7 +217,7 @@ def observables_table(labels: Sequence[str], results: Sequence[Mapping[str, Any]
         for label, result in zip(labels, results):
             observed = (result.get("observables") or {}).get(name)
             if observed:
-                mean = format_error(number(observed.get("mean")), number(observed.get("error")))
+                mean = mean_text(observed)
                 r_hat = format_number(number((result.get("r_hat") or {}).get(name)))
                 exact = format_number(number(observed.get("exact")), 6)
                 z = format_signed(number(observed.get("z")))
