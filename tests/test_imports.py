@@ -20,6 +20,7 @@ ORDER = (
     "samplers",
     "training",
     "analysis",
+    "checks",
     "io",
     "experiment",
     "conf",

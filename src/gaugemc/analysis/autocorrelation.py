@@ -23,6 +23,7 @@ class Estimate(NamedTuple):
     tau_int_error: float
     lower_bound: bool
     """Whether the chains are too short for their tau_int (or never moved)."""
+    reason: str = ""
 
 
 def estimate(samples: np.ndarray) -> Estimate:
