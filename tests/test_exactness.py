@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from jaxtyping import Array
 
-from gaugemc.analysis.autocorrelation import estimate, z_score
+from gaugemc.analysis.autocorrelation import estimate, estimates_of, z_score
 from gaugemc.analysis.exact_u1 import exact_observables, log_partition_function
 from gaugemc.flows import Chain, Flow, multiscale_flow
 from gaugemc.groups import U1
@@ -96,6 +96,29 @@ def test_hmc(beta: float, key: Array):
     # At beta = 4 the charge needs some 60 trajectories for one independent value.
     draws = {1.0: 300, 2.0: 500, 4.0: 3000}[beta]
     assert_standard_normal(z_scores(hmc, beta, chains=32, draws=draws, warmup=draws // 3))
+
+
+def test_hmc_where_the_charge_is_frozen(key: Array):
+    """At beta = 6 nothing of HMC is claimed: its plaquette depends on |Q|, which stands still.
+
+    The error of the plaquette is that of the spread of chains, and large enough: the width of z
+    over the seeds is at most 1.2, which 40 normal numbers exceed with probability 0.03. Half of the
+    chains start hot, with more charge than the theory has, so their mean is not quite exact.
+    """
+    theory = theory_at(6.0)
+    hmc = tuned(HMC(theory, 0.2, 5, OMELYAN), 0.5, key)
+    exact = exact_observables(6.0, LATTICE[0] * LATTICE[1])["plaquette"]
+    z = []
+    for seed in range(SEEDS):
+        start = jax.random.key(1000 + seed)
+        draws = sample(hmc, start, chains=64, draws=4000, warmup=500).draws
+        found = estimates_of(draws.observables, theory.leading)
+        assert all(e.lower_bound for e in found.values())
+        z.append(z_score(found["plaquette"], exact))
+    width = np.sqrt(np.mean(np.square(z)))
+    print(f"plaquette: mean z {np.mean(z):+.2f}, width {width:.2f}, largest {np.abs(z).max():.2f}")
+    assert width <= 1.2
+    assert np.abs(z).max() <= 4
 
 
 @pytest.mark.parametrize("beta", BETAS)

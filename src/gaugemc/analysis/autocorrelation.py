@@ -1,16 +1,38 @@
-"""Means, errors and autocorrelation times of many chains: the Gamma method (hep-lat/0306017)."""
+"""Means, errors and autocorrelation times of many chains, with errors that cover.
 
+Two measurements of one error stand side by side. The Gamma method (hep-lat/0306017) adds up the
+autocorrelations in a window. The window closes on the fast modes, and a slow mode with a hundredth
+of the variance stays outside. The spread of the chains' means sees every mode, but has the noise
+of a variance of few numbers. The larger error counts, and an estimate that neither of the two can
+vouch for is called a bound.
+"""
+
+import math
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
+from scipy.stats import f as f_distribution
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it imports scipy.odr
     import pyerrors
 
-LONG_ENOUGH = 20
-"""A chain of fewer than this many tau_int bounds tau_int, and so the error, only from below."""
+LONG_ENOUGH = 50
+"""Chains must be shown, by two errors of tau_int, to have this many tau_int."""
+FROZEN = 20
+"""With fewer tau_int than this an observable is frozen, and others may depend on it."""
+FEWEST_CHAINS = 4
+"""Fewer chains cannot show what a slow mode does (1903.08008, section 4)."""
+R_HAT_LIMIT = 1.1
+"""Chains whose R-hat is larger have not forgotten their starts."""
+_LUCK, _SURE = 0.2, 0.01
+"""Probability of a spread as large as that seen: below the first the spread's own noise enters the
+error, below the second a slow mode is taken for certain."""
+
+Chains = Float[np.ndarray, "chain draw"]
 
 
 class Estimate(NamedTuple):
@@ -22,58 +44,159 @@ class Estimate(NamedTuple):
     """Integrated autocorrelation time in draws, 1/2 for independent draws, less for antithetic."""
     tau_int_error: float
     lower_bound: bool
-    """Whether the chains are too short for their tau_int (or never moved)."""
+    """Whether error and tau_int are only lower bounds."""
     reason: str = ""
+    """Why they are; empty where they are not."""
 
 
 def estimate(samples: np.ndarray) -> Estimate:
     """Analyse samples of shape [chain, draw]; chains are replicas of one ensemble.
 
-    Fluctuations are taken about the mean of all chains, so that chains which are each stuck
-    somewhere else do not look precise.
+    One axis alone is one chain, whose estimate is always a bound. Samples that are not finite give
+    NaN, which is called a bound too. Of samples of shape [chain, draw, ...] every entry is
+    analysed for itself, and the fields of the estimate are arrays of the shape of the other axes.
+
+    Raises:
+        ValueError: there are no samples, or they are not real numbers.
     """
-    samples = np.asarray(samples, np.float64)
+    samples = np.asarray(samples)
+    if samples.dtype.kind not in "biuf" or 0 in samples.shape or samples.ndim == 0:
+        raise ValueError(
+            f"samples of type {samples.dtype} and shape {samples.shape}: an estimate needs real "
+            "numbers [chain, draw]; analyse real and imaginary parts apart"
+        )
+    if samples.ndim > 2:
+        axes = samples.shape[2:]
+        table = [estimate(samples[:, :, *index]) for index in np.ndindex(axes)]
+        return Estimate._make(np.array(column).reshape(axes) for column in zip(*table))
+    return _estimate_scalar(np.atleast_2d(samples))
+
+
+def entries(observables: Mapping[str, np.ndarray]) -> dict[str, Chains]:
+    """Every number that was measured, [chain, draw]: `loop[0,1]` is an entry of an array `loop`."""
+    return {
+        name + (f"[{','.join(map(str, index))}]" if index else ""): values[:, :, *index]
+        for name, values in observables.items()
+        for index in np.ndindex(values.shape[2:])
+    }
+
+
+def estimates_of(
+    observables: Mapping[str, np.ndarray], leading: Sequence[str] = ()
+) -> dict[str, Estimate]:
+    """The estimates of all `entries` of what a run measured.
+
+    All of them are bounds while one of the `leading` observables is frozen, since every observable
+    may depend on the frozen one: in two-dimensional U(1) the plaquette depends on |Q|.
+    """
+    measured = entries(observables)
+    found = {name: estimate(samples) for name, samples in measured.items()}
+    frozen = [
+        name
+        for name in leading
+        if name in found and not measured[name].shape[1] >= FROZEN * found[name].tau_int
+    ]
+    if not frozen:
+        return found
+    reason = f"{frozen[0].replace('_', ' ')} is frozen"
+    return {
+        name: e if e.lower_bound else e._replace(lower_bound=True, reason=reason)
+        for name, e in found.items()
+    }
+
+
+def _estimate_scalar(samples: np.ndarray) -> Estimate:
+    precision = np.finfo(samples.dtype).eps if samples.dtype.kind == "f" else 2.0**-52
+    samples = samples.astype(np.float64)
     chains, draws = samples.shape
+    infinite = int(np.sum(~np.isfinite(samples)))
+    if infinite:
+        nan = math.nan
+        return Estimate(
+            nan, nan, nan, nan, True, f"{infinite} of {samples.size} draws are not finite"
+        )
+    # Squares of very small and very large numbers leave the range of floating point.
+    largest = np.abs(samples).max()
+    scale = float(2.0 ** math.frexp(largest)[1]) if 0 < largest < 2.0**1023 else 2.0**1023
+    samples = samples / scale if largest > 0 else samples
     mean = float(samples.mean())
-    if np.all(samples == samples[:, :1]):  # no chain ever moved
-        spread = float(samples[:, 0].std(ddof=1) / np.sqrt(chains)) if chains > 1 else 0.0
-        return Estimate(mean, spread, draws / 2, float("inf"), True)
-    observable = gamma_method(samples - mean)
-    rho = observable.e_rho["chain"]
-    if len(rho) > 1 and rho[1] < 0:
-        tau, tau_error = antithetic_tau(rho, chains, draws)
-        error = float(np.sqrt(2 * tau * samples.var() / samples.size))
-        # Alternation can be as slow as any other mode: the same method on the series without it.
-        alternating = gamma_method((samples - mean) * (-1.0) ** np.arange(draws))
-        slowest = max(tau, float(alternating.e_tauint["chain"]))
-    else:
-        tau, tau_error = observable.e_tauint["chain"], observable.e_dtauint["chain"]
-        error, slowest = float(observable.dvalue), tau
-    return Estimate(mean, error, float(tau), float(tau_error), not draws >= LONG_ENOUGH * slowest)
+    deviations = samples - mean
+    rounding = 4 * precision * np.abs(samples).max()
+    spread = float(samples.mean(axis=1).std(ddof=1)) / math.sqrt(chains) if chains > 1 else 0.0
+    if np.all(np.abs(samples - samples[:, :1]) <= rounding):
+        error = spread * scale if spread > rounding else 0.0
+        return Estimate(mean * scale, error, draws / 2, math.inf, True, "no chain ever moved")
+    window = gamma_method(deviations)
+    variance = float(np.mean(deviations**2))
+    error, tau, tau_error, reasons = max(window.error, spread), window.tau, window.tau_error, []
+    if chains < FEWEST_CHAINS:
+        reasons.append(f"{chains} chain{'s'[: chains - 1]} cannot show what is slow")
+    luck = probability_of_spread(spread, chains, window)
+    if luck < _LUCK and chains >= FEWEST_CHAINS:
+        error = spread * math.sqrt((chains - 1) / (chains - 3))  # the width of Student's t
+    if luck < _SURE:
+        tau = spread**2 * samples.size / (2 * variance)
+        tau_error = tau * math.sqrt(2 / (chains - 1))
+        reasons.append("chains differ by more than their draws explain")
+    if not draws >= LONG_ENOUGH * (window.tau + 2 * window.tau_error):
+        reasons.append(f"chains may be shorter than {LONG_ENOUGH} tau")
+    elif not draws >= FROZEN * tau:
+        reasons.append(f"chains are shorter than {FROZEN} tau")
+    mixing = r_hat(samples)
+    if mixing > R_HAT_LIMIT:
+        reasons.append(f"R-hat is {mixing:.3g}")
+    return Estimate(mean * scale, error * scale, tau, tau_error, bool(reasons), "; ".join(reasons))
 
 
-def gamma_method(deviations: np.ndarray) -> pyerrors.Obs:
-    """The Gamma-method analysis of an observable with mean 0, from an array [chain, draw]."""
-    names = [f"chain|r{c:04d}" for c in range(len(deviations))]
-    observable = pyerrors.Obs(list(deviations), names, means=[0.0] * len(deviations))
+class Window(NamedTuple):
+    """What the Gamma method says: the error of the mean, tau_int and its error."""
+
+    error: float
+    tau: float
+    tau_error: float
+
+
+def gamma_method(deviations: Chains) -> Window:
+    """The Gamma method, of draws averaged in pairs of neighbours.
+
+    `deviations` have the mean 0 over all chains. Chains that are each stuck somewhere else then
+    look correlated, and not precise.
+
+    Averages of neighbours have the same sum but for the ends of a chain, so the error of the mean
+    is theirs and what the ends add. They do not alternate: where the correlation of neighbours is
+    negative, windows close at once, and sums of correlations are differences of large numbers.
+    For an AR(1) process with a memory near -1 the averages are nearly independent.
+    """
+    chains, draws = deviations.shape
+    variance = float(np.mean(deviations**2))
+    ends = variance / (2 * draws**2 * chains)
+    pairs = (deviations[:, 1:] + deviations[:, :-1]) / 2
+    pairs = pairs - pairs.mean() if pairs.size else pairs
+    square = float(np.mean(pairs**2)) if pairs.size else 0.0
+    if draws < 8 or square == 0:
+        tau = draws / 2 if draws < 8 else 0.0
+        return Window(math.sqrt(2 * tau * variance / deviations.size + ends), tau, math.inf)
+    names = [f"chain|r{c:04d}" for c in range(chains)]
+    analysed = pyerrors.Obs(list(pairs), names, means=[0.0] * chains)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # short chains: judged by the caller
-        observable.gamma_method(S=2.0)
-    return observable
+        analysed.gamma_method(S=2.0)
+    share = square / variance
+    tau = float(analysed.e_tauint["chain"]) * share
+    error = math.sqrt(2 * tau * variance / deviations.size + ends)
+    # Correlations that alternate make the sum depend on where the window ends.
+    end = analysed.e_windowsize["chain"]
+    after = np.abs(analysed.e_rho["chain"][end : end + 2]).max()
+    tau_error = math.hypot(analysed.e_dtauint["chain"], after) * share
+    return Window(error, tau + 1 / (4 * draws), tau_error)
 
 
-def antithetic_tau(rho: np.ndarray, chains: int, draws: int) -> tuple[float, float]:
-    """tau_int and its error from a correlation function that begins with a negative value.
-
-    The window of the Gamma method would close there, whatever comes behind. Of a reversible chain
-    the sums of two neighbours, rho(2k) + rho(2k + 1), are positive, so they are added up until one
-    is not (Geyer, Statist. Sci. 7 (1992) 473, section 3.3). Below 1/2 for antithetic draws.
-    """
-    pairs = rho[: len(rho) // 2 * 2].reshape(-1, 2).sum(axis=1)
-    window = int(np.argmax(pairs <= 0)) or len(pairs)
-    # The first and the last draw of a chain are never balanced.
-    tau = max(float(pairs[:window].sum()) - 0.5, 0.5 / draws)
-    return tau, 2 * tau * float(np.sqrt((2 * window + 0.5 - min(tau, 0.5)) / (chains * draws)))
+def probability_of_spread(spread: float, chains: int, window: Window) -> float:
+    """How probable a spread of chain means is, if the window holds all modes: an F-test."""
+    if chains < 2 or not math.isfinite(window.tau_error) or window.error == 0:
+        return 1.0
+    freedom = 2 * (window.tau / max(window.tau_error, 1e-9 * window.tau)) ** 2
+    return float(f_distribution.sf((spread / window.error) ** 2, chains - 1, freedom))
 
 
 def r_hat(samples: np.ndarray) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gaugemc.analysis.autocorrelation import Estimate, estimate, r_hat, z_score
+from gaugemc.analysis.autocorrelation import Estimate, entries, estimates_of, r_hat, z_score
 from gaugemc.analysis.compare import Comparison, Cost, compare
 from gaugemc.analysis.exact import charge_distribution
 from gaugemc.experiment.chain_phase import Chains
@@ -29,8 +29,8 @@ NAMES = {
 
 
 def estimates(chains: Chains) -> dict[str, Estimate]:
-    """The Gamma-method analysis of every observable."""
-    return {name: estimate(values) for name, values in chains.draws.observables.items()}
+    """The estimate of every observable."""
+    return estimates_of(chains.draws.observables, chains.sampler.theory.leading)
 
 
 def result(
@@ -53,7 +53,9 @@ def result(
         "step_size": None if hmc is None else float(hmc.step_size),
         "n_steps": None if hmc is None else int(hmc.n_steps),
         "integrator": None if hmc is None else hmc.integrator.name,
-        "r_hat": {name: r_hat(values) for name, values in chains.draws.observables.items()},
+        "r_hat": {
+            name: r_hat(values) for name, values in entries(chains.draws.observables).items()
+        },
         "observables": {
             name: {
                 **e._asdict(),
