@@ -7,15 +7,20 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from gaugemc.analysis.autocorrelation import Estimate, estimate, r_hat, z_score
+from gaugemc.analysis.autocorrelation import (
+    FROZEN,
+    R_HAT_LIMIT,
+    Estimate,
+    estimate,
+    r_hat,
+    z_score,
+)
 from gaugemc.checks.outcome import Check, failed, normal, undecided
 from gaugemc.samplers import Compose, ComposeInfo, Info, Sampler
 from gaugemc.samplers.driver import Draws
 
 Z_LIMIT = 4.0
 """Two-sided false-alarm probability 6e-5 for each z-score."""
-R_HAT_LIMIT = 1.1
-"""Above, the chains have not forgotten their starts: they are shorter than about 20 tau_int."""
 LEAST_ACCEPTANCE = 0.01
 _LEAST_MOVES = 50
 """With fewer accepted proposals, a mean over them has no error that a normal distribution knows."""
@@ -69,7 +74,7 @@ def of_chains(
     """
     leading = leading or [name for name, a in draws.observables.items() if a.ndim == 2]
     unsettled = disagreement(draws.observables, leading)
-    checks = {"convergence": convergence(sampler, draws, leading)}
+    checks = {"convergence": convergence(sampler, draws, estimates, leading)}
     for kernel in kernels(sampler, draws.info):
         # A kernel that draws from the density itself rejects nothing and has no dH.
         if np.any(np.asarray(kernel.info.delta_h) != 0):
@@ -139,16 +144,19 @@ def judged(result: Estimate, exact: float, unsettled: str, **numbers: float | No
     return normal(z, Z_LIMIT, unsettled, **numbers)
 
 
-def convergence(sampler: Sampler, draws: Draws, leading: Sequence[str]) -> Check:
+def convergence(
+    sampler: Sampler, draws: Draws, estimates: Mapping[str, Estimate], leading: Sequence[str]
+) -> Check:
     """Whether the chains moved, and have forgotten their starts.
 
     Chains that have not prove nothing about the sampler, so this check is passed or undecided.
     The numbers: R-hat of the leading observable where it is largest, and its limit.
     """
-    complaints = [*immobility(kernels(sampler, draws.info), draws.info.accepted.shape[0])]
-    frozen = [name for name in leading if np.ptp(draws.observables[name]) == 0]
+    chains, length = draws.info.accepted.shape
+    complaints = [*immobility(kernels(sampler, draws.info), chains)]
+    frozen = [name for name in leading if not length >= FROZEN * estimates[name].tau_int]
     if frozen:
-        complaints.append(f"{' and '.join(map(spoken, frozen))} never changed")
+        complaints.append(f"{' and '.join(map(spoken, frozen))} frozen")
     disagree = disagreement(draws.observables, leading)
     if disagree:
         complaints.append(disagree)

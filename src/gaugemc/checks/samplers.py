@@ -2,7 +2,7 @@
 
 from jaxtyping import Array, Key
 
-from gaugemc.analysis.autocorrelation import estimate
+from gaugemc.analysis.autocorrelation import estimates_of
 from gaugemc.analysis.exact import exact_observables
 from gaugemc.checks import maps
 from gaugemc.checks.chains import of_chains
@@ -34,7 +34,7 @@ def of_sampler(
         checks["log_det"] = attempt(lambda: maps.log_det_of_proposal(precise, key))
     try:
         made = sample(sampler, key, chains=chains, draws=draws, warmup=warmup).draws
-        estimates = {name: estimate(a) for name, a in made.observables.items() if a.ndim == 2}
+        estimates = estimates_of(made.observables, sampler.theory.leading)
         exact = exact_of(sampler)
         checks |= of_chains(sampler, made, estimates, exact, sampler.theory.leading)
     except Exception as error:

@@ -8,7 +8,9 @@ import jax
 from rich.console import Console
 
 from gaugemc.analysis.exact import exact_observables
-from gaugemc.experiment import checks, summary
+from gaugemc.checks import of_chains, of_maps
+from gaugemc.checks.outcome import BASELINE
+from gaugemc.experiment import summary
 from gaugemc.experiment.build import (
     TRAINED,
     build_hmc,
@@ -84,14 +86,11 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
             else None
         )
         precise = in_float64(settings, evaluate.sampler, model)
-        checked = checks.of_maps(*precise, check_key)
-        for prefix, chains, estimates in zip(("", "hmc_"), measured, analysed):
-            if checks.dynamics_of(chains.sampler) is not None:
-                checked[f"{prefix}exp_minus_delta_h"] = checks.exp_minus_delta_h(chains)
-            for name in exact:
-                if name != "charge":  # zero by symmetry, however wrong the sampler
-                    checked[f"{prefix}{name}"] = checks.against_exact(estimates[name], exact[name])
-        checked = {name: check for name, check in checked.items() if check is not None}
+        checks = of_maps(*precise, check_key)
+        for prefix, chains, estimates in zip(("", BASELINE), measured, analysed):
+            found = of_chains(chains.sampler, chains.draws, estimates, exact, theory.leading)
+            checks |= {prefix + name: check for name, check in found.items()}
+    checked = {name: check.as_dict() for name, check in checks.items()}
     numbers = {
         "theory": summary.theory_section(settings, theory),
         "sampler": {"name": settings.sampler.name, "parameters": dataclasses.asdict(settings)},
