@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import gaugemc as gm
+from gaugemc.checks import Checks
 from gaugemc.flows import NCP, Flow, gauge_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.samplers import HMC, L2HMC, Compose, Winding, trainable_leapfrog
@@ -23,7 +24,7 @@ U1_LINKS = Links(U1(), (4, 4), jnp.float32)
 SU2_LINKS = Links(SUN(2), (2, 2))
 
 
-def not_passed(checks: gm.checks.Checks) -> set[str]:
+def not_passed(checks: Checks) -> set[str]:
     return {name for name, check in checks.items() if not check.passed}
 
 

@@ -220,7 +220,7 @@ def checks_table(checks: Mapping[str, Any]) -> str:
             measured += f" on {'×'.join(map(str, check['lattice']))}"
         title = check_name(name)
         if check.get("why"):
-            title += f'<span class="why">{html.escape(str(check["why"]))}</span>'
+            title += f' <span class="why">{html.escape(str(check["why"]))}</span>'
         rows.append([title, outcome(outcome_of(check)), measured, allowed])
     return table("Exactness checks", ["Check", "Outcome", "Measured", "Expected"], rows)
 
