@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test exactness slow browser docs bench bench-full notebooks clean
+.PHONY: demo test exactness coverage slow browser docs dist bench bench-full notebooks clean
 
 demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the report's path
 	$(BIN)/gaugemc mode=demo
@@ -18,14 +18,27 @@ test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler
 	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py
 
+coverage: $(INSTALLED)  ## whether error bars cover: 1000 repetitions of known chains, the table of docs/exactness.md
+	$(BIN)/pytest -s tests/test_coverage.py
+
 slow: $(INSTALLED)  ## every test that `make test` leaves out for its time, the long proof included
 	$(BIN)/pytest -n 2 -m slow
 
 browser: $(INSTALLED)  ## the report in headless Chromium
 	$(BIN)/pytest -m browser
 
-docs: $(INSTALLED)  ## the manual, in site/
+docs: $(INSTALLED)  ## the manual, in site/: open site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+dist: $(INSTALLED)  ## wheel and source archive in dist/, checked, and run in an empty environment
+	rm -rf dist build/dist
+	$(BIN)/pip install --quiet --editable ".[dist]"
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv build/dist
+	build/dist/bin/pip install --quiet dist/*.whl
+	cd build/dist && env -u PYTHONPATH bin/gaugemc mode=debug progress=false hydra.run.dir=run
+	test -s build/dist/run/report.html -a -s build/dist/run/summary.json
 
 notebooks: $(INSTALLED)  ## run the notebooks again, in place
 	$(BIN)/jupyter execute --inplace examples/*.ipynb

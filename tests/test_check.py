@@ -181,7 +181,7 @@ class Names(Gaussian):
         (Wilson(U1_LINKS, 2.0), set()),
         (Wilson(SU2_LINKS, 2.0), set()),
         (Gauged(U1_LINKS, 2.0), {"gauge_invariance"}),
-        (Names(jnp.zeros(2), jnp.eye(2)), {"observables"}),
+        (Names(jnp.zeros(2), jnp.eye(2)), {"observables"}),  # pyright: ignore
     ],
 )
 def test_a_theory(theory: Theory, wrong: set[str], key: jax.Array):
@@ -275,7 +275,7 @@ def test_import_stays_quick():
 def test_equinox_modules_are_made_float64():
     from gaugemc.checks.precision import in_float64
 
-    theory = Wilson(Links(SUN(2), (2, 2), jnp.float32), jnp.asarray(2.0, jnp.float32))
+    theory = Wilson(Links(SUN(2), (2, 2), jnp.float32), jnp.asarray(2.0, jnp.float32))  # pyright: ignore
     precise = in_float64(theory)
     assert precise.space.random(jax.random.key(1)).dtype == jnp.complex128
     assert precise.beta.dtype == jnp.float64

@@ -1,6 +1,7 @@
 """The command: what a run leaves, one line for each mistake, interruptions, exit codes."""
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import jax
@@ -18,9 +20,10 @@ from hydra.core.global_hydra import GlobalHydra
 
 from gaugemc import cli
 from gaugemc.checks.outcome import Check, bounded, undecided
-from gaugemc.experiment import experiment
+from gaugemc.experiment import chain_phase, experiment
 from gaugemc.io.checkpoint import latest_checkpoint
 from gaugemc.io.ensemble import read_draws
+from gaugemc.io.lock import locked
 
 TINY = [
     "mode=debug",
@@ -187,6 +190,137 @@ def test_ctrl_c_says_how_to_go_on(
     assert_same_results(finished[0], path)
 
 
+def heeds(process: subprocess.Popen[str]) -> bool:
+    """Whether the program has begun: it has a handler of SIGTERM."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_signal_at_any_moment_is_one_line(
+    finished: tuple[Path, int, str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    """From the first import to the last chunk; all the interruptions together change no draw."""
+    path = tmp_path / "interrupted"
+    arguments = [*TINY, f"hydra.run.dir={path}"]
+    for delay, number in zip((0, 0.2, 0.6, 1.5, 3, 6), 3 * (signal.SIGINT, signal.SIGTERM)):
+        process = start(environment, *arguments)
+        while not heeds(process):
+            assert process.poll() is None
+            time.sleep(0.002)
+        time.sleep(delay)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=300)
+        if process.returncode == 0:  # a fast machine
+            break
+        assert process.returncode == 128 + number, err
+        assert "Traceback" not in err
+        said = [line for line in err.splitlines() if not line.startswith("run directory: ")]
+        assert len(said) == 1
+        assert said[0] in (
+            "gaugemc: interrupted",
+            f"gaugemc: interrupted; go on with: gaugemc resume {path}",
+        )
+    process = start(environment, *arguments)
+    process.communicate(timeout=600)
+    assert process.returncode == 0
+    assert_same_results(finished[0], path)
+    assert not [*path.rglob(".tmp-*")]
+
+
+def test_ctrl_c_ends_a_whole_sweep(environment: dict[str, str], tmp_path: Path) -> None:
+    process = start(
+        environment, *TINY, "--multirun", "seed=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}"
+    )
+    wait_for(process, tmp_path / "sweep", "0/checkpoints/*.ckpt")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    for words in (f"gaugemc resume {tmp_path}/sweep/0", f"hydra.sweep.dir={tmp_path}/sweep"):
+        assert words in err.splitlines()[-1]
+    assert not (tmp_path / "sweep/1").exists()
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
+    """Directories with the names of all runs and sweeps that could start in the next minutes."""
+    paths = []
+    for second in range(600):
+        moment = datetime.now() + timedelta(seconds=second)
+        for root in ("outputs", "multirun"):
+            paths.append(tmp_path / f"{root}/{moment:%Y-%m-%d}/{moment:%H-%M-%S}-debug")
+            paths[-1].mkdir(parents=True)
+    return paths
+
+
+QUICK = [*TINY, "sampler=heatbath", "evaluate.hmc_draws=0"]
+
+
+def test_a_taken_name_gets_a_number(command: Command, taken: list[Path]) -> None:
+    code, out, _ = command(*QUICK)
+    assert code == 0
+    run = Path(out.strip()).parent
+    assert run.name.endswith("-debug-1")
+    assert run.with_name(run.name.removesuffix("-1")) in taken
+    assert not any([*path.iterdir()] for path in taken)
+
+
+def test_two_sweeps_do_not_meet(command: Command, taken: list[Path]) -> None:
+    code, out, _ = command("--multirun", *QUICK, "seed=1,2")
+    assert code == 0
+    runs = [Path(line).parent for line in out.splitlines()]
+    assert [run.name for run in runs] == ["0", "1"]
+    assert runs[0].parent == runs[1].parent
+    assert runs[0].parent.name.endswith("-debug-1")
+    assert (runs[0].parent / "multirun.yaml").exists()
+    assert not any([*path.iterdir()] for path in taken)
+
+
+@pytest.mark.slow
+def test_runs_that_start_together_do_not_meet(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three in directories of their own, and three that want the same one; about a minute."""
+    monkeypatch.chdir(tmp_path)
+    apart = [start(environment, *QUICK, f"seed={seed}") for seed in (1, 2, 3)]
+    same = [start(environment, *QUICK, "hydra.run.dir=same") for _ in range(3)]
+    for seed, process in enumerate(apart, start=1):
+        out, err = process.communicate(timeout=600)
+        assert process.returncode == 0, err
+        path = Path(out.strip()).parent
+        assert read_draws(path / "chains/evaluate.h5")[1]["seed"] == seed
+        assert json.loads((path / "summary.json").read_text())["evaluate"]["draws"] == 24
+    assert len([*Path("outputs").glob("*/*")]) == 3
+    ends = [process.communicate(timeout=600)[1].splitlines()[-1] for process in same]
+    codes = [process.returncode for process in same]
+    assert set(codes) <= {0, 2}
+    assert 0 in codes
+    for code, end in zip(codes, ends):
+        assert (code == 2) == ("another process works there" in end)
+    one = next(Path("outputs").glob("*/*"))
+    seeds = {read_draws(p / "chains/evaluate.h5")[1]["seed"]: p for p in one.parent.iterdir()}
+    draws = [read_draws(p / "chains/evaluate.h5")[0] for p in (seeds[1], Path("same"))]
+    jax.tree.map(np.testing.assert_array_equal, *draws)
+
+
+def test_a_second_process_is_told_who_works_there(command: Command, copy: Path) -> None:
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    with locked(copy):
+        for arguments in (
+            ["resume", str(copy)],
+            ["resume", str(copy), "evaluate.draws=100"],
+            ["report", str(copy)],
+            [*TINY, f"hydra.run.dir={copy}"],
+        ):
+            code, out, err = command(*arguments)
+            assert (code, out) == (2, "")
+            line = err.splitlines()[-1]
+            assert f"pid {os.getpid()}" in line
+            assert "another process works there" in line
+    assert before == {path: path.read_bytes() for path in before}
+
+
 MISTAKES = [
     ("theory.lattice=[6,8]", ["theory.lattice", "6", "4, 8"]),
     ("theory.lattice=[8]", ["theory.lattice=[8]", "two or more"]),
@@ -290,6 +424,62 @@ def test_another_run_is_not_overwritten(command: Command, copy: Path) -> None:
     assert "seed=2" in err
     assert "seed=1" in err
     assert (copy / "config.yaml").read_text() == before
+
+
+def test_more_draws_of_a_finished_run(command: Command, copy: Path) -> None:
+    old = read_draws(copy / "chains/evaluate.h5")[0]
+    code, _, err = command("resume", str(copy), "evaluate.draws=48", "theory.beta=3")
+    assert code == 2
+    assert err.startswith("gaugemc: theory.beta=3: cannot change in a run")
+    assert err.count("\n") == 1
+    assert command("resume", str(copy), "evaluate.draws=48")[0] == 0
+    new = read_draws(copy / "chains/evaluate.h5")[0]
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[:, :24]), old, new)
+    assert new.info.accepted.shape == (4, 48)
+    assert json.loads((copy / "summary.json").read_text())["evaluate"]["draws"] == 48
+
+
+def test_a_report_says_what_it_lacks(command: Command, copy: Path) -> None:
+    for name in ("metrics.csv", "chains/hmc.h5", "config.yaml"):
+        (copy / name).unlink()
+    summary = copy / "summary.json"
+    summary.write_text(summary.read_text().replace('"draws": 24', '"draws": 12', 1))
+    code, out, err = command("report", str(copy))
+    assert code == 0
+    assert out.strip() == str(copy / "report.html")
+    lines = err.splitlines()
+    assert len(lines) == 4
+    for line, name in zip(lines, ("config.yaml", "metrics.csv", "chains/hmc.h5")):
+        assert line == f"gaugemc: {copy / name}: not found, and left out"
+    assert "24 draws of FT-HMC in chains/, and 12 in summary.json" in lines[-1]
+
+
+def test_a_full_disk_says_how_to_go_on(
+    command: Command, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object) -> None:
+        raise OSError(errno.ENOSPC, "cannot write: No space left on device", str(path))
+
+    monkeypatch.setattr(chain_phase, "save_checkpoint", full)
+    code, _, err = command("resume", str(copy), "evaluate.draws=48")
+    assert code == 1
+    assert err.count("\n") == 1
+    for words in ("No space left on device", "evaluate-", f"go on with: gaugemc resume {copy}"):
+        assert words in err
+
+
+def test_a_directory_that_is_removed_is_not_made_again(
+    command: Command, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        shutil.rmtree(copy)
+
+    monkeypatch.setattr(chain_phase, "save_checkpoint", gone)
+    code, _, err = command("resume", str(copy), "evaluate.draws=48", "evaluate.hmc_draws=80")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert f"{copy} was removed or emptied" in err
+    assert not copy.exists()
 
 
 def test_report_draws_again(command: Command, copy: Path) -> None:

@@ -17,6 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from gaugemc.conf import groups, register
+from gaugemc.experiment.extension import with_overrides
 from gaugemc.experiment.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -49,15 +50,20 @@ COMMANDS = sorted(
 )
 
 
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    """The hook that writes the tables of the configuration page."""
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def hook(path: str) -> ModuleType:
+    """A hook of MkDocs, by its path in docs/."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / "docs" / path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """The hook that writes the tables of the configuration page."""
+    return hook("generate.py")
 
 
 @pytest.mark.parametrize("code", PYTHON)
@@ -91,8 +97,9 @@ def settings_of(overrides: list[str]) -> Settings:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_compose(command: str) -> None:
     words = command.split()[1:]
-    if "=" not in command:
+    if words[0] in ("resume", "report"):
         assert re.search(rf"gaugemc {words[0]} DIR\b", CLI.read_text())
+        with_overrides(settings_of([]), words[2:], Path(words[1]))
         return
     overrides = [word for word in words if word != "--multirun"]
     for chosen in combinations(overrides):

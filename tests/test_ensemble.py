@@ -4,9 +4,11 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -93,10 +95,102 @@ def test_without_configurations_and_observables(draws: Draws, tmp_path: Path) ->
     assert loaded.observables == attributes == {}
 
 
+@pytest.mark.parametrize("count", [1, DRAWS])
+def test_configurations_are_those_of_the_last_draws(
+    draws: Draws, tmp_path: Path, count: int
+) -> None:
+    fields = np.arange(CHAINS * count * 4.0).reshape(CHAINS, count, 4)
+    write_draws(tmp_path / "a.h5", draws, {}, fields)
+    np.testing.assert_array_equal(read_configurations(tmp_path / "a.h5"), fields)
+
+
+ATTRIBUTES = [[], "", ["a", "µ"], [True, False], [1.5, 2], 2**64 - 1, -(2**63), [0.1, -0.0]]
+
+
+@pytest.mark.parametrize("value", ATTRIBUTES, ids=repr)
+def test_an_attribute_comes_back(draws: Draws, tmp_path: Path, value: Any) -> None:
+    write_draws(tmp_path / "a.h5", draws, {"value": value})
+    read = read_draws(tmp_path / "a.h5")[1]["value"]
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (2**64, "does not fit into 64 bits"),
+        (-(2**63) - 1, "does not fit into 64 bits"),
+        ([2**63 + 1, 1], "does not fit into 64 bits"),
+        ([2**60 + 1, 0.5], "does not fit into 64 bits"),
+        ([1, "a"], "attribute value is a list of int and str"),
+        ([True, 2], "attribute value is a list of bool and int"),
+        ([[1, 2], [3]], "attribute value is a list of list"),
+        (None, "attribute value is a NoneType"),
+        (np.float32(1), "attribute value is a float32"),
+        ("a\0b", "NULL"),
+        (list(range(20_000)), "too large"),
+    ],
+    ids=lambda v: repr(v)[:30],
+)
+def test_an_attribute_that_would_not_come_back_is_refused(
+    draws: Draws, tmp_path: Path, value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        write_draws(tmp_path / "a.h5", draws, {"value": value})
+    assert str(caught.value).startswith(f"{tmp_path / 'a.h5'}: ")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a/b", "/a", "", ".", "a\0"])
+def test_a_name_that_hdf5_reads_otherwise_is_refused(
+    draws: Draws, tmp_path: Path, name: str
+) -> None:
+    observables = {**draws.observables, name: np.zeros((CHAINS, DRAWS))}
+    with pytest.raises(ValueError, match="cannot name a quantity"):
+        write_draws(tmp_path / "a.h5", draws._replace(observables=observables), {})
+    assert list(tmp_path.iterdir()) == []
+
+
+TYPES = [
+    ("bfloat16", "float32"),
+    ("float8_e4m3fn", "float32"),
+    ("float16", "float16"),
+    ("int4", "int8"),
+    ("uint4", "uint8"),
+    ("uint64", "uint64"),
+    ("bool", "bool"),
+]
+
+
+@pytest.mark.parametrize(("given", "stored"), TYPES, ids=[t[0] for t in TYPES])
+def test_types_that_hdf5_lacks_are_stored_exactly(
+    draws: Draws, tmp_path: Path, given: str, stored: str
+) -> None:
+    values = np.arange(CHAINS * DRAWS).reshape(CHAINS, DRAWS) % 7
+    array = values.astype(jnp.dtype(given))
+    write_draws(tmp_path / "a.h5", draws._replace(observables={"o": array}), {}, array[..., None])
+    read = read_draws(tmp_path / "a.h5")[0].observables["o"]
+    assert read.dtype == stored
+    np.testing.assert_array_equal(read, array.astype(stored))
+    np.testing.assert_array_equal(read_configurations(tmp_path / "a.h5"), read[..., None])
+
+
+@pytest.mark.parametrize("dtype", ["U3", "O", "M8[s]"])
+def test_what_is_no_number_is_refused(draws: Draws, tmp_path: Path, dtype: str) -> None:
+    array = np.zeros((CHAINS, DRAWS)).astype(dtype)
+    with pytest.raises(ValueError, match=r"o has dtype .*: only numbers can be stored"):
+        write_draws(tmp_path / "a.h5", draws._replace(observables={"o": array}), {})
+
+
 def test_what_does_not_belong_together_is_refused(draws: Draws, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
+    for shape in ((CHAINS, DRAWS + 1, 2), (CHAINS + 1, 1, 2), (CHAINS,)):
+        with pytest.raises(ValueError, match=r"a\.h5: configurations of \[chain, draw\]"):
+            write_draws(path, draws, {}, np.zeros(shape))
+    longer = {**draws.observables, "more": np.zeros((CHAINS, DRAWS + 1))}
     with pytest.raises(ValueError, match=r"a\.h5: quantities of different \[chain, draw\]"):
-        write_draws(path, draws, {}, np.zeros((CHAINS, DRAWS + 1, 2)))
+        write_draws(path, draws._replace(observables=longer), {})
     with pytest.raises(ValueError, match=r"a\.h5: attribute theory is a dict"):
         write_draws(path, draws, {"theory": {"beta": 6.0}})
     assert not path.exists()

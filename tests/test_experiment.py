@@ -1,6 +1,7 @@
 """A whole run in this process: samplers, precisions, volume transfer, interruptions, summary."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.experiment.settings import Settings, SettingsError
 from gaugemc.experiment.trainee import build_trainee
 from gaugemc.io.checkpoint import checkpoint_path, save_checkpoint
-from gaugemc.io.ensemble import read_draws
+from gaugemc.io.ensemble import read_configurations, read_draws
 from gaugemc.training import TrainingDivergedError
 
 TINY = [
@@ -110,6 +111,60 @@ def test_a_run_goes_on_bit_for_bit(
     assert wanted.keys() == found.keys()
     for name, values in wanted.items():
         np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+def test_more_draws_are_those_of_a_longer_run(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks end elsewhere, and the longer run is killed once: chains/ are the same bytes."""
+    longer = ("evaluate.draws=70", "evaluate.hmc_draws=90")
+    run(settings(*longer), tmp_path / "direct")
+    path = Path(shutil.copytree(finished, tmp_path / "extended"))
+    before = (path / "config.yaml").read_text()
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chain_phase, "save_checkpoint", killed)
+        with pytest.raises(Killed):
+            run(settings(*longer), path, extend=True)
+    assert json.loads((path / "summary.json").read_text())["evaluate"]["draws"] == 24
+    assert (path / "config.yaml").read_text() != before
+    run(RunDirectory(path).settings(), path)
+    for name in ("evaluate", "hmc"):
+        files = [(p / f"chains/{name}.h5").read_bytes() for p in (path, tmp_path / "direct")]
+        assert files[0] == files[1]
+        assert (path / f"chains/{name}.h5").read_bytes() != (
+            finished / f"chains/{name}.h5"
+        ).read_bytes()
+    tuned = [(p / "checkpoints/tune-hmc-00000000.ckpt").read_bytes() for p in (path, finished)]
+    assert tuned[0] == tuned[1]
+
+
+FIELDS = [
+    (["sampler=fthmc"], (2, 4, 4), np.float32),
+    (["theory=su2_2d", "sampler=hmc"], (2, 4, 4, 2, 2), np.complex64),
+]
+
+
+@pytest.mark.parametrize(("choice", "shape", "dtype"), FIELDS, ids=["u1", "su2"])
+def test_the_last_configurations_are_those_that_were_measured(
+    tmp_path: Path, choice: list[str], shape: tuple[int, ...], dtype: type
+) -> None:
+    made = settings(*choice, "evaluate.configurations=true", "evaluate.hmc_draws=20")
+    run(made, tmp_path)
+    theory = build_theory(made)
+    for path in (tmp_path / "chains").glob("*.h5"):
+        fields = read_configurations(path)
+        assert fields is not None
+        assert fields.shape == (4, 1, *shape)
+        assert fields.dtype == dtype
+        draws, _ = read_draws(path)
+        measured = jax.vmap(theory.observables)(fields[:, 0])
+        for name, values in measured.items():
+            last = draws.observables[name][:, -1]
+            np.testing.assert_allclose(values, last, atol=1e-5, err_msg=f"{path.name} {name}")
 
 
 def test_the_summary_has_its_schema(finished: Path) -> None:

@@ -12,6 +12,7 @@ import gaugemc
 
 SOURCE = Path(str(gaugemc.__file__)).parent
 ORDER = (
+    "interrupt",
     "groups",
     "lattice",
     "theories",

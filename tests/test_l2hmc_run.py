@@ -147,7 +147,8 @@ def test_a_run_goes_on_bit_for_bit(
 def damaged(finished: Path, path: Path, change: Any) -> None:
     """A run that was stopped before its evaluation, with another model in its checkpoint."""
     directory = RunDirectory(path)
-    directory.create(RunDirectory(finished).settings())
+    with directory.owned():
+        directory.create(RunDirectory(finished).settings())
     state = last_state(finished)
     state = state._replace(model=change(state.model))
     save_checkpoint(

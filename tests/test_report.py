@@ -146,13 +146,13 @@ def test_undecided_checks_are_amber_and_say_why(tmp_path: pathlib.Path) -> None:
     change(run, checks=checks | {"hmc_plaquette": open_check})
     source, text = read_page(run)
     assert '<span class="badge passed">✓ 6 of 7 checks passed, 1 undecided, all of HMC' in source
-    assert "Plaquette against its exact value, HMC charge is <frozen> ? undecided" in text
+    assert "Plaquette against its exact value, HMC charge is <frozen>? undecided" in text
     member = {"outcome": "undecided", "passed": None, "why": "few", "mean": 1.0, "error": 0.1}
     change(run, checks=checks | {"plaquette": open_check, "exp_minus_delta_h.winding": member})
     source, text = read_page(run)
     assert '<span class="badge undecided">? 5 of 7 checks passed, 2 undecided</span>' in source
     assert '<div class="verdict undecided">' in source
-    assert "⟨exp(−ΔH)⟩ = 1, winding few ? undecided" in text  # noqa: RUF001
+    assert "⟨exp(−ΔH)⟩ = 1, winding few? undecided" in text  # noqa: RUF001
     failed = {"outcome": "failed", "passed": False, "why": "z = 9", "z": 9.0, "limit": 4.0}
     change(run, checks=checks | {"plaquette": failed, "charge_squared": open_check})
     source, text = read_page(run)

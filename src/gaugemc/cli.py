@@ -3,7 +3,8 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,20 +13,25 @@ import jax
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import OmegaConf
+from hydra.types import RunMode
+from omegaconf import OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from gaugemc import interrupt
 from gaugemc.checks import tally
 from gaugemc.conf import register
 from gaugemc.conf.errors import one_line
+from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
 from gaugemc.experiment.build import TRAINED, build_theory
 from gaugemc.experiment.experiment import run
+from gaugemc.experiment.extension import with_overrides
 from gaugemc.experiment.notation import format_error
+from gaugemc.experiment.remarks import remarks
 from gaugemc.experiment.report import write_report
-from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
+from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError, claimed
 from gaugemc.experiment.settings import Settings, SettingsError
 from gaugemc.experiment.train_phase import load_model
 from gaugemc.experiment.trainee import build_trainee
@@ -34,23 +40,25 @@ from gaugemc.io.checkpoint import CheckpointError
 from gaugemc.training import TrainingDivergedError
 
 USAGE = """usage: gaugemc [KEY=VALUE ...]   train, sample, compare with tuned HMC, report
-       gaugemc resume DIR        go on with an interrupted run
+       gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]
+                                 go on with an interrupted run, or make more draws
        gaugemc report DIR        draw the report of a run again
        gaugemc --help            all keys and choices"""
 
-FAILED, BAD_INPUT, INEXACT, INTERRUPTED = 1, 2, 3, 130
-"""Exit codes."""
+FAILED, BAD_INPUT, INEXACT = 1, 2, 3
+"""Exit codes, and those of interruptions: 130 and 143."""
 
 
 def main() -> NoReturn:
     """The program `gaugemc`; exits with 0, or one of the codes above."""
     arguments = sys.argv[1:]
     verb = arguments[0] if arguments else ""
-    if verb in ("resume", "report") and len(arguments) != 2:
+    if (verb == "resume" and len(arguments) < 2) or (verb == "report" and len(arguments) != 2):
         fail(f"{verb} needs one run directory\n{USAGE}", BAD_INPUT)
+    interrupt.advise("interrupted")
     prepare_jax()
     if verb == "resume":
-        sys.exit(guarded(lambda: resume(Path(arguments[1]))))
+        sys.exit(guarded(lambda: resume(Path(arguments[1]), arguments[2:])))
     if verb == "report":
         sys.exit(guarded(lambda: report(Path(arguments[1]))))
     sys.exit(guarded(configured))
@@ -67,22 +75,62 @@ def prepare_jax() -> None:
 
 
 class Preparation(Callback):
-    """Refuses what cannot run before Hydra makes a directory for it."""
+    """Refuses what cannot run before Hydra makes a directory for it, and makes the directory."""
 
     def on_run_start(self, config: Any, **_: Any) -> None:
         HydraConfig.instance().set_config(config)
-        guarded(lambda: prepare(settings_of(config), Path(config.hydra.run.dir)))
+
+        def start() -> int:
+            settings = settings_of(config)
+            check(settings)
+            with interrupt.postponed():
+                place(config.hydra.run, "dir", RUN_DIR)
+                directory = RunDirectory(config.hydra.run.dir)
+                with directory.owned():
+                    directory.create(settings)
+                interrupt.advise(go_on_with(directory.path))
+            return 0
+
+        unfailing(start)
+
+    def on_multirun_start(self, config: Any, **_: Any) -> None:
+        HydraConfig.instance().set_config(config)
+
+        def start() -> int:
+            place(config.hydra.sweep, "dir", SWEEP_DIR)
+            # The jobs are composed anew, maybe in other processes and seconds.
+            sweep = str(config.hydra.sweep.dir).replace("\\", "\\\\").replace("'", "\\'")
+            with read_write(config.hydra.overrides), open_dict(config.hydra.overrides):
+                config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{sweep}'")
+            return 0
+
+        unfailing(start)
 
 
-def prepare(settings: Settings, path: Path) -> int:
-    """Raise one of the errors that `guarded` knows, or make the run directory."""
+def place(section: Any, key: str, default: str) -> None:
+    """Where nobody chose a directory, make one that no other process has, and put it there."""
+    if OmegaConf.to_container(section, resolve=False)[key] == default:  # pyright: ignore
+        path = claimed(Path(section[key]))
+        with read_write(section):
+            section[key] = str(path)
+
+
+def unfailing(task: Callable[[], int]) -> None:
+    """Run a task of a callback, whose exceptions Hydra would turn into warnings."""
+    try:
+        guarded(task)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(FAILED)
+
+
+def check(settings: Settings) -> None:
+    """Raise one of the errors that `guarded` knows unless these settings can run."""
     validate(settings)
     if settings.sampler.name in TRAINED:
         trainee = build_trainee(settings, build_theory(settings))
         if trainee.load is not None:
             load_model(trainee)
-    RunDirectory(path).create(settings)
-    return 0
 
 
 def settings_of(config: Any) -> Settings:
@@ -104,8 +152,8 @@ def guarded(task: Callable[[], int]) -> int:
         fail(one_line(error), BAD_INPUT)
     except (SettingsError, RunDirectoryError, CheckpointError, FileNotFoundError) as error:
         fail(str(error), BAD_INPUT)
-    except KeyboardInterrupt:
-        fail("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        fail(interrupt.advice(), interrupt.exit_code(error))
     except (TrainingDivergedError, OSError) as error:
         fail(str(error), FAILED)
 
@@ -120,40 +168,66 @@ def configured() -> int:
         settings, path = settings_of(config), Path(HydraConfig.get().runtime.output_dir)
         validate(settings)
         print(f"run directory: {path}", file=sys.stderr)
-        return run_and_show(settings, path)
+        return run_and_show(settings, path, again=sweep_again())
 
     def job(config: Any) -> None:
         try:
             codes.append(guarded(lambda: one_run(config)))
         except SystemExit as end:  # Hydra would add lines of its own
             codes.append(int(end.code or 0))
+            if codes[-1] > 128:  # an interruption is of the whole sweep
+                raise
 
     hydra.main(version_base="1.3", config_path=None, config_name="command")(job)()
     return max(codes, default=0)
 
 
-def resume(path: Path) -> int:
-    """Go on with the run in a directory."""
-    return run_and_show(RunDirectory(path).settings(), path)
+def sweep_again() -> str:
+    """How to go on with the jobs of an interrupted sweep; nothing for a single run."""
+    config = HydraConfig.get()
+    if config.mode != RunMode.MULTIRUN:
+        return ""
+    return f"; with the sweep: the same command and hydra.sweep.dir={config.sweep.dir}"
+
+
+def resume(path: Path, overrides: Sequence[str]) -> int:
+    """Go on with the run in a directory, maybe to more draws."""
+    stored = RunDirectory(path).settings()
+    return run_and_show(with_overrides(stored, overrides, path), path, extend=True)
 
 
 def report(path: Path) -> int:
     """Draw a run's report again."""
+    if not RunDirectory(path).summary.is_file():
+        fail(f"{path / 'summary.json'}: no such file, so there is no run to report on", BAD_INPUT)
     try:
-        print(write_report(path))
+        with RunDirectory(path).owned():
+            page = write_report(path)
+            lacking = remarks(path)
     except ValueError as error:
         fail(str(error), BAD_INPUT)
+    for line in lacking:
+        print(f"gaugemc: {line}", file=sys.stderr)
+    print(page)
     return 0
 
 
-def run_and_show(settings: Settings, path: Path) -> int:
+def go_on_with(path: Path) -> str:
+    """What to say of a run that is interrupted."""
+    return f"interrupted; go on with: gaugemc resume {shlex.quote(str(path))}"
+
+
+def run_and_show(settings: Settings, path: Path, *, extend: bool = False, again: str = "") -> int:
     """Run, show the numbers, and return the exit code."""
     console = Console(stderr=True)
+    advice = go_on_with(path) + again
+    interrupt.advise(advice)
     try:
-        numbers = run(settings, path, console)
-    except KeyboardInterrupt:
-        command = f"gaugemc resume {shlex.quote(str(path))}"
-        fail(f"interrupted; go on with: {command}", INTERRUPTED)
+        with interrupt.raised():
+            numbers = run(settings, path, console, extend=extend)
+        interrupt.advise(f"interrupted{again}")
+    except OSError as error:  # a full disk, say
+        fail(f"{error}; {advice.removeprefix('interrupted; ')}", FAILED)
     show(numbers, console)
     print(path / "report.html")
     checks = numbers["checks"]

@@ -162,33 +162,28 @@ def gamma_method(deviations: Chains) -> Window:
     `deviations` have the mean 0 over all chains. Chains that are each stuck somewhere else then
     look correlated, and not precise.
 
-    Averages of neighbours have the same sum but for the ends of a chain, so the error of the mean
-    is theirs and what the ends add. They do not alternate: where the correlation of neighbours is
-    negative, windows close at once, and sums of correlations are differences of large numbers.
+    The last draw of a chain is paired with the first, so averages have the same mean as the draws,
+    and the mean's error is theirs. Averages do not alternate: where the correlation of neighbours
+    is negative, windows close at once, and sums of correlations are differences of large numbers.
     For an AR(1) process with a memory near -1 the averages are nearly independent.
     """
     chains, draws = deviations.shape
-    variance = float(np.mean(deviations**2))
-    ends = variance / (2 * draws**2 * chains)
-    pairs = (deviations[:, 1:] + deviations[:, :-1]) / 2
-    pairs = pairs - pairs.mean() if pairs.size else pairs
-    square = float(np.mean(pairs**2)) if pairs.size else 0.0
+    pairs = (deviations + np.roll(deviations, -1, axis=1)) / 2
+    square = float(np.mean(pairs**2))
     if draws < 8 or square == 0:
-        tau = draws / 2 if draws < 8 else 0.0
-        return Window(math.sqrt(2 * tau * variance / deviations.size + ends), tau, math.inf)
+        return Window(math.sqrt(square / chains), draws / 2 if square else 0.0, math.inf)
     names = [f"chain|r{c:04d}" for c in range(chains)]
     analysed = pyerrors.Obs(list(pairs), names, means=[0.0] * chains)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # short chains: judged by the caller
         analysed.gamma_method(S=2.0)
-    share = square / variance
+    share = square / float(np.mean(deviations**2))
     tau = float(analysed.e_tauint["chain"]) * share
-    error = math.sqrt(2 * tau * variance / deviations.size + ends)
     # Correlations that alternate make the sum depend on where the window ends.
     end = analysed.e_windowsize["chain"]
     after = np.abs(analysed.e_rho["chain"][end : end + 2]).max()
     tau_error = math.hypot(analysed.e_dtauint["chain"], after) * share
-    return Window(error, tau + 1 / (4 * draws), tau_error)
+    return Window(float(analysed.dvalue), tau, tau_error)
 
 
 def probability_of_spread(spread: float, chains: int, window: Window) -> float:

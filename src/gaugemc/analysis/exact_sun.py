@@ -50,9 +50,9 @@ def character_coefficients(
 
 
 def plaquette(n: int, beta: float, volume: int) -> float:
-    """<Re tr P / N> of 2D SU(N) with S = -(beta / N) sum Re tr P on a torus of `volume` plaquettes.
+    """`<Re tr P / N>` of 2D SU(N), S = -(beta / N) sum Re tr P, on a torus of `volume` plaquettes.
 
-    Z = sum_R w_R^V (Migdal 1975; Rusakov 1990), and V <Re tr P / N> = d log Z / d beta.
+    Z = sum_R w_R^V (Migdal 1975; Rusakov 1990), and `V <Re tr P / N> = d log Z / d beta`.
     """
     if n < 2 or volume < 1 or not 0 <= beta < math.inf:
         raise ValueError(f"SU({n}), beta {beta}, volume {volume}: no such theory")

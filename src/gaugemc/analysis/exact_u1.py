@@ -20,7 +20,7 @@ def log_partition_function(beta: float, volume: int) -> float:
 
 
 def plaquette(beta: float, volume: int) -> float:
-    """<cos x_P> on a torus of `volume` plaquettes."""
+    """`<cos x_P>` on a torus of `volume` plaquettes."""
     ratios, weights = _weights(beta, volume)
     slope = _neighbours(ratios, 1)
     return float(np.sum(ratios ** (volume - 1) * slope) / weights.sum())
@@ -38,7 +38,7 @@ def plaquette_std(beta: float, volume: int) -> float:
 
 
 def wilson_loop(beta: float, volume: int, area: int) -> float:
-    """<cos> of the flux through `area` plaquettes, such as an r x t Wilson loop of area r t."""
+    """`<cos>` of the flux through `area` plaquettes, such as an r x t Wilson loop of area r t."""
     if not 0 <= area <= volume:
         raise ValueError(f"area {area}: must lie between 0 and the volume {volume}")
     ratios, weights = _weights(beta, volume)
@@ -47,7 +47,7 @@ def wilson_loop(beta: float, volume: int, area: int) -> float:
 
 
 def theta_ratio(beta: float, volume: int, theta: float) -> float:
-    """Z(theta) / Z(0) = <exp(i theta Q)>, with Q the topological charge."""
+    """`Z(theta) / Z(0) = <exp(i theta Q)>`, with Q the topological charge."""
     zero, shifted = _theta_sums(beta, volume, np.array([0.0, theta]))
     return float(shifted / zero)
 
@@ -69,7 +69,7 @@ def charge_distribution(beta: float, volume: int) -> dict[int, float]:
 
 
 def charge_squared(beta: float, volume: int) -> float:
-    """<Q^2> = -d^2 log Z / d theta^2 at theta = 0."""
+    """`<Q^2> = -d^2 log Z / d theta^2` at theta = 0."""
     return sum(q**2 * p for q, p in charge_distribution(beta, volume).items())
 
 

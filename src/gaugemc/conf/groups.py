@@ -172,6 +172,11 @@ MODES: dict[str, dict[str, Any]] = {
 """Settings that a mode changes; what the command line says still wins."""
 
 
+RUN_DIR = "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}-${name}"
+SWEEP_DIR = "multirun/${now:%Y-%m-%d}/${now:%H-%M-%S}-${name}"
+"""Where runs and sweeps go; where the name is taken, a number follows."""
+
+
 @dataclass
 class Command(Settings):
     """The root of the configuration: the settings, and Hydra's own."""
@@ -197,9 +202,9 @@ class Command(Settings):
     )
     hydra: Any = field(
         default_factory=lambda: {
-            "run": {"dir": "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}-${name}"},
+            "run": {"dir": RUN_DIR},
             "sweep": {
-                "dir": "multirun/${now:%Y-%m-%d}/${now:%H-%M-%S}-${name}",
+                "dir": SWEEP_DIR,
                 "subdir": "${hydra.job.num}",
             },
             "output_subdir": None,

@@ -70,6 +70,7 @@ def run_chains(
             states = samples.states
             parts = [concatenate([*parts, samples.draws])]
             seconds = time.perf_counter() - started
+            directory.confirm()
             save_checkpoint(
                 checkpoint_path(directory.checkpoints, phase.name, done),
                 (states, parts[0]),
@@ -77,6 +78,7 @@ def run_chains(
             )
             prune(directory.checkpoints, phase.name, 2)
             report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
+    directory.confirm()
     kept = jax.tree.map(lambda a: a[:, phase.warmup :], parts[0])
     write_draws(
         directory.chains / f"{phase.name}.h5",

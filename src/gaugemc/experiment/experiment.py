@@ -20,31 +20,48 @@ from gaugemc.experiment.build import (
 )
 from gaugemc.experiment.chain_phase import Phase, run_chains
 from gaugemc.experiment.report import write_report
-from gaugemc.experiment.run_directory import RunDirectory, software
+from gaugemc.experiment.run_directory import RunDirectory
 from gaugemc.experiment.settings import Settings
+from gaugemc.experiment.software import software
 from gaugemc.experiment.timing import time_draws
 from gaugemc.experiment.train_phase import run_training
 from gaugemc.experiment.trainee import build_trainee
 from gaugemc.experiment.validation import validate
 
 
-def run(settings: Settings, path: Path | str, console: Console | None = None) -> dict[str, Any]:
+def run(
+    settings: Settings,
+    path: Path | str,
+    console: Console | None = None,
+    *,
+    extend: bool = False,
+) -> dict[str, Any]:
     """Do everything that is not yet done in the run directory `path`; returns the summary.
 
     Call it again on the same directory with the same settings to go on after an interruption:
-    the draws and the parameters are bit for bit those of an uninterrupted run.
+    the draws and the parameters are bit for bit those of an uninterrupted run. With `extend` the
+    settings may ask for more draws than those of the run: its draws are kept, and more are made.
 
     Raises:
         SettingsError: a setting cannot be used.
-        RunDirectoryError: the directory cannot be written.
+        RunDirectoryError: the directory cannot be written, or another process works there.
         CheckpointError: a checkpoint does not fit these settings.
         TrainingDivergedError: training diverged.
     """
     console = console or Console(stderr=True, quiet=not settings.progress)
     validate(settings)
     directory = RunDirectory(path)
-    directory.create(settings)
-    directory.note(f"start: {settings.sampler.name} on {settings.theory.name}")
+    with directory.owned():
+        directory.create(settings, extend=extend)
+        directory.note(f"start: {settings.sampler.name} on {settings.theory.name}")
+        changes = directory.record_software()
+        if changes is not None:
+            console.print(changes, style="yellow", highlight=False, soft_wrap=True)
+        return finish(settings, directory, console)
+
+
+def finish(settings: Settings, directory: RunDirectory, console: Console) -> dict[str, Any]:
+    """Do what is not yet done in a directory that is owned; returns the summary."""
     train_key, evaluate_key, hmc_key, timing_key, check_key = jax.random.split(
         jax.random.key(settings.seed), 5
     )
@@ -102,7 +119,7 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
         else {name: c._asdict() for name, c in compared.items()},
         "checks": checked,
         "charge_distribution": summary.charge_section(theory),
-        "software": software(),
+        "software": {**software(), "resumed_with": directory.resumed_with()},
         "verdict": summary.verdict(settings, compared, results[0], checked, theory.leading),
     }
     directory.write(directory.summary, summary.to_json(numbers))

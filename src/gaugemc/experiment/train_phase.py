@@ -107,6 +107,7 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
                     * plateau_scale(state.optimiser),
                 }
                 rows.append(row)
+                directory.confirm()
                 save_checkpoint(
                     checkpoint_path(directory.checkpoints, "train", step),
                     state,

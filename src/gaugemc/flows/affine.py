@@ -13,9 +13,9 @@ Scalar = Float[Array, ""]
 
 
 class AffineCoupling(Flow):
-    """x = z where `frozen`; elsewhere x = e^s z + t, with (s, t) a network of the frozen part.
+    """x = z where `frozen`; elsewhere x = e^s z + t, where (s, t) is a function of the frozen part.
 
-    |s| is bounded by `bound`.
+    A network computes s and t. |s| is bounded by `bound`.
     """
 
     frozen: Bool[Array, "..."]

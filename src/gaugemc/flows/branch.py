@@ -10,10 +10,13 @@ import jax.numpy as jnp
 def alone(f: Callable[..., Any], *arguments: Any) -> Any:
     """f(*arguments), in a branch of its own.
 
-    It is always taken, but XLA does not know. On CPUs it would make f a part of all the loops that
-    read its results, and do it anew for every one of them; a branch has its own loops, also in the
-    reverse pass. A barrier of optimisation around f would not do: XLA drops those before it fuses.
-    Accelerators wait for the host at a branch, and get f as it is.
+    The branch is always taken, but XLA does not know that. Without a branch XLA fuses f into every
+    loop that reads its results, and each of these loops computes f again. Nothing is fused across a
+    branch, neither in f nor in its reverse pass. An optimisation barrier around f would not help:
+    XLA drops barriers before it fuses.
+
+    Only CPUs get the branch. Accelerators would wait for the host at a branch, so they run f as it
+    is.
     """
     if jax.default_backend() != "cpu":
         return f(*arguments)

@@ -35,11 +35,12 @@ def invert_monotone(
 ) -> tuple[Angle, Angle]:
     """Solve f(x) = y for x in [-pi, pi], for an increasing f whose values there reach y.
 
-    Bisection brackets the root to 2 pi / 2^20, Newton steps that may not leave the bracket finish.
-    f returns the value and the log of the derivative. The solution is differentiated by the
-    implicit function rule, also with respect to what f closes over. Raises at run time if the
-    residual |f(x) - y| exceeds the tolerance, or where f'(x) > 1 the tolerance times f'(x): no x is
-    nearer.
+    f returns the value and the log of the derivative. Bisection brackets the root to 2 pi / 2^20.
+    Newton steps, which may not leave the bracket, find the rest. The solution is differentiated by
+    the implicit function rule, also with respect to what f closes over.
+
+    Raises at run time if the residual |f(x) - y| exceeds the tolerance. Where f'(x) > 1 the
+    residual may be f'(x) times as large: rounding of x allows no less.
     """
 
     def bisect(_: Int[Array, ""], bracket: tuple[Angle, Angle]) -> tuple[Angle, Angle]:

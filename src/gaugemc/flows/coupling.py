@@ -24,8 +24,8 @@ class GaugeCoupling(Flow):
     """Moves every fourth line of links along `direction`; all other links are frozen.
 
     An active link's plaquette follows a circle map whose parameters are functions of frozen
-    plaquettes, so the map commutes with gauge transformations. Needs lattices whose extent across
-    the stripes is a multiple of 4.
+    plaquettes. So the map commutes with gauge transformations. The extent of the lattice across
+    the stripes must be a multiple of 4.
     """
 
     direction: int
@@ -71,11 +71,11 @@ def gauge_flow(
     kernel_size: int = 3,
     compute_dtype: str | None = None,
 ) -> Flow:
-    """The seed's architecture: couplings in both directions, stripes shifted from pair to pair.
+    """NCP or spline couplings in both directions, with stripes that shift from pair to pair.
 
-    Layer i moves the links of direction i mod 2 on the lines (i // 2) mod 4, so 8 layers move
-    every link once (2112.01586). The flow holds no lattice size: use it on any other lattice of
-    the same kind (volume transfer).
+    Layer i moves the links of direction i mod 2 on the lines (i // 2) mod 4. So 8 layers move
+    every link once (2112.01586). The flow holds no lattice size, and can be used on any other
+    lattice whose extents are multiples of 4 (volume transfer).
 
     Raises:
         ValueError: the space is not 2D U(1), a lattice extent is not a multiple of 4, or n_layers

@@ -27,8 +27,10 @@ class Flow(eqx.Module):
         return self
 
     def fixed(self) -> "Flow":
-        """The same map, to be used with these parameters alone: what follows from them is computed
-        here, not at every use."""
+        """The same map for parameters that no longer change.
+
+        Whatever follows from the parameters alone is computed here, once, and not at every use.
+        """
         return self
 
 
@@ -58,7 +60,7 @@ class Chain(Flow):
 class Repeat(Flow):
     """The same kind of layer several times: one flow whose arrays have a leading axis of layers.
 
-    Compiled once and scanned, so depth costs no compile time.
+    The layer is compiled once and scanned, so depth costs no compile time.
     """
 
     layers: Flow

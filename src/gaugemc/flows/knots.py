@@ -47,7 +47,7 @@ def _length(distance: Angle) -> Angle:
 
 @functools.cache
 def inverse_position() -> tuple[NumpyTable, NumpyTable]:
-    """Positions and how far their angles lie above -pi, for interpolation; the first half."""
+    """A table for interpolation, of half the circle: positions, and their angles above -pi."""
     above = np.append(0, np.geomspace(_TAIL / 100, 1, 20001))
     stretched = np.arcsinh(above / _TAIL) - np.arcsinh((2 - above) / _TAIL) + _CORE * (above - 1)
     return N_ANGLES * (stretched / (2 * _HALF) + 0.5), np.pi * above
@@ -61,7 +61,7 @@ def angle_at(where: Float[Array, " n"]) -> Float[Array, " n"]:
 
 @functools.cache
 def identity_logs() -> NumpyTable:
-    """Of the spline that is the identity at all knots."""
+    """Logs of the steps of the spline that is the identity at all knots."""
     knots = np.arange(N_ANGLES)
     low = np.interp(np.minimum(knots, N_ANGLES - knots), *inverse_position())
     line = 2 * np.pi * knots / N_ANGLES

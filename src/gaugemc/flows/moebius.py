@@ -15,9 +15,9 @@ def moebius_mixture(
 ) -> tuple[Angle, Angle]:
     """y = sum_k w_k (2 / n) atan(e_k tan(n x / 2)) for order n, not wrapped, and log dy/dx.
 
-    Each term is a smooth, odd, monotone map of the circle, steep where cos(n x) is -1 if its scale
-    e_k > 0 is less than 1, and where it is 1 if e_k is greater. Written with differences from x and
-    without cancellations, so that it is exact to rounding, also for extreme scales.
+    Each term is a smooth, odd, monotone map of the circle. A term with a scale e_k > 1 is steep
+    where cos(n x) = 1, a term with 0 < e_k < 1 where cos(n x) = -1. The code adds differences from
+    x, without cancellations. So the sum is exact to rounding, also for extreme scales.
 
     Args:
         x: angles.

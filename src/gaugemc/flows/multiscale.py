@@ -1,9 +1,9 @@
 """Multiscale flow of two-dimensional U(1): the flux of the torus split from coarse to fine.
 
 Plaquette angles of two-dimensional gauge theory depend on each other only through their sum. So a
-configuration can be drawn from the coarsest block to the finest: the torus has flux 0; each block
-splits its flux between two parts, again and again, down to single plaquettes. Each split is one
-conditional map of the circle (`Split`), shared by all blocks with as many plaquettes.
+configuration can be drawn from the coarsest block to the finest. The torus has flux 0. Each block
+splits its flux between two parts, down to single plaquettes. Each split is one conditional map of
+the circle (`Split`). Blocks with equal numbers of plaquettes share their map.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gaugemc.theories import Links, total
 Field = Float[Array, "2 x y"]
 Scalar = Float[Array, ""]
 Kind = tuple[int, int]
-"""(m, n): one part of m plaquettes out of n m."""
+"""(m, n): a split of m plaquettes off a block of n m plaquettes."""
 
 
 class Division(NamedTuple):
@@ -39,7 +39,7 @@ class Division(NamedTuple):
 
     @property
     def kinds(self) -> list[Kind]:
-        """One split for each part but the last: m of what remains."""
+        """One kind for each part but the last: m plaquettes off what remains of the block."""
         return [(self.m, remaining) for remaining in range(self.n, 1, -1)]
 
     def apart(self, flux: Angle) -> tuple[Angle, ...]:
@@ -51,15 +51,15 @@ class Division(NamedTuple):
         return together(parts, self.axis)
 
     def fluxes(self, flux: Angle) -> Angle:
-        """Of the blocks, from those of their parts."""
+        """The fluxes of the blocks, from the fluxes of their parts."""
         return wrap(functools.reduce(jnp.add, self.apart(flux)))
 
 
 def divisions(lattice: tuple[int, ...]) -> list[Division]:
     """The tree of a lattice, coarse to fine.
 
-    Odd factors of the extents come first, where blocks are large and nearly independent; then each
-    block is halved across its longer side, so lattices of 2^k sites share their levels.
+    Odd factors of the extents come first, where blocks are large and nearly independent. Then each
+    block is halved across its longer side. So lattices of 2^k sites share their levels.
     """
     odd = [extent // (extent & -extent) for extent in lattice]
     block = list(lattice)
@@ -85,10 +85,11 @@ def split_kinds(lattice: tuple[int, ...]) -> list[Kind]:
 class Multiscale(Flow):
     """Plaquettes split from coarse to fine; links follow on a spanning tree.
 
-    Links that are uniform have blocks whose fluxes are uniform at each split. The map replaces the
-    flux a of a part of each block by A = T(a | F), with F the new flux of the block and T the map
-    of its `Split`. Then it moves the links by a field of links with the change of the plaquettes.
-    So it commutes with gauge transformations, and its log-det is the sum of log T'.
+    If links are uniform, the fluxes of blocks are uniform at each split. The map replaces the flux
+    a of a part of each block by A = T(a | F), where F is the new flux of the block and T the map of
+    its `Split`. The new plaquettes minus the old ones are the plaquettes of a field on a spanning
+    tree, and the links move by this field. So the map commutes with gauge transformations, and its
+    log-det is the sum of log T'.
     """
 
     splits: dict[Kind, Split]
@@ -100,10 +101,10 @@ class Multiscale(Flow):
         return self.fixed().inverse(x)
 
     def on(self, lattice: tuple[int, ...]) -> Multiscale:
-        """The flow on another lattice: splits that it knows, and the identity for all others.
+        """The flow on another lattice: the splits that it has, and the identity for all others.
 
-        Other splits are of larger blocks, unless the extents have other odd factors. The identity
-        is right at strong coupling, and large blocks are always at strong coupling.
+        The others are splits of larger blocks, unless the extents have other odd factors. The
+        identity is right at strong coupling, and large blocks are always at strong coupling.
         """
         dtype = next(iter(self.splits.values())).log_increments.dtype
         new = _identity(lattice, dtype)
@@ -125,7 +126,7 @@ class FixedMultiscale(Flow):
         return self._transformed(x, inverse=True)
 
     def _transformed(self, links: Field, inverse: bool) -> tuple[Field, Scalar]:
-        """Both directions: fluxes go from where they are, `flux`, to `flux + change`."""
+        """The map or its inverse, with the log-det."""
         old = plane_plaquettes(U1(), links, 0, 1)
         tree = divisions(old.shape)
         levels = [wrap(old)]
@@ -160,7 +161,7 @@ class FixedMultiscale(Flow):
 
 
 def multiscale_flow(space: Links) -> Multiscale:
-    """The multiscale flow for a space, nearly the identity; it needs no random numbers.
+    """The multiscale flow for a space, nearly the identity; its start needs no random numbers.
 
     Raises:
         ValueError: the space is not 2D U(1).
@@ -175,5 +176,5 @@ def _identity(lattice: tuple[int, ...], dtype: DTypeLike) -> dict[Kind, Split]:
 
 
 def _moved(links: Field, change: Angle) -> Field:
-    """The links moved so that their plaquettes change as told."""
+    """The links, moved so that their plaquettes change by `change`."""
     return wrap((links + links_from_plaquettes(change)).astype(links.dtype))

@@ -1,8 +1,9 @@
 """Pair couplings of U(1) links in two dimensions: every plaquette is active in every layer.
 
-A link touches two plaquettes, P_a and P_b, and moving it leaves their sum s as it is. Lines of
-links, every second one along a direction, divide the plaquettes into such pairs. All fluxes s are
-frozen while these links move, so each map may depend on all of them.
+A link touches two plaquettes, P_a and P_b. When the link moves, their sum s, the flux of the pair,
+stays the same. Every second line of links along a direction divides all plaquettes into such pairs.
+All fluxes s are frozen while the links of these lines move. So the map of each pair may depend on
+the fluxes of all pairs.
 """
 
 from __future__ import annotations
@@ -33,14 +34,19 @@ Scalar = Float[Array, ""]
 class PairCoupling(Flow):
     """Moves every second line of links along `direction`; all other links are frozen.
 
-    P_a goes through rounds of four maps x -> c + M(x - c) + t, where M is a Moebius map, which is
-    inverted in closed form. Their centres c are where P_a, P_b or the difference of the two
-    vanishes. Log-scales (bounded by `bound`) and shifts t are functions of frozen fluxes.
+    P_a goes through rounds of four maps x -> c + M(x - c) + t. M is a Moebius map, whose inverse
+    has a closed form. Log-scales of M (bounded by `bound`) and shifts t are functions of the frozen
+    fluxes. The four centres c are 0, s / 2, s and s / 2: P_a vanishes at the first, P_b at the
+    third, and P_a - P_b at s / 2.
 
-    The last centre is s / 2, two angles on the circle, pi apart. So log-scales of order 1 have a
-    factor cos(s / 2) there, as the concentration 2 beta cos(s / 2) of the theory's own conditional
-    density of P_a - s / 2. The flow is then smooth in all fluxes. It commutes with gauge
-    transformations and charge conjugation. Needs lattices of even extents.
+    A flux s is an angle, so s / 2 stands for two angles, which are pi apart. A map of order 2 is
+    the same about both of them. A map of order 1 is not, so its log-scale has a factor cos(s / 2),
+    which changes its sign where s / 2 jumps by pi. The theory's own conditional density of
+    P_a - s / 2 has the same factor in its concentration 2 beta cos(s / 2). With this factor the
+    flow is smooth in all fluxes.
+
+    The flow commutes with gauge transformations and with charge conjugation. The extents of the
+    lattice must be even.
     """
 
     direction: int
@@ -66,7 +72,7 @@ class PairCoupling(Flow):
         return turned(jnp.stack([links, x[1]]), self.direction), total(log_slope)
 
     def _maps(self, flux: Angle) -> list[Map]:
-        """The maps of a pair for the fluxes of all."""
+        """The maps of each pair, from the fluxes of all pairs."""
         outputs, shifts = self.network(flux)
         half = cosine(flux / 2)
         maps = []
@@ -117,8 +123,8 @@ def pair_flow(
 ) -> Flow:
     """Pair couplings in both directions, moved by one line from one pair of layers to the next.
 
-    4 layers move every link once. The flow holds no lattice size: use it on any other lattice of
-    even extents (volume transfer).
+    4 layers move every link once. The flow holds no lattice size, and can be used on any other
+    lattice of even extents (volume transfer).
 
     Raises:
         ValueError: the space is not 2D U(1), a lattice extent is odd, n_layers is not a positive

@@ -19,10 +19,10 @@ Outputs = Float[Array, "_ x pair"]
 class PairNetwork(eqx.Module):
     """A small network at each pair that sees the fluxes s of the k x k pairs around it.
 
-    Its inputs, cos s_n and sin s_0 sin s_n, and so its `even` outputs, stay the same when all
-    fluxes change sign (charge conjugation). Each `odd` output is a sum of sin s_n, weighted by
-    outputs that are even. Everything is smooth and of period 2 pi in every flux, and the weights
-    know nothing of the lattice's size.
+    The inputs are cos s_n and sin s_0 sin s_n. They stay the same when all fluxes change sign
+    (charge conjugation), and so do the `even` outputs. Each `odd` output is a sum of sin s_n with
+    even outputs as weights. All outputs are smooth and of period 2 pi in every flux. The network's
+    weights know nothing of the lattice's size.
     """
 
     weights: tuple[Float[Array, "out in"], ...]
@@ -43,7 +43,7 @@ class PairNetwork(eqx.Module):
     ):
         """A network with `hidden` layers; last weights near zero.
 
-        `dtype` is that of parameters and outputs, `compute_dtype` that of the arithmetic inside.
+        `dtype` is the type of parameters and outputs, `compute_dtype` of the arithmetic inside.
         """
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"kernel_size {kernel_size}: must be odd and positive")

@@ -17,8 +17,8 @@ class Spline(CircleMap):
     """A monotone rational-quadratic spline with periodic slopes, followed by a rotation.
 
     Parameters: `bins` log-widths, `bins` log-heights, `bins` slopes at the knots, one angle.
-    The map is C^1, so forces exist everywhere. `minimum` bounds widths and heights, in units of
-    the mean bin, and slopes from below.
+    The map is C^1, so forces exist everywhere. `minimum` is a lower bound of slopes, and of widths
+    and heights in units of the mean bin.
     """
 
     bins: int = 8

@@ -29,15 +29,17 @@ Table = Float[Array, "flux angle"]
 class Split(eqx.Module):
     """The flux A = T(a | F) of one part of a block of flux F, from a uniform angle a.
 
-    T increases around the circle in a, is periodic in both, and commutes with the change of all
-    signs (charge conjugation). It is a cubic B-spline in F and in the `position` of a. Its knots
-    are even in the middle of the circle and logarithmic towards a = +-pi, which improbable fluxes
-    near A = +-pi are made from: they are resolved down to a probability of 1e-6.
+    T increases in a, is periodic in a and F, and commutes with a change of all signs (charge
+    conjugation). T is a cubic B-spline in F and in the `position` of a. Its knots are even in the
+    middle of the circle and logarithmic towards a = +-pi. Improbable fluxes, near A = +-pi, are
+    made from angles there. So fluxes are resolved down to a probability of 1e-6.
     """
 
     log_increments: Table
-    """Logs of the steps between coefficients along a, at each knot of F: up to a constant, and
-    relative to those of the identity."""
+    """Logs of the steps between coefficients along a, at each knot of F.
+
+    They are relative to the steps of the identity, and a constant in them does not matter.
+    """
 
     def __init__(self, dtype: DTypeLike):
         """The identity, up to 1e-5."""
@@ -56,7 +58,7 @@ class Split(eqx.Module):
     ) -> tuple[Float[Array, "n m"], Float[Array, "n m"]]:
         """Values and logs of slopes for each angle with each flux, as products of matrices.
 
-        Fast to train with.
+        In training, products are faster than a table.
         """
         increments = self._increments()
         line = 2 * np.pi * jnp.linspace(-0.5, 0.5, N_ANGLES, endpoint=False, dtype=angles.dtype)
@@ -76,13 +78,13 @@ class Split(eqx.Module):
 
 
 def _coefficients(increments: Table) -> Table:
-    """From -pi on; charge conjugation turns F -> -F and the order of the knots around."""
+    """The coefficients from -pi on; charge conjugation reverses F and the order of the knots."""
     sums = np.tri(N_ANGLES, k=-1).T  # on CPUs a product is faster than a cumulative sum
     return _product(increments, jnp.asarray(sums, increments.dtype)) - np.pi
 
 
 def _product(*matrices: Float[Array, "_ _"]) -> Float[Array, "_ _"]:
-    """In full precision also where accelerators would round."""
+    """The product of matrices in full precision, also where accelerators would round."""
     return functools.reduce(functools.partial(jnp.matmul, precision="highest"), matrices)
 
 

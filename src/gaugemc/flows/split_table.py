@@ -30,8 +30,10 @@ class SplitTable(eqx.Module):
     """What evaluates a `Split`: the numbers that it reads, made from its parameters."""
 
     reads: Reads
-    """For each cell the coefficient before it and three increments. Rows repeat at the ends, so
-    that four in a row are always neighbours."""
+    """For each cell the coefficient before the cell, and three increments.
+
+    Rows repeat at the ends, so that four in a row are always neighbours.
+    """
 
     def forward(self, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
         """T(a | F), not wrapped, for a in [-pi, pi], and the log of its slope."""
@@ -61,7 +63,7 @@ def _spline(reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
 def _spline_jvp(
     primals: tuple[Reads, Angle, Angle], tangents: tuple[Any, Any, Any]
 ) -> tuple[tuple[Angle, Angle], tuple[Angle, Angle]]:
-    """Derivatives are made on the way forward: a reverse pass keeps and multiplies four numbers."""
+    """The derivatives, made on the way forward: a reverse pass keeps only four numbers."""
     reads, angle, flux = primals
 
     def derivatives(around: Around, t: Angle, u: Angle) -> tuple[Angle, ...]:
@@ -85,7 +87,7 @@ def _spline_jvp(
 
 
 def _place(angle: Angle, flux: Angle) -> tuple[Index, Angle, Angle]:
-    """The row and column of the cell of a flux and an angle, and the place (t, u) in it."""
+    """The row and column of the cell of a flux and an angle, and the place (t, u) in the cell."""
     column, t = cell_of(position(angle), N_ANGLES)
     row, u = cell_of(row_of(flux), N_FLUXES)
     return jnp.stack([row, column], axis=-1), t, u
@@ -113,7 +115,7 @@ def _across(around: Around, weights: Four) -> Four:
 
 
 def _value(across: Four, t: Angle) -> Angle:
-    """A sum of increments, not of coefficients: steps of 1e-6 next to pi are not lost."""
+    """The value, as a sum of increments: coefficients would lose steps of 1e-6 next to pi."""
     before, d1, d2, d3 = across
     _, b1, b2, b3 = cubic(t)
     return before + (b1 + b2 + b3) * d1 + (b2 + b3) * d2 + b3 * d3
@@ -137,13 +139,13 @@ def row_of(flux: Angle) -> Angle:
 
 
 def cell_of(where: Angle, n: int) -> tuple[Index, Angle]:
-    """The cell, one of n, and the place in it, from 0 to 1."""
+    """The cell, one of n, and the place in the cell, from 0 to 1."""
     cell = jax.lax.stop_gradient(jnp.clip(jnp.floor(where), 0, n - 1))
     return cell.astype(jnp.int32), where - cell
 
 
 def cubic(t: Angle) -> Four:
-    """Weights of the four coefficients around a cell, from the one before it."""
+    """Weights of the four coefficients around a cell, first of the one before the cell."""
     u = 1 - t
     return u**3 / 6, (4 - 6 * t**2 + 3 * t**3) / 6, (4 - 6 * u**2 + 3 * u**3) / 6, t**3 / 6
 

@@ -28,11 +28,12 @@ Kernel = Float[Array, "out in k k"]
 class StripeNetwork(eqx.Module):
     """A circular convolutional network from the frozen plaquettes to the active columns.
 
-    The same function as a stack of k x k circular convolutions on (cos, sin) of the plaquettes
-    with all but the frozen ones masked (2101.08176), evaluated only where it is needed: an active
-    column sees `radius * depth` columns on either side, so every layer keeps just that shrinking
-    window, with the window's columns as features. A convolution is then one matrix product.
-    Weights know nothing of the lattice's size.
+    The network is a stack of k x k circular convolutions on (cos, sin) of the frozen plaquettes,
+    where all other plaquettes are masked (2101.08176). The convolutions are evaluated only where
+    their results are needed. An active column sees `radius * depth` columns on either side, and
+    this window shrinks from layer to layer. Each layer keeps its window alone, with the window's
+    columns as features. A convolution is then one matrix product. Weights know nothing of the
+    lattice's size.
     """
 
     kernels: tuple[Kernel, ...]
@@ -50,7 +51,7 @@ class StripeNetwork(eqx.Module):
     ):
         """A network with `hidden` channels and `n_outputs` outputs; last weights near zero.
 
-        `dtype` is that of parameters and outputs, `compute_dtype` that of the arithmetic inside.
+        `dtype` is the type of parameters and outputs, `compute_dtype` of the arithmetic inside.
         """
         if kernel_size < 3 or kernel_size % 2 == 0:
             raise ValueError(f"kernel_size {kernel_size}: must be odd and at least 3")
@@ -124,7 +125,7 @@ def _unrolled(kernel: Kernel, columns: int) -> Float[Array, "k column_out column
 
 
 def _convolve_rows(h: Features, weights: Float[Array, "k out in"]) -> Features:
-    """sum_r weights[r] h(x + r - k // 2): rows are shifted where there are fewer of them."""
+    """sum_r weights[r] h(x + r - k // 2): inputs or products are shifted, whichever are fewer."""
     k, n_out, n_in = weights.shape
     shifts = [k // 2 - r for r in range(k)]
     if n_in < n_out:
@@ -136,7 +137,7 @@ def _convolve_rows(h: Features, weights: Float[Array, "k out in"]) -> Features:
         rows = jnp.split(products, k)  # not slices: their reverse pass pads and adds
         return functools.reduce(jnp.add, (_rolled(row, shift) for row, shift in zip(rows, shifts)))
 
-    # By itself: the reverse pass would make what this returns in a loop that also transposes it.
+    # Alone: the reverse pass would otherwise transpose this sum in the loop that makes the sum.
     return alone(put_together, products)
 
 

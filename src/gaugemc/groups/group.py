@@ -10,11 +10,11 @@ from jaxtyping import Array, Float, Key, Shaped
 class Group(eqx.Module):
     """A compact group G, the values that a link may take.
 
-    Elements and algebra elements are arrays whose trailing axes are `link_shape`; all leading axes
-    are batch axes. The algebra is spanned by generators T_a; an element v = v_a T_a has real
+    Elements and algebra elements are arrays whose trailing axes are `link_shape`. All leading axes
+    are batch axes. The algebra is spanned by generators T_a. An element v = v_a T_a has real
     components v_a, which are unit normals in the momentum distribution of HMC. Derivatives are
-    left derivatives: (df)_a = d/de f(exp(e T_a) u) at e = 0, returned as the algebra element
-    (df)_a T_a, so that `exp(-dt * force)` moves downhill.
+    left derivatives: (df)_a = d/de f(exp(e T_a) u) at e = 0. They are returned as the algebra
+    element (df)_a T_a, so that `exp(-dt * force)` moves downhill.
     """
 
     @property

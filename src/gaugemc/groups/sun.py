@@ -107,10 +107,10 @@ class SUN(Group):
     def exp(self, v: Matrix) -> Matrix:
         """exp(v) by scaling and squaring of Taylor's series: exact to rounding for norms up to 10.
 
-        The series is four blocks of four terms (Paterson and Stockmeyer 1973). Products alone, no
-        eigenvalues: values and derivatives are smooth where eigenvalues meet (compare
-        hep-lat/0311018), and XLA runs one fused loop a product. The Cayley-Hamilton recurrence
-        needs fewer operations, but XLA evaluates its scalars anew for every entry.
+        The series is four blocks of four terms (Paterson and Stockmeyer 1973). It needs products
+        alone and no eigenvalues. So values and derivatives are smooth where eigenvalues meet
+        (compare hep-lat/0311018), and XLA runs one fused loop a product. The Cayley-Hamilton
+        recurrence needs fewer operations, but XLA evaluates its scalars anew for every entry.
         """
         a1 = v * 2.0**-_SQUARINGS
         a2 = matmul(a1, a1)

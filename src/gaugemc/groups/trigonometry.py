@@ -1,7 +1,7 @@
 """Sine, cosine and arctangent that compile to vector arithmetic.
 
-On CPUs XLA calls the C library once an element for these functions, which makes them ten to twenty
-times slower than other arithmetic; forces and circle maps are little else.
+On CPUs XLA calls the C library for these functions, once an element. That is ten to twenty times
+slower than other arithmetic, and forces and circle maps consist of little else.
 """
 
 import math

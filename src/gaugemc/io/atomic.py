@@ -22,9 +22,10 @@ def _flush_to_disk(path: Path) -> None:
 def write_atomically(path: Path | str) -> Iterator[Path]:
     """Replace the file `path` in one step, also when the process is killed or the disk is full.
 
-    Yields the path of a temporary file in the same directory with the same suffix, for the body to
-    write and close. Where the body succeeds, the temporary file reaches the disk and takes the name
-    `path`; otherwise it is removed and what was at `path` before is untouched.
+    Yields the path of a temporary file in the same directory with the same suffix. The body of the
+    `with` statement writes and closes this file. If the body succeeds, the temporary file reaches
+    the disk and takes the name `path`. If the body fails, the temporary file is removed, and a file
+    that was at `path` before is untouched.
 
     Raises:
         OSError: the file could not be written; one line with the reason and `path`.

@@ -2,7 +2,7 @@
 
 Layout: magic string, format version (uint32), length of the header (uint64), header (JSON: the
 metadata, and of every leaf its key path, kind, shape, dtype and length in bytes), the leaves' bytes
-in order, and the SHA-256 of all that. Integers and leaves are little-endian.
+in order, and the SHA-256 of everything before. Integers and leaves are little-endian.
 """
 
 import hashlib
@@ -122,7 +122,7 @@ def load_checkpoint(path: Path | str, like: PyTree) -> tuple[PyTree, dict[str, A
 
     Args:
         path: file that `save_checkpoint` wrote.
-        like: pytree of the stored one's structure, whose arrays may be jax.ShapeDtypeStruct.
+        like: a pytree with the structure of the stored one; arrays may be jax.ShapeDtypeStruct.
 
     Returns:
         The stored pytree, with its static leaves taken from `like`, and the metadata.
@@ -201,8 +201,8 @@ def latest_checkpoint(
 def prune(directory: Path | str, prefix: str, keep: int) -> None:
     """Remove all but the `keep` newest valid checkpoints, and what killed writers left.
 
-    Damaged files do not count and are left if they are newer than the ones kept: someone may want
-    to know why.
+    Damaged files do not count. A damaged file that is newer than the kept ones stays: someone may
+    want to know why it is damaged.
     """
     if keep < 1:
         raise ValueError(f"keep {keep}: must be at least 1")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import jax.numpy as jnp
 import numpy as np
 
 from gaugemc.io.atomic import write_atomically
@@ -16,14 +17,14 @@ from gaugemc.samplers.sampler import ComposeInfo, Info
 
 _MAGIC = b"gaugemc ensemble 1\n"
 _BLOCK = 512  # HDF5's user block, which other programs skip
-_ATTRIBUTES = (str, bool, int, float, list, tuple)
+_KINDS = (str, bool, int, float)  # of attributes; a bool is an int too
 
 
 def _block(digest: bytes) -> bytes:
     """The user block: what the file is, and the SHA-256 of the HDF5 data that follow it.
 
-    HDF5 itself may crash or hang on a damaged file, so nothing of it is read before the checksum
-    has been compared.
+    HDF5 itself may crash or hang on a damaged file. So the checksum is compared before HDF5 reads
+    anything.
     """
     return (_MAGIC + digest).ljust(_BLOCK, b"\0")
 
@@ -37,42 +38,34 @@ def write_draws(
     """Write draws to an HDF5 file, atomically.
 
     Groups "observables" and "info" hold one dataset [chain, draw, ...] for each quantity; the
-    dataset "configurations" [chain, draw, ...] holds the fields, if given. The group "info" of a
-    composed sampler has two groups more: "members", with a group such as "info" for each member,
+    dataset "configurations" [chain, draw, ...] holds the fields, if given. Types that HDF5 lacks
+    (bfloat16, say) are stored as the smallest type that holds all their values. The group "info" of
+    a composed sampler has two groups more: "members", with a group such as "info" for each member,
     and "moved", which says of each draw whether the member moved.
 
     Args:
         path: the file.
         draws: what a sampler's chains measured.
-        attributes: of the whole ensemble (theory, sampler, seed, warmup); strings, numbers or lists
-            of numbers, stored as attributes of the root.
-        configurations: real or complex fields of shape [chain, draw, ...].
+        attributes: of the whole ensemble (theory, sampler, seed, warmup); strings, numbers, or
+            lists of strings or of numbers, stored as attributes of the root.
+        configurations: real or complex fields of the last draws, [chain, draw, ...]; of each chain
+            as many as there are draws, or fewer.
 
     Raises:
-        ValueError: quantities of different numbers of chains or draws, or an attribute of another
-            type.
+        ValueError: quantities of different numbers of chains or draws, a name or a type that HDF5
+            cannot store; one line.
         OSError: the file could not be written; what was there before is untouched.
     """
-    quantities = {f"observables/{name}": array for name, array in draws.observables.items()}
-    quantities |= info_columns(draws.info, "info")
-    if configurations is not None:
-        quantities["configurations"] = configurations
-    quantities = {name: np.asarray(array) for name, array in quantities.items()}
-    shapes = {array.shape[:2] for array in quantities.values()}
-    if len(shapes) != 1 or len(next(iter(shapes))) != 2:
-        raise ValueError(f"{path}: quantities of different [chain, draw]: {sorted(shapes)}")
-    image = io.BytesIO()  # on a full disk, HDF5 may end the process with a segmentation fault
-    with h5py.File(image, "w", userblock_size=_BLOCK) as file:
-        for name, value in attributes.items():
-            if not isinstance(value, _ATTRIBUTES):
-                raise ValueError(f"{path}: attribute {name} is a {type(value).__name__}")
-            file.attrs[name] = value
-        file.create_group("observables")
-        for name, array in quantities.items():
-            dataset = file.create_dataset(name, data=array)
-            dataset.dims[0].label = "chain"
-            dataset.dims[1].label = "draw"
-    data = image.getbuffer()[_BLOCK:]
+    try:
+        data = _image(draws, attributes, configurations).getbuffer()[_BLOCK:]
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        RuntimeError,
+        OSError,
+    ) as error:  # of h5py, in memory
+        raise ValueError(f"{path}: {str(error).splitlines()[0]}") from error
     with write_atomically(path) as temporary, temporary.open("wb") as stored:
         stored.write(_block(hashlib.sha256(data).digest()))
         stored.write(data)
@@ -91,9 +84,79 @@ def info_columns(info: Info | ComposeInfo, group: str) -> dict[str, np.ndarray]:
     return columns
 
 
+def _image(
+    draws: Draws, attributes: Mapping[str, Any], configurations: np.ndarray | None
+) -> io.BytesIO:
+    """The HDF5 file in memory: on a full disk, HDF5 may end the process by a segmentation fault."""
+    columns = {f"observables/{_name(name)}": array for name, array in draws.observables.items()}
+    columns |= info_columns(draws.info, "info")
+    quantities = {
+        column: _storable(column.partition("/")[2], array) for column, array in columns.items()
+    }
+    shapes = {array.shape[:2] for array in quantities.values()}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 2:
+        raise ValueError(f"quantities of different [chain, draw]: {sorted(shapes)}")
+    chains, n = next(iter(shapes))
+    if configurations is not None:
+        fields = quantities["configurations"] = _storable("configurations", configurations)
+        if fields.ndim < 2 or fields.shape[0] != chains or fields.shape[1] > n:
+            raise ValueError(
+                f"configurations of [chain, draw] {fields.shape[:2]} to draws of {(chains, n)}"
+            )
+    image = io.BytesIO()
+    with h5py.File(image, "w", userblock_size=_BLOCK) as file:
+        for name, value in attributes.items():
+            file.attrs[name] = _attribute(name, value)
+        file.create_group("observables")
+        for name, array in quantities.items():
+            dataset = file.create_dataset(name, data=array)
+            dataset.dims[0].label = "chain"
+            dataset.dims[1].label = "draw"
+    return image
+
+
+def _name(name: str) -> str:
+    """The name of a dataset: HDF5 reads a slash as a group, and a dot as the group itself."""
+    if not name or name == "." or "/" in name or "\0" in name:
+        raise ValueError(f"{name!r} cannot name a quantity: it is empty, a dot, or has a slash")
+    return name
+
+
+def _storable(name: str, values: Any) -> np.ndarray:
+    """The values as an array of a type that HDF5 has, which holds them exactly."""
+    array = np.asarray(values)
+    if array.dtype.kind in "biufc":
+        return array
+    if jnp.issubdtype(array.dtype, jnp.floating):  # of 8 or 16 bits
+        return array.astype(np.float32)
+    if jnp.issubdtype(array.dtype, jnp.integer):  # of 4 bits or fewer
+        return array.astype(
+            np.uint8 if jnp.issubdtype(array.dtype, jnp.unsignedinteger) else np.int8
+        )
+    raise ValueError(f"{name} has dtype {array.dtype}: only numbers can be stored")
+
+
+def _attribute(name: str, value: Any) -> Any:
+    """An attribute that comes back from HDF5 as it is."""
+    entries = value if isinstance(value, list | tuple) else [value]
+    kinds = {next((k for k in _KINDS if isinstance(entry, k)), type(entry)) for entry in entries}
+    if not any(kinds <= allowed for allowed in ({str}, {bool}, {int, float})):
+        what = " and ".join(sorted(kind.__name__ for kind in kinds))
+        what = what if entries is not value else f"{type(value).__name__} of {what}"
+        raise ValueError(
+            f"attribute {name} is a {what}: must be a string, a number, or a list of one kind"
+        )
+    stored = np.asarray(value).ravel().tolist()
+    if any(isinstance(a, int) and b != a for a, b in zip(entries, stored)) or (
+        int in kinds and np.asarray(value).dtype == np.object_
+    ):
+        raise ValueError(f"attribute {name} = {value}: an integer does not fit into 64 bits")
+    return value
+
+
 @contextmanager
 def _ensemble(path: Path | str) -> Iterator[h5py.File]:
-    """The open file of an ensemble; whatever is wrong with it becomes a ValueError of one line."""
+    """The open file of an ensemble; whatever is wrong with the file is a ValueError of one line."""
     try:
         with open(path, "rb") as file:
             block = file.read(_BLOCK)
@@ -103,8 +166,9 @@ def _ensemble(path: Path | str) -> Iterator[h5py.File]:
                 raise ValueError("truncated or damaged: its checksum differs")
             with h5py.File(file, "r") as ensemble:
                 yield ensemble
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read as an ensemble: {error.args[0]}") from error
+    except (KeyError, ValueError, TypeError) as error:
+        reason = str(error.args[0] if error.args else error).splitlines()[0]
+        raise ValueError(f"{path}: cannot be read as an ensemble: {reason}") from error
 
 
 def _arrays(file: h5py.File, group: str) -> dict[str, Any]:
@@ -143,7 +207,7 @@ def read_draws(path: Path | str) -> tuple[Draws, dict[str, Any]]:
 
 
 def read_configurations(path: Path | str) -> np.ndarray | None:
-    """The configurations [chain, draw, ...] of an ensemble; None where none were kept.
+    """The configurations of the last draws, [chain, draw, ...]; None where none were kept.
 
     Raises:
         ValueError: not an ensemble, truncated or damaged.

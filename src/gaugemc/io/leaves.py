@@ -21,9 +21,9 @@ class Leaf(NamedTuple):
     """"array", "numpy array", "numpy scalar", "key", the name of a Python scalar, or "static"."""
     shape: tuple[int, ...]
     dtype: str
-    """Type of the elements; for PRNG keys that of the key, e.g. "key<fry>"."""
+    """Type of the elements; for PRNG keys the type of the key, e.g. "key<fry>"."""
     implementation: str
-    """Of a PRNG key, e.g. "threefry2x32"."""
+    """Name of a PRNG key's generator, e.g. "threefry2x32"."""
 
 
 def describe(name: str, leaf: Any) -> Leaf:
@@ -82,8 +82,8 @@ def _elements(data: memoryview, dtype: str) -> np.ndarray:
 def decode(leaf: Leaf, data: memoryview, like: Any) -> Any:
     """The value that `encode` wrote, as the kind of leaf that `like` is.
 
-    Arrays are put where `like` lives if that is spread over several devices. Static leaves are
-    those of `like`.
+    If `like` is spread over several devices, the array is spread in the same way. A static leaf
+    is taken from `like`.
 
     Raises:
         TypeError: a 64 bit array while jax_enable_x64 is off.

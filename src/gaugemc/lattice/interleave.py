@@ -11,7 +11,7 @@ Field = Shaped[Array, "..."]
 def apart(field: Field, axis: int, n: int) -> tuple[Field, ...]:
     """The n fields of every n-th line along an axis, whose extent is a multiple of n.
 
-    Not strided slices: their reverse pass is slow.
+    The code splits a reshaped array. The reverse pass of strided slices would be slow.
     """
     shape = list(field.shape)
     shape[axis : axis + 1] = [shape[axis] // n, n]

@@ -6,10 +6,12 @@ from jaxtyping import Array, Float
 
 
 def links_from_plaquettes(angles: Float[Array, "L0 L1"]) -> Float[Array, "2 L0 L1"]:
-    """Links with the given plaquette angles, of sum 0 modulo 2 pi: all 0 on a spanning tree.
+    """Links with the given plaquette angles, whose sum is 0 modulo 2 pi; links of a tree are 0.
 
-    Direction 0 carries the flux along each column n_0, the last links of direction 1 what is left
-    of whole columns. Sums are in float64, so that rounding does not grow with the lattice.
+    Each link of direction 0 is minus the sum of the plaquettes before it in its column n_0. So each
+    column leaves the sum of all its plaquettes, at its end. The last links of direction 1 add up
+    these sums over the columns before them. All other links of direction 1 are 0. Sums are in
+    float64, so that rounding does not grow with the lattice.
     """
     flux = angles.astype(jnp.float64)
     columns = _sums_before(jnp.sum(flux, axis=1))
@@ -17,7 +19,9 @@ def links_from_plaquettes(angles: Float[Array, "L0 L1"]) -> Float[Array, "2 L0 L
 
 
 def _sums_before(numbers: Float[Array, "... n"]) -> Float[Array, "... n"]:
-    """Of all that come before, along the last axis: on CPUs a product takes a third of the time of
-    a cumulative sum."""
+    """For each number the sum of all numbers before it, along the last axis.
+
+    A product with a triangle of ones: on CPUs a cumulative sum takes three times as long.
+    """
     n = numbers.shape[-1]
     return jnp.matmul(numbers, jnp.asarray(np.triu(np.ones((n, n)), 1)), precision="highest")

@@ -17,8 +17,8 @@ Field = Shaped[Array, "..."]
 def sine_charge(theory: Theory, x: Field) -> Float[Array, ""]:
     """Q_sin = (1 / 2 pi) sum_P sin x_P: a smooth function of the links.
 
-    It is near the charge where plaquette angles are small. Its expected squared jump is
-    what L2HMC is trained on for U(1) (2105.03418).
+    Q_sin is near the charge where plaquette angles are small. L2HMC of U(1) is trained for the
+    expected squared jump of Q_sin (2105.03418).
 
     Raises:
         ValueError: if the theory has no topological charge.

@@ -44,7 +44,7 @@ def wilson_loop_means(
 def polyakov_means(theory: Theory, x: Field) -> Float[Array, " d"]:
     """Mean of Re tr P_mu / N over the loops that wind around each direction mu, in float64.
 
-    It vanishes on average where the centre symmetry is not broken (Polyakov 1978).
+    Polyakov loops vanish on average where the centre symmetry is not broken (Polyakov 1978).
     """
     group, links = gauge_field(theory, x)
     means = [

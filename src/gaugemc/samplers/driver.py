@@ -28,7 +28,7 @@ class Samples(NamedTuple):
 
 
 CAPACITY = 64
-"""Most draws of one compiled call. It is the same everywhere, so each sampler compiles once."""
+"""Most draws of one compiled call: one number for all calls, so that a sampler compiles once."""
 
 
 @eqx.filter_jit
@@ -53,10 +53,10 @@ def advance(
     first: Int[Array, ""],
     length: Int[Array, ""],
 ) -> tuple[PyTree, tuple[dict[str, Shaped[Array, "..."]], Info | ComposeInfo]]:
-    """Draws first .. first + length of every chain, length <= CAPACITY.
+    """Draws `first` to `first + length - 1` of every chain, with `length` at most CAPACITY.
 
-    Returns the states, and observables and infos of shape [chain, CAPACITY] of which the first
-    `length` draws are filled.
+    Returns the states, and observables and infos of shape [chain, CAPACITY]. The first `length`
+    draws of these arrays are filled.
     """
     keys = _chain_keys(key, jax.tree.leaves(states)[0].shape[0])
 
@@ -80,10 +80,10 @@ def advance(
 def chunks(
     sampler: Sampler, key: Key[Array, ""], states: PyTree, draws: int, chunk: int, first: int = 0
 ) -> Iterator[tuple[int, Samples]]:
-    """Run draws first .. draws in chunks; yields the draws done so far and the chunk's samples.
+    """Run draws `first` to `draws - 1` in chunks; yields the draws so far and the chunk's samples.
 
-    Draw i of chain c depends on the key, c, i and the state before it alone, so a chain that is
-    stopped after any chunk and continued from its states is the same chain.
+    Draw i of chain c depends only on the key, c, i and the state before the draw. So a chain that
+    is stopped after any chunk and continued from its state is the same chain.
     """
     while first < draws:
         parts = []

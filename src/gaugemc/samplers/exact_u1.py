@@ -35,10 +35,10 @@ class ExactU1(Sampler):
     0 modulo 2 pi. The draws are exact up to rounding in float64, by two rejections:
 
     1. All but the last m plaquettes are drawn independently, and kept with probability
-       p_m(flux) / p_m(0), where p_m is the density of the sum of m plaquettes modulo 2 pi,
-       p_m(s) ~ 1 + 2 sum_k (I_k / I_0)^m cos(k s). m is so large that p_m is nearly constant.
-    2. m - 1 of the last plaquettes are drawn independently. The last closes the torus, and all
-       are kept with probability p_1(last) / p_1(0), which takes sqrt(2 pi beta) trials.
+       p_m(flux) / p_m(0). Here p_m is the density of the sum of m plaquettes modulo 2 pi,
+       p_m(s) ~ 1 + 2 sum_k (I_k / I_0)^m cos(k s), and m is so large that p_m is nearly constant.
+    2. m - 1 of the last plaquettes are drawn independently. The last plaquette closes the torus.
+       All m are kept with probability p_1(last) / p_1(0), which takes sqrt(2 pi beta) trials.
 
     Links follow from plaquettes by a spanning tree, random Polyakov phases and a random gauge
     transformation. A draw is computed in float64 and returned in the theory's type.

@@ -5,11 +5,13 @@ Layer k, with step size e and frozen part m (1711.09268, section 4; 2105.03418, 
     v' = exp(e s / 2) v - (e / 2) (F exp(e q) + t),                 (s, t, q) from x and F
     x' = m x + (1 - m) [exp(e s) x + e (v exp(e q) + t)],           (s, t, q) from m x and v
 
-in the order v, x with m, x with 1 - m, v. The last kick of layer k and the first of layer k + 1 are
-at the same x and have the same outputs, those of momentum network k + 1 (0 after the last layer),
-so each is evaluated once a leapfrog step. On the circle exp(e s) x becomes the Moebius map
-2 atan(exp(e s) tan(x / 2)). The published update for the way back undoes the Moebius map before the
-shift; that is not the inverse, and biases the sampler. Here every step is undone in reverse order.
+in the order v, x with m, x with 1 - m, v. The last kick of layer k and the first kick of layer
+k + 1 are at the same x. Both use the outputs of momentum network k + 1 (network 0 after the last
+layer). So momentum networks are evaluated once a leapfrog step.
+
+On the circle, the Moebius map 2 atan(exp(e s) tan(x / 2)) takes the place of exp(e s) x. The
+published update for the way back undoes the Moebius map before the shift. That update is not the
+inverse, and it biases the sampler. Here every step is undone, in reverse order.
 """
 
 import abc
@@ -47,7 +49,7 @@ class MomentumNetwork(eqx.Module):
 
 
 class PositionNetwork(eqx.Module):
-    """(s, t, q) of the position update: any function of what it is given."""
+    """(s, t, q) of the position update: any function of frozen positions, momentum and time."""
 
     @abc.abstractmethod
     def __call__(self, x: Field, v: Field, frozen: Mask, time: Time) -> Outputs:
@@ -58,9 +60,9 @@ class GeneralisedLeapfrog(eqx.Module):
     """Layers of the generalised leapfrog: what L2HMC trains.
 
     With `separate` networks every array of the networks has a leading axis, one entry a layer.
-    `positions` holds one network for both halves of the position update, or one for each; without
-    any, positions move as in the ordinary leapfrog, all at once. Masks are boolean, so they are
-    saved with the parameters but not trained.
+    `positions` holds one network for both halves of the position update, or one for each half.
+    Without position networks, all positions move at once, as in the ordinary leapfrog. Masks are
+    boolean, so they are saved with the parameters but not trained.
     """
 
     momentum: MomentumNetwork
@@ -94,7 +96,7 @@ class GeneralisedLeapfrog(eqx.Module):
         return e if self.train_step_sizes else jax.lax.stop_gradient(e)
 
     def check_space(self, space: Space) -> None:
-        """Raise ValueError unless the space has such a leapfrog and the masks fit it."""
+        """Raise ValueError unless the space has a position update and the masks fit the space."""
         position_map(space)
         if self.masks.shape[1:] != space.field_shape:
             raise ValueError(
@@ -125,7 +127,7 @@ class GeneralisedLeapfrog(eqx.Module):
 
         `observe` sees the phase and the log-det after each layer. Returns the end, the log-det, and
         what was observed. All layers of all passes are one loop, so that they are compiled once.
-        Gradients compute each layer again: that is quicker than to keep what they need.
+        The reverse pass computes each layer again, which is quicker than to store its values.
         """
         move = position_map(theory.space)
         separate, shared = self._split()
@@ -204,7 +206,7 @@ class GeneralisedLeapfrog(eqx.Module):
         return jax.lax.scan(layer, jnp.asarray(True), layers)[0]
 
     def _times(self, space: Space) -> Float[Array, "layer 2"]:
-        """What each layer's networks know of its place."""
+        """The time of each layer, by which its networks know their place."""
         phase = 2 * np.pi * np.arange(self.n_layers) / self.n_layers
         return jnp.asarray(np.stack([np.cos(phase), np.sin(phase)], 1), space.real_dtype)
 
@@ -216,8 +218,12 @@ class GeneralisedLeapfrog(eqx.Module):
     def _halves(
         self, arrays: PyTree, backward: Backward
     ) -> tuple[Callable[[PyTree], PositionNetwork], tuple[Bool[Array, " 2"], PyTree]]:
-        """A function from arrays to a position network; and the two halves of a position update in
-        their order: whether the mask is inverted, and the arrays."""
+        """The position networks of the two halves of one position update, stacked for a scan.
+
+        Returns a function that makes a network from its arrays, and a pair with one entry for each
+        half: whether the half inverts the mask, and the arrays of its network. The halves are in
+        the order in which the direction goes through them.
+        """
         positions = eqx.combine(arrays, self._split()[1][1])
         parts = [eqx.filter(positions[i], eqx.is_array) for i in (0, -1)]
         static = eqx.filter(positions[0], eqx.is_array, inverse=True)

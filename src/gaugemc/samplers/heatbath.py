@@ -24,9 +24,9 @@ class HeatbathState(NamedTuple):
 class Heatbath(Sampler):
     """One heatbath sweep and `overrelaxation` overrelaxation sweeps a draw (Creutz 1980, 1987).
 
-    A sweep goes through directions and, within each, even and odd sites. Links of one direction
-    on sites of one parity share no plaquette as long as all extents are even, so each half of a
-    direction is drawn at once from its exact conditional density. Nothing is ever rejected.
+    A sweep goes through the directions and, within a direction, through even and odd sites. Links
+    of one direction on sites of one parity share no plaquette, as long as all extents are even.
+    These links are drawn at once from their exact conditional density. Nothing is ever rejected.
     """
 
     theory: Wilson

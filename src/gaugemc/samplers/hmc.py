@@ -33,11 +33,11 @@ class HMC(Sampler):
     `HMC(theory.pullback(flow), ...)` is field-transformation HMC (0907.5491, 2112.01586).
     Step size and number of steps are data: changing them does not compile anew.
 
-    `force_scale` damps components F of the force that are greater: momenta change by
-    F / (1 + (F / force_scale)^2). Any function of x keeps the trajectory reversible and its volume,
-    and the action decides on acceptance, so the kernel stays exact. Where a flow is steep, what is
-    left of the force of a good flow are rare spikes, narrower than any step: feeling them only
-    leads to rejections. For real fields.
+    `force_scale` damps large components F of the force: momenta change by
+    F / (1 + (F / force_scale)^2). The kernel stays exact: with any function of x as its force a
+    trajectory is reversible and keeps volume, and the true action decides on acceptance. The
+    damping is for steep flows. What a good flow leaves of the force there are rare spikes, narrower
+    than any step, and a trajectory that follows a spike is rejected. For real fields.
     """
 
     theory: Theory
@@ -55,7 +55,7 @@ class HMC(Sampler):
         return HMC(self.theory, step_size, n_steps, self.integrator, self.force_scale)
 
     def force(self, x: Field) -> Field:
-        """What momenta follow: the theory's force, damped where it is large."""
+        """The force that momenta follow: the theory's force, damped where the force is large."""
         force = self.theory.force(x)
         if math.isinf(self.force_scale):
             return force

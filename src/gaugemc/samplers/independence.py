@@ -24,8 +24,9 @@ class IndependenceState(NamedTuple):
 class Independence(Sampler):
     """Proposals x = flow(z), z from the reference measure; exact for any flow.
 
-    The chain is uniformly ergodic where p/q is bounded; its rejections say how good the flow is.
-    On a theory pulled back with its flow, the same proposals are those of the identity `Chain(())`.
+    The chain is uniformly ergodic where p/q is bounded. Its rejections say how good the flow is.
+    On a theory that was pulled back along the flow, the identity `Chain(())` as a flow makes the
+    same proposals.
     """
 
     theory: Theory
@@ -34,8 +35,8 @@ class Independence(Sampler):
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> IndependenceState:
         """A draw of the flow, hot or not.
 
-        The ordered configuration may have a weight that no proposal comes near (it grows
-        exponentially with the volume): a chain that started there would never leave.
+        The weight of the ordered configuration grows exponentially with the volume. No proposal
+        may ever come near such a weight, and then a chain that started there would never leave.
         """
         return self.propose(key)
 

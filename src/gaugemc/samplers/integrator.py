@@ -16,7 +16,7 @@ Field = Shaped[Array, "..."]
 class Integrator(eqx.Module):
     """A palindrome kick, drift, kick, ..., drift, kick, in units of the step size.
 
-    `kicks` has one entry more than `drifts`; each sums to 1.
+    `kicks` has one entry more than `drifts`. The entries of each sum to 1.
     """
 
     name: str
@@ -67,7 +67,7 @@ def trajectory(
     step_size: Float[Array, ""],
     n_steps: Int[Array, ""],
 ) -> Phase:
-    """n_steps steps of the integrator. Reversible: run again from (x, -v), it returns."""
+    """n_steps steps of the integrator; run again from (x, -v), they lead back to the start."""
     # One loop over all stages of all steps, so that the force is compiled once.
     dt = step_size.astype(space.real_dtype)
     stages = len(integrator.drifts)

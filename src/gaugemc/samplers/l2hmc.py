@@ -32,14 +32,14 @@ class Diagnosis(NamedTuple):
 class L2HMC(Sampler):
     """Proposals of a generalised leapfrog, accepted with min(1, exp(H - H' + log |det J|)).
 
-    direction "palindrome": the layers forward, a flip of the momentum, the layers backward. That
-    map is its own inverse. With n layers it has 2 n leapfrog steps.
+    direction "palindrome": the layers forward, a flip of the momentum, the layers backward. This
+    map is its own inverse. With n layers a draw has 2 n leapfrog steps.
 
     direction "random": a coin for each chain and step says whether the layers run forward or
-    backward, n leapfrog steps.
+    backward. With n layers a draw has n leapfrog steps.
 
-    With networks that return zeros this is HMC with the leapfrog integrator: from the same key it
-    draws the same momenta and makes the same proposals with the same delta_h.
+    With networks that return zeros L2HMC is HMC with the leapfrog integrator. From the same key
+    both draw the same momenta and make the same proposals, with the same delta_h.
 
     Raises:
         ValueError: an unknown direction, masks that do not fit the theory, or links other than
@@ -89,7 +89,7 @@ class L2HMC(Sampler):
     ) -> tuple[HMCState, Scalar]:
         """The proposal from a momentum, and minus the log of its acceptance ratio.
 
-        `forward` is the direction where that is random.
+        `forward` is the direction of a random pass; a palindrome ignores `forward`.
         """
         end, log_det = self.trajectory(Phase(state.x, v, state.force), forward)
         x = self.theory.space.project(end.x)
@@ -102,7 +102,7 @@ class L2HMC(Sampler):
         """The map of phase space that makes proposals, and the log of its Jacobian determinant.
 
         A palindrome is its own inverse. A random backward pass starts from -v, which is as likely
-        as v, so that without networks both directions are the same trajectory.
+        as v. So without networks both directions are the same trajectory.
         """
         if self.direction == "palindrome":
             return self.leapfrog.palindrome(self.theory, start)
@@ -110,7 +110,7 @@ class L2HMC(Sampler):
         return self.leapfrog.traverse(self.theory, start, (~forward,))[:2]
 
     def there_and_back(self, x: Field, v: Field) -> Field:
-        """The end of a trajectory and of the one that undoes it: x but for rounding."""
+        """The end of a trajectory that is run and then undone: x but for rounding."""
         start = Phase(x, v, self.theory.force(x))
         end = self.trajectory(start, jnp.asarray(True))[0]
         if self.direction == "random":

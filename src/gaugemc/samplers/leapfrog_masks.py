@@ -11,7 +11,7 @@ Masks = Bool[Array, "layer ..."]
 
 
 def half_masks(key: Key[Array, ""], space: Space, n_layers: int) -> Masks:
-    """A random half of the components, another one in each layer (1711.09268)."""
+    """A random half of the components, another half in each layer (1711.09268)."""
     size = int(np.prod(space.field_shape))
     half = jnp.arange(size) < size // 2
     masks = jax.vmap(jax.random.permutation, (0, None))(jax.random.split(key, n_layers), half)

@@ -39,7 +39,7 @@ class FieldFunction(eqx.Module):
         bound: float = 4.0,
         compute_dtype: DTypeLike | None = None,
     ):
-        """Dense without a kernel size, else convolutional (and then of no particular lattice)."""
+        """Dense without a kernel size, else convolutional, for lattices of any size."""
         self.periodic = isinstance(space, Links)
         self.bound = bound
         size = int(np.prod(space.field_shape))

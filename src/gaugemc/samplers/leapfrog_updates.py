@@ -18,7 +18,7 @@ Backward = Bool[Array, ""]
 
 
 class Outputs(NamedTuple):
-    """What a network says of an update, each of the field's shape; zeros make it a leapfrog."""
+    """The numbers of an update, each of the field's shape; zeros make an ordinary leapfrog."""
 
     s: Field | None
     """Log of the scale, in units of the step; None where there is no scaling."""
@@ -95,10 +95,11 @@ def directed(
     backward: Backward,
     *arguments: Field | Mask | Outputs,
 ) -> tuple[Field, Scalar]:
-    """An update, or its inverse where it is traversed backward.
+    """An update, or its inverse where the layer is traversed backward.
 
-    A branch, not a selection: only one of them is computed, and XLA fuses nothing across it. Fused
-    with the sums over neighbours that make the outputs, exponentials would be in scalar loops.
+    The choice is a branch and not a selection. So only one of the two updates is computed, and XLA
+    fuses nothing across the branch. Without a branch XLA would fuse exponentials with the sums over
+    neighbours that make the outputs, into scalar loops.
     """
     return jax.lax.cond(
         backward,

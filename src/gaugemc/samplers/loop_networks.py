@@ -26,9 +26,9 @@ Fluxes = Float[Array, "x y"]
 class LoopMomentum(MomentumNetwork):
     """v' = exp(e s / 2) v - (e / 2) (F exp(e q) + t), t the derivative of a sum over plaquettes.
 
-    A network reads cos x_P and sin x_P, of k x k plaquettes, and returns three numbers for each. t
-    is sum_P g_P dx_P / dx, g_P the first of them. s and q of a link add up the other two of the
-    plaquettes beside it.
+    A network reads cos x_P and sin x_P of k x k plaquettes, and returns three numbers for each
+    plaquette. With g_P the first number, t is sum_P g_P dx_P / dx. The other two numbers are added
+    over the plaquettes beside a link, and make s and q of the link.
     """
 
     perceptron: Perceptron
@@ -60,8 +60,8 @@ class LoopMomentum(MomentumNetwork):
 class LoopForce(MomentumNetwork):
     """v' = v - (e / 2) (F + t), t the derivative of a sum over plaquettes; nothing is scaled.
 
-    As `LoopMomentum`, with g_P alone. With k = 1 it is the force of another action of plaquettes in
-    each layer. Such a leapfrog preserves the volume of phase space.
+    As `LoopMomentum`, with g_P alone. With k = 1, t is the force of a further action of plaquettes,
+    another one in each layer. Such a leapfrog preserves the volume of phase space.
     """
 
     perceptron: Perceptron
@@ -86,10 +86,11 @@ class LoopForce(MomentumNetwork):
 class LoopPosition(PositionNetwork):
     """x' = x + e (v exp(e q) + t) on active links; q and t read momenta and frozen loops.
 
-    A network at every site reads the 2 x 2 loop around it, if all its links are frozen, and the
-    momenta of the four links that meet there; with masks of lines, these are the links that move
-    inside the loop. It returns numbers for the four links, and a link adds up those of its ends.
-    The Moebius map of a link angle is not gauge-equivariant, so there is no s.
+    A network at every site reads the 2 x 2 loop around the site, if all links of the loop are
+    frozen, and the momenta of the four links that meet at the site. With masks of lines, these are
+    the links that move inside the loop. The network returns numbers for the four links. A link
+    adds up the numbers from its two ends. The Moebius map of a link angle is not gauge-equivariant,
+    so there is no s.
     """
 
     perceptron: Perceptron
@@ -121,8 +122,8 @@ class LoopPosition(PositionNetwork):
 def links(along_0: Fluxes, along_1: Fluxes) -> Field:
     """The field with these values on the links of each direction.
 
-    A selection, not a concatenation: XLA fuses what follows with either, and only a selection gives
-    vector loops.
+    The code selects and does not concatenate. XLA fuses either with whatever follows, and only
+    selections give vector loops.
     """
     return jnp.where(np.arange(2)[:, None, None] == 0, along_0, along_1)
 

@@ -15,16 +15,16 @@ Features = Float[Array, "_ ..."]
 
 
 def activation(h: Features) -> Features:
-    """h / sqrt(1 + h^2): smooth, so that energies are, and without an exponential."""
+    """h / sqrt(1 + h^2): smooth, so that energies are smooth, and without an exponential."""
     return h * jax.lax.rsqrt(1 + h * h)
 
 
 class Perceptron(eqx.Module):
     """Dense layers of channels at every point of a periodic lattice that see k^dims neighbours.
 
-    With dims = 0 there is one point, and this is a dense network. Otherwise it is a stack of
+    With dims = 0 there is one point, and the network is dense. Otherwise the network is a stack of
     circular convolutions: equivariant under translations, for lattices of any size. The time of the
-    layer enters as a bias. It returns zeros until it is trained.
+    leapfrog layer enters as a bias. Outputs are zero until the network is trained.
     """
 
     weights: tuple[Float[Array, "_ _"], ...]
@@ -45,7 +45,7 @@ class Perceptron(eqx.Module):
     ):
         """`channels` lists inputs, hidden channels of each layer (at least one), and outputs.
 
-        `dtype` is that of parameters and outputs, `compute_dtype` that of the arithmetic inside.
+        `dtype` is the type of parameters and outputs, `compute_dtype` of the arithmetic inside.
         """
         if len(channels) < 3 or min(channels) < 1:
             raise ValueError(f"channels {list(channels)}: needs one hidden layer, numbers above 0")
@@ -67,8 +67,8 @@ class Perceptron(eqx.Module):
     def __call__(self, inputs: Sequence[Features], time: Float[Array, "2"]) -> Features:
         """From arrays (channels, *lattice), channels[0] in all, to (channels[-1], *lattice).
 
-        The first layer is a sum over the arrays. To stack them would be a loop with a branch for
-        each number, with all that makes the inputs inside.
+        The first layer is a sum over the arrays. If the arrays were stacked, XLA would make a loop
+        with a branch for each number, and fuse everything that makes the inputs into that loop.
         """
         compute, dtype = self.compute_dtype, self.time_weights.dtype
         biases = (self.biases[0] + self.time_weights @ time, *self.biases[1:])

@@ -50,8 +50,9 @@ def always_accepted() -> Info:
 class Sampler(eqx.Module):
     """A Markov kernel that leaves a theory's density invariant.
 
-    Write for one chain; `sample` runs many. States are NamedTuples of arrays with a field `x`,
-    a variable of `theory` (so `theory.configuration(state.x)` is the physical configuration).
+    A kernel is written for one chain; `sample` runs many. States are NamedTuples of arrays with a
+    field `x`. This x is a variable of `theory`, and `theory.configuration(state.x)` is the physical
+    configuration.
     """
 
     theory: eqx.AbstractVar[Theory]

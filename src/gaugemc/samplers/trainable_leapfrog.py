@@ -53,18 +53,18 @@ def trainable_leapfrog(
         n_layers: leapfrog steps of one pass.
         step_size: of every layer, to begin with.
         network: "dense"; "conv", circular convolutions; "gauge", gauge-equivariant functions of
-            loops in two dimensions; or "force", of these the force of the momentum update alone,
-            without scales and position networks. The last three hold no lattice size: see
+            loops in two dimensions; or "force", the gauge-equivariant force of the momentum update
+            alone, without scales and position networks. The last three hold no lattice size: see
             `on_lattice`.
-        hidden: channels of the hidden layers; by default those of `NETWORKS`.
-        kernel_size: odd extent of the convolutions; by default that of `NETWORKS`.
+        hidden: channels of the hidden layers; by default the channels in `NETWORKS`.
+        kernel_size: odd extent of the convolutions; by default the extent in `NETWORKS`.
         bound: bound of |s| and |q|.
         separate: networks of each layer's own, or the same for all.
         x_networks: 2, one for each half of the position update, or 1; "force" has none.
         train_step_sizes: whether step sizes are trained.
         masks: frozen components, (n_layers, *field shape). By default random halves, or lines for
             gauge-equivariant networks.
-        compute_dtype: type of the arithmetic inside networks; by default that of the space.
+        compute_dtype: type of the arithmetic inside networks; by default the type of the space.
 
     Raises:
         ValueError: an option is out of range, or does not fit the space.
@@ -128,7 +128,7 @@ def default_masks(
 
 
 def holds_lattice_size(leapfrog: GeneralisedLeapfrog) -> bool:
-    """Whether the leapfrog has dense networks, which are of one lattice alone."""
+    """Whether the leapfrog has dense networks, which fit one lattice alone."""
     momentum = leapfrog.momentum
     return isinstance(momentum, FieldMomentum) and momentum.function.perceptron.dims == 0
 
@@ -137,7 +137,7 @@ def on_lattice(leapfrog: GeneralisedLeapfrog, space: Links) -> GeneralisedLeapfr
     """The same trained leapfrog on another lattice, there with masks of lines.
 
     Raises:
-        ValueError: dense networks, on another lattice than theirs.
+        ValueError: the networks are dense, and were made for another lattice.
     """
     if leapfrog.masks.shape[1:] == space.field_shape:
         return leapfrog

@@ -28,11 +28,11 @@ class Winding(Sampler):
     winding updates of 2106.14234. A is the smoothest field of charge 1: its plaquette angles are
     2 pi / V all over the torus, modulo 2 pi. The proposal is a translation of the group and as
     probable as its reverse, so the step is exact. Raising |Q| costs an action of about
-    2 pi^2 beta (2 |Q| + 1) / V. An instanton or a winding on a smaller block costs more, always:
-    its flux of 2 pi is spread over fewer plaquettes.
+    2 pi^2 beta (2 |Q| + 1) / V. An instanton on a smaller block always costs more, because its flux
+    of 2 pi is spread over fewer plaquettes.
 
-    Alone it is not ergodic: it only moves along the line x + n A. Use it with another sampler,
-    `Compose((HMC(theory, ...), Winding(theory)))`.
+    `Winding` alone is not ergodic: its chains stay on the line x + n A. Use it together with
+    another sampler, as in `Compose((HMC(theory, ...), Winding(theory)))`.
     """
 
     theory: Theory

@@ -20,7 +20,7 @@ def total(density: Float[Array, "..."]) -> Scalar:
     """The sum of a density in float64, whatever the density's own type.
 
     Energies are differences of large sums; float32 sums would bias the acceptance. Without
-    jax_enable_x64 JAX would silently sum in float32, so that is refused.
+    jax_enable_x64 JAX would silently sum in float32; then this function raises RuntimeError.
     """
     if jnp.result_type(float) != jnp.float64:
         raise RuntimeError(

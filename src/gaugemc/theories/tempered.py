@@ -10,9 +10,9 @@ Scalar = Float[Array, ""]
 
 
 class Tempered(Theory):
-    """The action times an inverse temperature beta: what annealing does to a density without one.
+    """The action times an inverse temperature beta: annealing of a density without a coupling.
 
-    At beta = 1 it is the theory itself, with its exact values.
+    At beta = 1 the result is the theory itself, with its exact values.
     """
 
     space: Space

@@ -16,9 +16,9 @@ Scalar = Float[Array, ""]
 
 @runtime_checkable
 class Transformation(Protocol):
-    """What `pullback` needs of a flow: x = f(z) and log |det df/dz|, and the same for z.
+    """What `pullback` needs of a flow: x = f(z) and its inverse, each with its log |det|.
 
-    `fixed` gives the same map, with what follows from its parameters alone computed once.
+    `fixed` returns the same map. Whatever follows from the parameters alone is then computed once.
     """
 
     def forward(self, z: Field) -> tuple[Field, Scalar]: ...
@@ -64,8 +64,10 @@ class Theory(eqx.Module):
         return x
 
     def variable(self, x: Field) -> Field:
-        """What stands for a physical configuration, the inverse of `configuration`: chains of
-        field-transformation HMC can go on from configurations of other samplers."""
+        """The variable that stands for a physical configuration: the inverse of `configuration`.
+
+        With it, chains of field-transformation HMC go on from configurations of other samplers.
+        """
         return x
 
     def pullback(self, flow: Transformation) -> Pullback:

@@ -22,7 +22,7 @@ Scalar = Float[Array, ""]
 def strongly_correlated_gaussian(dtype: DTypeLike = jnp.float64) -> Gaussian:
     """Variances 100 along (1, -1) and 0.1 along (1, 1). Chains start within the narrow width.
 
-    From farther out they fall into tails that a trained sampler has never seen, and may stay there.
+    Chains that start farther out are in tails that a trained sampler has never seen, and may stay.
     """
     covariance = jnp.asarray([[50.05, -49.95], [-49.95, 50.05]], dtype)
     return Gaussian(jnp.zeros(2, dtype), covariance, "strongly correlated Gaussian", 0.3)
@@ -54,7 +54,7 @@ class Toy(Theory):
 class TwoModes(Euclidean):
     """R^n whose chains start in one of two modes at +-`centre` on the first axis.
 
-    Between them a trained sampler has seen nothing, and chains that start there may stay there.
+    A trained sampler has seen nothing between the modes. Chains that start between them may stay.
     """
 
     centre: float = 0.0
@@ -79,7 +79,7 @@ class TwoModes(Euclidean):
 class TwoGaussians(Toy):
     """An equal mixture of two isotropic Gaussians at +-`distance` / 2 on the first axis.
 
-    The observable `side` is the sign of x_0: which of the two the chain is in.
+    The observable `side` is the sign of x_0. It says in which of the two modes the chain is.
     """
 
     space: Euclidean
@@ -153,7 +153,7 @@ class RoughWell(Toy):
 
 
 class Funnel(Toy):
-    """x_0 is normal with a standard deviation `width`, the others with variance exp(x_0) (Neal)."""
+    """x_0 is normal with standard deviation `width`, all others with variance exp(x_0) (Neal)."""
 
     space: Euclidean
     width: float = 3.0

@@ -16,8 +16,8 @@ Scalar = Float[Array, ""]
 class Wilson(Theory):
     """S = -(beta / N) sum_P Re tr P on the links of a periodic lattice (Wilson 1974).
 
-    For U(1) this is -beta sum_P cos(x_P). Observables: `plaquette`, the mean of Re tr P / N, and,
-    for a group that winds in two dimensions, the integer `charge` and its square.
+    For U(1) the action is -beta sum_P cos(x_P). Observables are `plaquette`, the mean of
+    Re tr P / N, and, for a group that winds in two dimensions, the integer `charge` and its square.
     """
 
     space: Links

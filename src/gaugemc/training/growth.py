@@ -14,8 +14,8 @@ Batched = ReverseKL | PathGradient
 class GrowingBatch(NamedTuple):
     """An objective whose batch doubles `doublings` times, at equal intervals, to its own size.
 
-    Early gradients point the right way whatever their noise, late ones must not be noisy; so early
-    steps are made cheap. Each size is compiled once.
+    Early gradients point the right way even if they are noisy. Late gradients must not be noisy. So
+    early steps use small batches, which are cheap. Each size is compiled once.
     """
 
     objective: Batched

@@ -26,7 +26,7 @@ Schedule = Callable[[Int[Array, ""]], Scalar]
 FORMS = ("mixed", "plain")
 
 SMALLEST = 1e-4
-"""Added to every expected squared jump, in units of its scale: 1 / 0 has no gradient."""
+"""Added to every expected squared jump, in units of the scale: 1 / 0 has no gradient."""
 
 
 class Jump(eqx.Module):
@@ -56,8 +56,8 @@ class DistanceJump(Jump):
 class WhitenedJump(DistanceJump):
     """|(y - x) (F(y) - F(x))| with the force F: for vectors, and for densities with one mode.
 
-    For a Gaussian that is the squared distance in units of its widths, in which a narrow direction
-    counts as much as a wide one.
+    For a Gaussian this is the squared distance in units of the widths. A narrow direction counts as
+    much as a wide one.
     """
 
     def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
@@ -91,15 +91,16 @@ class PlaquetteJump(Jump):
 class ExpectedJump(eqx.Module):
     """Minus the expected squared jump of one draw, averaged over chains that run on.
 
-    With d = A |jump|^2 / scale, A the acceptance, the loss of a jump is weight * mean(-d) ("plain")
-    or weight * mean(1 / d - d) ("mixed": it also moves the chains that would rest, 1711.09268,
-    Eq. 5). The chains are draws of the sampler that is being trained, with a Metropolis step.
+    Let d = A |jump|^2 / scale, with A the acceptance. The loss of a jump is weight * mean(-d) in
+    the form "plain", and weight * mean(1 / d - d) in the form "mixed", which also moves the chains
+    that would rest (1711.09268, Eq. 5). The chains are draws of the sampler that is being trained,
+    with a Metropolis step.
 
     `beta` gives the coupling at each training step (annealing), for theories that have one.
 
-    With an `aux_weight`, as many configurations of the prior, drawn anew in each step, make a
-    proposal too; their loss is added with that weight. It teaches the way in from far away
-    (lambda_b and q in 1711.09268, Eq. 6).
+    With an `aux_weight`, as many configurations of the prior make a proposal too. They are drawn
+    anew in each step, and their loss is added with this weight. The extra loss teaches the way in
+    from far away (lambda_b and q in 1711.09268, Eq. 6).
     """
 
     theory: Theory

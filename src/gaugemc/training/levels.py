@@ -1,8 +1,9 @@
 """Training a multiscale flow level by level: each kind of split is a one-dimensional problem.
 
-The density of a block's flux follows from the action alone: p_1(phi) ~ exp(beta cos(phi)), and
-p_(m + n)(s) = int p_m(phi) p_n(s - phi) dphi, a renormalisation-group step done by quadrature. A
-split of m plaquettes off a block of flux s has the density p_m(A) p_(n m - m)(s - A) / p_(n m)(s).
+The density p_m of the flux of m plaquettes follows from the action alone. For one plaquette
+p_1(phi) ~ exp(beta cos(phi)). For more, p_(m + n)(s) = int p_m(phi) p_n(s - phi) dphi: a
+renormalisation-group step, done here by quadrature. If m plaquettes are split off a block of n m
+plaquettes with flux s, their flux A has the density p_m(A) p_(n m - m)(s - A) / p_(n m)(s).
 """
 
 from functools import cache
@@ -30,7 +31,7 @@ _ANGLES = 2 * np.pi * np.arange(_GRID) / _GRID
 
 
 class Level(NamedTuple):
-    """What a kind of split has to learn. All logs of densities are per unit of angle / 2 pi."""
+    """The target of a kind of split. All logs of densities are per unit of angle / 2 pi."""
 
     count: Scalar | float
     """Splits of this kind in the lattice."""
@@ -39,10 +40,12 @@ class Level(NamedTuple):
     rest: Table
     """log p_(n m - m)."""
     flux: Table
-    """Quantiles of the block's flux, at equal steps of probability, 0 to 1: half of them are drawn
-    from p_(n m) and half uniformly."""
+    """Quantiles of the block's flux, at equal steps of probability from 0 to 1.
+
+    The probability is an equal mixture of p_(n m) and the uniform density.
+    """
     weight: Table
-    """p_(n m) over the density of those quantiles."""
+    """p_(n m) over the density of the mixture, at the quantiles."""
     whole: Table
     """log p_(n m)."""
 
@@ -50,10 +53,14 @@ class Level(NamedTuple):
 class LevelKL(eqx.Module):
     """The reverse KL divergence of a multiscale flow to 2D U(1), summed split by split.
 
-    Fluxes of blocks are distributed as in the theory, so every kind of split learns by itself, and
-    all at once; the sum is D_KL(q || p) - log Z to first order, as that of `ReverseKL`, without its
-    noise: for each kind, `nodes` quantiles of the block's flux and as many angles, at even
-    positions among the knots of the split, form a grid that is shifted at random in each step.
+    Each kind of split learns by itself: the flux of its block is drawn from the theory, not from
+    the splits before it. All kinds learn at once. The loss is the sum of their divergences, minus
+    log Z. To first order in the errors of the splits this is D_KL(q || p) - log Z, the value of
+    `ReverseKL`.
+
+    The loss needs no configurations, so it has little noise. For each kind of split it is a mean
+    over a grid: `nodes` quantiles of the block's flux by `nodes` angles. The angles are at even
+    positions among the knots of the split. The grid is shifted at random in each step.
     """
 
     nodes: int
@@ -93,7 +100,7 @@ class LevelKL(eqx.Module):
 
 @cache
 def level_targets(lattice: tuple[int, ...], beta: float) -> dict[Kind, Level]:
-    """What each kind of split of a lattice has to learn."""
+    """The target of each kind of split of a lattice."""
     counts: dict[Kind, int] = {}
     blocks = 1
     for division in divisions(lattice):
@@ -129,7 +136,7 @@ def level_targets(lattice: tuple[int, ...], beta: float) -> dict[Kind, Level]:
 
 
 def _periodic(table: Table, angle: Float[Array, "..."]) -> Float[Array, "..."]:
-    """A function on the circle, between the points of its table by a cubic (Catmull and Rom)."""
+    """A function on the circle from its table, with cubics between the points (Catmull and Rom)."""
     position = angle * (_GRID / (2 * np.pi))
     cell = jnp.floor(position)
     t = (position - cell).astype(angle.dtype)

@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""The reverse KL divergence, and the measured quality of a flow."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,7 +19,7 @@ Schedule = Callable[[Int[Array, ""]], Scalar]
 class ReverseKL(eqx.Module):
     """E_z[S(f(z)) - log |det J(z)| + log r(z)] over a batch (2112.01586, Eq. 4).
 
-    Equal to D_KL(q || p) - log Z. `beta` gives the coupling at each training step (annealing).
+    Its mean is D_KL(q || p) - log Z. `beta` gives the coupling at each training step (annealing).
     """
 
     theory: Wilson
@@ -54,7 +54,7 @@ class Quality(NamedTuple):
     ess: float
     """Effective sample size over the number of draws, (sum w)^2 / (n sum w^2)."""
     charge_squared: float | None
-    """<Q^2> under the model: mode collapse shows here."""
+    """`<Q^2>` under the model: mode collapse shows here."""
     samples: int
 
 
@@ -75,7 +75,7 @@ def quality(
 ) -> Quality:
     """Loss, D_KL and ESS of a flow on `samples` fresh draws, in batches.
 
-    Fewer than a few thousand draws overestimate the ESS: on 64 it cannot be below 1/64.
+    Fewer than a few thousand draws overestimate the ESS: on 64 draws the ESS cannot be below 1/64.
     """
     parts = [
         _quality_batch(flow, theory, jax.random.fold_in(key, i), batch)

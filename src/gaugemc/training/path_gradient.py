@@ -15,10 +15,10 @@ Scalar = Float[Array, ""]
 class PathGradient(eqx.Module):
     """E_z[S(x) + log q(x)] with x = f(z), differentiated through x alone.
 
-    The value is that of `ReverseKL`. The gradient leaves out the term in which the parameters of
-    log q change at fixed x; its mean is zero, so the mean gradient is the same. At q = p the
-    gradient of every single draw vanishes (2207.08219, Eq. 6). log q(x) comes from the flow's
-    inverse, whose circle maps are differentiated by the implicit function rule.
+    The value is the value of `ReverseKL`. The gradient leaves out one term, in which the parameters
+    of log q change at fixed x. The mean of this term is zero, so the mean gradient is the same. At
+    q = p the gradient of every single draw vanishes (2207.08219, Eq. 6). log q(x) comes from the
+    inverse of the flow, whose circle maps are differentiated by the implicit function rule.
     """
 
     theory: Wilson

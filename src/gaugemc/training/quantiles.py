@@ -21,7 +21,7 @@ Steps = Float[np.ndarray, "flux angle"]
 def quantile_flow(theory: Wilson) -> Multiscale:
     """Every split takes the knots of its spline to the quantiles of its target.
 
-    Between the knots it is a spline, so the flow is not exact; training goes on from here.
+    Between the knots each map is a spline, so the flow is not exact. Training starts from here.
 
     Raises:
         ValueError: the space is not 2D U(1).
@@ -38,19 +38,19 @@ def quantile_flow(theory: Wilson) -> Multiscale:
 
 @cache
 def _log_steps(lattice: tuple[int, ...], beta: float) -> dict[Kind, Steps]:
-    """For each kind of split; kept, because a run is validated before it is built."""
+    """The steps of each kind of split; cached, because validation and the run both need them."""
     return {kind: _steps(level) for kind, level in level_targets(lattice, beta).items()}
 
 
 def _steps(level: Level) -> Steps:
-    """Logs of the steps between quantiles, relative to those of the identity."""
+    """Logs of the steps between quantiles, relative to the steps of the identity."""
     n = len(level.part)
     parts = np.arange(n + 1) - n // 2  # A on the grid, from -pi to pi
     fluxes = np.arange(N_FLUXES) * (n // N_FLUXES)
     log_p = level.part[parts % n] + level.rest[(fluxes[:, None] - parts) % n]
     p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
     cells = (p[:, 1:] + p[:, :-1]) / 2
-    # From both ends of the circle: what is next to 1 would lose its digits.
+    # From both ends of the circle: probabilities next to 1 would lose their digits.
     steps = np.hstack([_half(cells), _half(cells[:, ::-1])[:, ::-1]])
     return np.log(steps) - identity_logs()
 

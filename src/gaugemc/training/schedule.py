@@ -14,13 +14,13 @@ Rates = Literal["constant", "cosine", "plateau"]
 RATES: tuple[Rates, ...] = ("constant", "cosine", "plateau")
 
 SMALLEST_RATE = 0.01
-"""Where cosine and plateau end, as a fraction of the largest learning rate."""
+"""The last learning rate of cosine and plateau, as a fraction of the largest."""
 
 
 class BetaSchedule:
     """beta(step): constant, rising linearly, or rising in `eras` equal steps.
 
-    Starts at `start * beta` and reaches beta after `fraction` of all steps.
+    The schedule starts at `start * beta` and reaches beta after `fraction` of all steps.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class BetaSchedule:
 
 
 class Plateau(NamedTuple):
-    """When the learning rate falls because the loss does not."""
+    """The rule by which the learning rate falls when the loss has stopped falling."""
 
     factor: float = 0.5
-    """What the learning rate is multiplied by."""
+    """The factor of the learning rate after each plateau."""
     window: int = 20
-    """Losses of so many steps are averaged: that of one step is noise."""
+    """Losses of so many steps are averaged, as the loss of one step is noise."""
     patience: int = 10
     """So many windows without a new smallest average are a plateau."""
     start: int = 0
-    """The first step that counts. While beta rises the loss rises too, and that is no plateau."""
+    """The first step that counts. While beta rises the loss changes with it, plateau or not."""
 
 
 class PlateauState(NamedTuple):
@@ -124,7 +124,7 @@ def on_plateaus(plateau: Plateau) -> optax.GradientTransformationExtraArgs:
 
 
 def plateau_scale(optimiser_state: PyTree) -> float:
-    """What plateaus have multiplied the learning rate by; 1 with other schedules."""
+    """The product of all factors of plateaus so far; 1 with other schedules."""
     found = jax.tree.leaves(optimiser_state, is_leaf=lambda s: isinstance(s, PlateauState))
     return next((float(s.seen.scale) for s in found if isinstance(s, PlateauState)), 1.0)
 

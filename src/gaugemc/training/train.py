@@ -17,17 +17,17 @@ Objective = Callable[[Model, Key[Array, ""], Int[Array, ""]], Float[Array, ""]]
 ChainObjective = Callable[
     [Model, Key[Array, ""], Int[Array, ""], PyTree], tuple[Float[Array, ""], PyTree]
 ]
-"""An objective with Markov chains: it is given their states, and returns them advanced."""
+"""An objective with Markov chains: a call takes their states, and returns later states."""
 
 
 class TrainingState(NamedTuple):
-    """All that training needs to go on: save it, restore it, and the future is the same."""
+    """All that training needs to go on: from a saved and restored state the future is the same."""
 
     model: PyTree
     optimiser: PyTree
     step: Int[Array, ""]
     chains: PyTree = None
-    """Of a ChainObjective; None for an Objective."""
+    """The states of the chains of a ChainObjective; None for an Objective."""
 
 
 class Metrics(NamedTuple):
@@ -91,10 +91,10 @@ def train(
 ) -> Iterator[tuple[TrainingState, Metrics]]:
     """Train up to `steps` steps in all, in chunks; yields the state and metrics after each.
 
-    Chunks are of `chunk` steps, or end where a `GrowingBatch` grows.
+    A chunk has `chunk` steps, or ends where a `GrowingBatch` grows.
 
-    Step i depends on the key, i and the state before it alone, so a run that is stopped after any
-    chunk and continued from its state is the same run.
+    Step i depends only on the key, i and the state before the step. So a run that is stopped after
+    any chunk and continued from its state is the same run.
 
     Raises:
         TrainingDivergedError: with the first step whose loss or gradient is not finite.
