@@ -20,6 +20,7 @@ from hydra.core.global_hydra import GlobalHydra
 from test_scan_report import put_run
 
 from gaugemc import cli
+from gaugemc.checks.outcome import Check, bounded, undecided
 from gaugemc.experiment import chain_phase, experiment
 from gaugemc.experiment.settings import Settings
 from gaugemc.io.checkpoint import latest_checkpoint
@@ -561,15 +562,41 @@ def test_a_flow_of_another_architecture_is_not_loaded(command: Command, copy: Pa
     assert not Path("new").exists()
 
 
-def test_a_failed_check_is_reported_and_with_strict_an_exit_code(
-    command: Command, copy: Path, monkeypatch: pytest.MonkeyPatch
+GOOD, BAD, OPEN = bounded(0.0, 1.0), bounded(2.0, 1.0), undecided("charge is frozen")
+
+
+@pytest.mark.parametrize(
+    ("own", "baseline", "code", "said"),
+    [
+        (GOOD, GOOD, 0, "all 3 exactness checks passed."),
+        (GOOD, OPEN, 0, "2 of 3 exactness checks passed, 1 undecided."),
+        (GOOD, BAD, 3, "1 of 3 exactness checks FAILED: hmc_plaquette."),
+        (OPEN, GOOD, 3, "2 of 3 exactness checks passed, 1 undecided."),
+        (BAD, OPEN, 3, "1 of 3 exactness checks FAILED: plaquette, 1 undecided."),
+    ],
+    ids=["passed", "baseline undecided", "baseline failed", "undecided", "failed"],
+)
+def test_outcomes_are_said_and_with_strict_an_exit_code(
+    command: Command,
+    copy: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own: Check,
+    baseline: Check,
+    code: int,
+    said: str,
 ) -> None:
-    failed = {"value": 1.0, "limit": 1e-8, "passed": False}
-    monkeypatch.setattr(experiment.checks, "log_det", lambda *_: failed)
-    assert command("resume", str(copy))[0] == 0
-    code, _, err = command(*TINY, "strict=true", f"hydra.run.dir={copy}")
-    assert code == 3
-    assert "checks FAILED: log_det" in err
+    found = iter([own, baseline])
+    monkeypatch.setattr(experiment, "of_maps", lambda *_: {"log_det": GOOD})
+    monkeypatch.setattr(experiment, "of_chains", lambda *_: {"plaquette": next(found)})
+    ended, _, err = command(*TINY, "strict=true", f"hydra.run.dir={copy}")
+    assert ended == code
+    assert ("checks FAILED" in err) == (BAD in (own, baseline))
+    assert ("plaquette: charge is frozen" in err) == (own is OPEN)
     summary = json.loads((copy / "summary.json").read_text())
-    assert summary["checks"]["log_det"]["passed"] is False
-    assert "FAILED: log_det" in summary["verdict"]
+    assert summary["checks"]["plaquette"]["outcome"] == own.outcome
+    assert summary["checks"]["hmc_plaquette"]["passed"] is baseline.passed
+    assert summary["verdict"].endswith(said)
+
+
+def test_without_strict_an_open_check_is_no_error(command: Command, copy: Path) -> None:
+    assert command("resume", str(copy))[0] == 0

@@ -19,6 +19,7 @@ from gaugemc.groups import SUN, U1
 from gaugemc.samplers import (
     HMC,
     Compose,
+    ComposeInfo,
     ExactU1,
     Heatbath,
     Independence,
@@ -149,6 +150,56 @@ def test_a_cycle_applies_all_members_in_order_and_adds_up_their_reports(key: jax
     assert float(info.delta_h) == np.log(2)
     assert int(info.force_evaluations) == 3
     assert not Compose(cycle.samplers[::-1]).step(key, state)[1].accepted
+
+
+def test_forces_are_counted_where_another_member_moved(key: jax.Array):
+    """HMC of 3 steps: 3 forces, and a fourth where the chain is no longer where HMC left it."""
+    cycle = Compose((HMC(THEORY, 0.2, 3), Winding(THEORY)))
+    info = sample(cycle, key, chains=8, draws=40, warmup=0).draws.info
+    assert isinstance(info, ComposeInfo)
+    hmc, winding = info.members
+    turned = np.asarray(winding.accepted)[:, :-1]
+    assert 0.05 < turned.mean() < 0.95
+    np.testing.assert_array_equal(np.asarray(hmc.force_evaluations)[:, 1:], 3 + turned)
+    np.testing.assert_array_equal(hmc.force_evaluations, info.force_evaluations)
+    assert not np.any(winding.force_evaluations)
+    nested = Compose((cycle, HMC(THEORY, 0.2, 3)))
+    assert (cycle.forces_of_state, nested.forces_of_state) == (1, 2)
+    assert (cycle.names, Compose((*cycle.samplers, *cycle.samplers)).names[2:]) == (
+        ("hmc", "winding"),
+        ("hmc_2", "winding_2"),
+    )
+
+
+def test_members_keep_their_states(key: jax.Array):
+    """HMC's state is untouched by a winding that was refused, and made anew after one that was not.
+
+    The state's action is spoiled on purpose, so that it shows whose it is.
+    """
+    hmc, winding = HMC(THEORY, 0.2, 3), Winding(THEORY)
+    cycle = Compose((winding, hmc))
+    x = smooth(key, THEORY)
+    state = cycle.state(x)
+    spoiled = state.members[1]._replace(action=state.members[1].action - 1e6)
+    state = state._replace(members=(state.members[0], spoiled))
+    step = jax.jit(jax.vmap(cycle.step, (0, None)))
+    _, info = step(jax.random.split(key, 64), state)
+    turned = np.asarray(info.members[0].accepted)
+    assert 0 < turned.sum() < 64
+    np.testing.assert_array_equal(np.asarray(info.members[1].delta_h) > 1e5, ~turned)
+
+
+def test_a_mixture_reports_who_moved(key: jax.Array):
+    mixture = Compose((HMC(THEORY, 0.2, 3), Winding(THEORY)), (0.4, 0.6))
+    info = sample(mixture, key, chains=8, draws=40, warmup=0).draws.info
+    assert isinstance(info, ComposeInfo)
+    hmc, winding = np.asarray(info.moved)
+    np.testing.assert_array_equal(hmc, ~winding)
+    assert 0.2 < hmc.mean() < 0.6
+    for member, moved in zip(info.members, info.moved):
+        np.testing.assert_array_equal(member.delta_h[moved], info.delta_h[moved])
+        assert not np.any(member.delta_h[~moved])
+        assert np.all(member.delta_h[moved] != 0)
 
 
 def test_a_mixture_applies_one_member_with_its_probability(key: jax.Array):

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gaugemc.io import read_configurations, read_draws, write_draws
-from gaugemc.samplers import Info
+from gaugemc.samplers import ComposeInfo, Info
 from gaugemc.samplers.driver import Draws
 
 CHAINS, DRAWS = 3, 5
@@ -72,6 +73,19 @@ def test_other_programs_can_read_it(draws: Draws, tmp_path: Path) -> None:
         assert [axis.label for axis in plaquette.dims] == ["chain", "draw"]
         assert set(file["info"]) == set(Info._fields)  # pyright: ignore
         assert file.attrs["warmup"] == 100
+
+
+def test_infos_of_members_are_read_back(draws: Draws, tmp_path: Path) -> None:
+    """Of a composition in a composition, with more than ten members: not in the order of names."""
+    own = draws.info
+    places = [np.full((CHAINS, DRAWS), place % 3 == 0) for place in range(12)]
+    members = tuple(own._replace(delta_h=np.full((CHAINS, DRAWS), float(i))) for i in range(12))
+    inner = ComposeInfo(*own, members=members, moved=tuple(places))  # pyright: ignore
+    info = ComposeInfo(*own, members=(own, inner), moved=(places[0], places[1]))  # pyright: ignore
+    write_draws(tmp_path / "a.h5", draws._replace(info=info), {})
+    loaded, _ = read_draws(tmp_path / "a.h5")
+    assert jax.tree.structure(loaded.info) == jax.tree.structure(info)
+    jax.tree.map(np.testing.assert_array_equal, loaded.info, info)
 
 
 def test_without_configurations_and_observables(draws: Draws, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ ORDER = (
     "training",
     "analysis",
     "tuning",
+    "checks",
     "io",
     "experiment",
     "conf",

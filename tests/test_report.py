@@ -12,6 +12,7 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 from synthetic_run import EXACT, PROBABILITY, VALUES, jumping_charge, su3_run, u1_run
 
+from gaugemc.experiment import report
 from gaugemc.experiment.chains import Chains, autocorrelation, sector_frequencies
 from gaugemc.experiment.figures import autocorrelation_figure, charge_figure, history_figure
 from gaugemc.experiment.notation import format_bound, format_error, printable
@@ -190,6 +191,50 @@ def test_run_of_hmc_alone_leaves_out_what_it_has_not(tmp_path: pathlib.Path) -> 
     for absent in ("Training", "Topological charge", "Ratio", "FT-HMC", "Exact<", "None", "nan"):
         assert absent not in source
     assert source.count("<svg") == 2
+
+
+def test_undecided_checks_are_amber_and_say_why(tmp_path: pathlib.Path) -> None:
+    """Of the evaluated sampler; those of the baseline are only counted. Failures stay failures."""
+    run = u1_run(tmp_path / "run", draws=200)
+    checks = json.loads((run / "summary.json").read_text())["checks"]
+    open_check = {"outcome": "undecided", "passed": None, "why": "charge is <frozen>", "z": 9.0}
+    change(run, checks=checks | {"hmc_plaquette": open_check})
+    source, text = read_page(run)
+    assert '<span class="badge passed">✓ 6 of 7 checks passed, 1 undecided, all of HMC' in source
+    assert "Plaquette against its exact value, HMC charge is <frozen>? undecided" in text
+    member = {"outcome": "undecided", "passed": None, "why": "few", "mean": 1.0, "error": 0.1}
+    change(run, checks=checks | {"plaquette": open_check, "exp_minus_delta_h.winding": member})
+    source, text = read_page(run)
+    assert '<span class="badge undecided">? 5 of 7 checks passed, 2 undecided</span>' in source
+    assert '<div class="verdict undecided">' in source
+    assert "⟨exp(−ΔH)⟩ = 1, winding few? undecided" in text  # noqa: RUF001
+    failed = {"outcome": "failed", "passed": False, "why": "z = 9", "z": 9.0, "limit": 4.0}
+    change(run, checks=checks | {"plaquette": failed, "charge_squared": open_check})
+    source, text = read_page(run)
+    assert '<span class="badge failed">✗ 1 of 6 checks failed: Plaquette' in source
+    assert "1 undecided" in text
+
+
+def contrast(a: str, b: str) -> float:
+    """The contrast of two colours (WCAG 2.2), from 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_outcomes_can_be_read_in_both_modes() -> None:
+    """Text on paper, on a raised box and on its tint: at least 4.5."""
+    style = (pathlib.Path(report.__file__).parent / "report.css").read_text()
+    for mode in re.findall(r":root \{(.*?)\}", style, re.DOTALL):
+        colours = dict(re.findall(r"--([\w-]+): (#\w{6})", mode))
+        for name in ("pass", "fail", "open"):
+            for ground in ("paper", "raised", f"{name}-tint"):
+                assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
 
 
 def test_names_are_escaped(tmp_path: pathlib.Path) -> None:

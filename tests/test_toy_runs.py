@@ -56,7 +56,7 @@ def test_l2hmc_leaves_a_run_with_exact_values(finished: Path) -> None:
     assert summary["comparison"].keys() == {"first", "first_squared", "radius"}
     checks = summary["checks"]
     assert {"reversibility", "log_det", "exp_minus_delta_h", "radius", "hmc_radius"} <= set(checks)
-    assert all(check["passed"] for check in checks.values())
+    assert not any(check["outcome"] == "failed" for check in checks.values())
     assert "On the ring, L2HMC" in summary["verdict"]
     assert "independent first values" in summary["verdict"]
     assert 0 < summary["training"]["acceptance"] <= 1
@@ -108,7 +108,7 @@ def test_hmc_on_a_toy(tmp_path: Path) -> None:
     numbers = run(settings("theory=rough_well", "sampler=hmc"), tmp_path)
     assert numbers["training"] is None
     assert {"reversibility", "first", "first_squared"} <= numbers["checks"].keys()
-    assert all(check["passed"] for check in numbers["checks"].values())
+    assert not any(check["outcome"] == "failed" for check in numbers["checks"].values())
     assert numbers["verdict"].startswith("On the rough well, HMC ran")
 
 

@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gaugemc import interrupt
+from gaugemc.checks import tally
 from gaugemc.conf import register
 from gaugemc.conf.errors import one_line
 from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
@@ -243,12 +244,16 @@ def run_and_show(settings: Settings, path: Path, *, extend: bool = False, again:
         fail(f"{error}; {advice.removeprefix('interrupted; ')}", FAILED)
     show(numbers, console)
     print(path / "report.html")
-    inexact = [name for name, check in numbers["checks"].items() if not check["passed"]]
-    if inexact:
+    checks = numbers["checks"]
+    found = tally(checks)
+    if found.failed:
         console.print(
-            Panel(f"exactness checks FAILED: {', '.join(inexact)}", style="bold white on red")
+            Panel(f"exactness checks FAILED: {', '.join(found.failed)}", style="bold white on red")
         )
-    return INEXACT if inexact and settings.strict else 0
+    if found.open:
+        reasons = [f"{name}: {checks[name]['why']}" for name in found.open]
+        console.print(Panel("\n".join(reasons), title="undecided", style="yellow", highlight=False))
+    return 0 if found.proven or not settings.strict else INEXACT
 
 
 def show(numbers: dict[str, Any], console: Console) -> None:

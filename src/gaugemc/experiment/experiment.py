@@ -1,6 +1,7 @@
 """A run from end to end: train, evaluate, tuned HMC, compare, check, report."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import jax
 from rich.console import Console
 
 from gaugemc.analysis.exact import exact_observables
-from gaugemc.experiment import checks, summary
+from gaugemc.checks import of_chains, of_maps
+from gaugemc.checks.outcome import of_baseline
+from gaugemc.experiment import summary
 from gaugemc.experiment.baselines import run_baselines
 from gaugemc.experiment.build import (
     TRAINED,
@@ -93,15 +96,12 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         ]
         compared = summary.comparisons(measured, analysed, timing) if baselines else None
         precise = in_float64(settings, evaluate.sampler, model)
-        checked = checks.of_maps(*precise, check_key)
-        prefixes = ["", *(f"{chains.name}_" for chains in baselines)]
-        for prefix, chains, estimates in zip(prefixes, measured, analysed):
-            if checks.dynamics_of(chains.sampler) is not None:
-                checked[f"{prefix}exp_minus_delta_h"] = checks.exp_minus_delta_h(chains)
-            for name in exact:
-                if name != "charge":  # zero by symmetry, however wrong the sampler
-                    checked[f"{prefix}{name}"] = checks.against_exact(estimates[name], exact[name])
-        checked = {name: check for name, check in checked.items() if check is not None}
+        checks = of_maps(*precise, check_key)
+        names = [lambda name: name, *(partial(of_baseline, chains.name) for chains in baselines)]
+        for called, chains, estimates in zip(names, measured, analysed):
+            found = of_chains(chains.sampler, chains.draws, estimates, exact, theory.leading)
+            checks |= {called(name): check for name, check in found.items()}
+    checked = {name: check.as_dict() for name, check in checks.items()}
     numbers = {
         "theory": summary.theory_section(settings, theory),
         "sampler": {"name": settings.sampler.name, "parameters": dataclasses.asdict(settings)},

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gaugemc.checks import tally
 from gaugemc.experiment import tables
 from gaugemc.experiment.notation import (
     MISSING,
@@ -63,19 +64,7 @@ def title_of(run: Run) -> str:
 
 def opening(run: Run) -> str:
     """Title, question, verdict with its badge, and the numbers that decide it."""
-    outcomes = {name: check.get("passed") for name, check in run.checks.items()}
-    failed = [
-        tables.name_of(tables.CHECKS, name) for name, passed in outcomes.items() if passed is False
-    ]
-    if failed:
-        state, badge = (
-            "failed",
-            f"✗ {len(failed)} of {len(outcomes)} checks failed: {'; '.join(failed)}",
-        )
-    elif outcomes:
-        state, badge = "passed", f"✓ {len(outcomes)} of {len(outcomes)} checks passed"
-    else:
-        state, badge = "unchecked", "not checked"
+    state, badge = badge_of(run)
     label = html.escape(run.labels[0])
     question = (
         f"Is {label} exact, and how many independent samples does it make "
@@ -99,6 +88,21 @@ def opening(run: Run) -> str:
         f"<p>{verdict}</p></div>\n"
         f"{key_numbers(run)}</header>"
     )
+
+
+def badge_of(run: Run) -> tuple[str, str]:
+    """The state and the text of the badge: how many checks passed, failed and are undecided."""
+    found = tally(run.checks)
+    left = f", {len(found.undecided)} undecided" if found.undecided else ""
+    if found.failed:
+        names = "; ".join(tables.check_name(name) for name in found.failed)
+        return "failed", f"✗ {len(found.failed)} of {found.total} checks failed: {names}{left}"
+    passed = f"{len(found.passed)} of {found.total} checks passed{left}"
+    if not found.total:
+        return "unchecked", "not checked"
+    if found.open:
+        return "undecided", f"? {passed}"
+    return "passed", f"✓ {passed}{', all of HMC' if left else ''}"
 
 
 def plain(value: object) -> str:
@@ -169,7 +173,10 @@ def observables(run: Run) -> str:
 
 def checks(run: Run) -> str:
     """The exactness checks."""
-    text = "What an exact sampler satisfies, whatever it has learned."
+    text = (
+        "What an exact sampler satisfies, whatever it has learned. A check that chains are too "
+        "short for, or have not converged for, is undecided."
+    )
     return section("Exactness", text, tables.checks_table(run.checks) if run.checks else "")
 
 

@@ -221,7 +221,7 @@ class Settings:
     )
     framework: str = option("jax", "numerical framework: jax")
     backend: str = option("none", "distribution over processes: none")
-    strict: bool = option(False, "exit with code 3 if an exactness check fails")
+    strict: bool = option(False, "exit with code 3 if an exactness check fails or is undecided")
     progress: bool = option(True, "show progress bars")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from gaugemc.analysis.autocorrelation import Estimate, entries, estimates_of, r_hat, z_score
 from gaugemc.analysis.compare import Comparison, Cost, compare
 from gaugemc.analysis.exact import charge_distribution
+from gaugemc.checks import tally
 from gaugemc.experiment.baselines import baseline_for
 from gaugemc.experiment.chain_phase import Chains
 from gaugemc.experiment.notation import format_error, format_lattice
@@ -111,12 +112,10 @@ def verdict(
         if theory.toy is None
         else f"On the {theory.name}, {name}"
     )
-    failed = [key for key, check in checks.items() if not check["passed"]]
-    ending = (
-        f"all {len(checks)} exactness checks passed."
-        if not failed
-        else f"{len(failed)} of {len(checks)} exactness checks FAILED: {', '.join(failed)}."
-    )
+    ending = f"{tally(checks).sentence()}."
+    unconverged = checks.get("convergence", {}).get("why")
+    if unconverged:
+        ending = f"{ending[:-1]} ({unconverged})."
     if comparison is None:
         return f"{where} ran with acceptance {measured['acceptance']:.2f}; {ending}"
     key = next(name for name in (*leading, *comparison) if name in comparison)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gaugemc.checks.outcome import Outcome, baseline_of, outcome_of
 from gaugemc.experiment.notation import (
     MISSING,
     format_bound,
@@ -29,12 +30,10 @@ SYMBOLS = {"plaquette": "plaquettes", "charge": "<i>Q</i>", "charge_squared": "<
 CHECKS = {
     "reversibility": "Reversibility of the dynamics",
     "log_det": "log|det <i>J</i>| against automatic differentiation",
+    "convergence": "Convergence of the chains",
     "exp_minus_delta_h": "⟨exp(−Δ<i>H</i>)⟩ = 1",
-    "hmc_exp_minus_delta_h": "⟨exp(−Δ<i>H</i>)⟩ = 1, HMC",
     "plaquette": "Plaquette against its exact value",
-    "hmc_plaquette": "Plaquette against its exact value, HMC",
     "charge_squared": "⟨<i>Q</i>²⟩ against its exact value",
-    "hmc_charge_squared": "⟨<i>Q</i>²⟩ against its exact value, HMC",
 }
 TAU = '<i>τ</i><span class="sub">int</span>'
 
@@ -234,6 +233,19 @@ def without_empty(
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
+def check_name(name: str) -> str:
+    """The name of a check in HTML: what is checked, of which member, and of the baseline."""
+    baseline, check = baseline_of(name)
+    kind, _, member = check.partition(".")
+    parts = [name_of(CHECKS, kind)]
+    if member:
+        parts.append(html.escape(member.replace("_", " ").replace(".", ", ")))
+    if baseline:
+        what = html.escape(baseline.partition("-")[2].replace("_", " "))
+        parts.append(f"HMC for {what}" if what else "HMC")
+    return ", ".join(parts)
+
+
 def checks_table(checks: Mapping[str, Any]) -> str:
     """Every exactness check with what was measured, what is allowed and the outcome."""
     rows = []
@@ -247,7 +259,12 @@ def checks_table(checks: Mapping[str, Any]) -> str:
             measured, allowed = f"{measured}, <i>z</i> = {z}", expected_one(limit)
         else:
             measured, allowed = f"<i>z</i> = {z}", f"|<i>z</i>| ≤ {limit}"
-        rows.append([name_of(CHECKS, name), outcome(check.get("passed")), measured, allowed])
+        if check.get("lattice"):
+            measured += f" on {'×'.join(map(str, check['lattice']))}"
+        title = check_name(name)
+        if check.get("why"):
+            title += f' <span class="why">{html.escape(str(check["why"]))}</span>'
+        rows.append([title, outcome(outcome_of(check)), measured, allowed])
     return table("Exactness checks", ["Check", "Outcome", "Measured", "Expected"], rows)
 
 
@@ -256,11 +273,13 @@ def expected_one(limit: str) -> str:
     return "1" if limit == MISSING else f"1, |<i>z</i>| ≤ {limit}"
 
 
-def outcome(passed: object) -> str:
+def outcome(found: Outcome) -> str:
     """Passed, failed, or not decided, in words and colour."""
-    if passed is None:
-        return MISSING
-    return '<span class="pass">✓ passed</span>' if passed else '<span class="fail">✗ failed</span>'
+    return {
+        "passed": '<span class="pass">✓ passed</span>',
+        "failed": '<span class="fail">✗ failed</span>',
+        "undecided": '<span class="open">? undecided</span>',
+    }[found]
 
 
 def tuning_table(tuning: Sequence[Mapping[str, Any]]) -> str:

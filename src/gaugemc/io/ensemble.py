@@ -13,7 +13,7 @@ import numpy as np
 
 from gaugemc.io.atomic import write_atomically
 from gaugemc.samplers.driver import Draws
-from gaugemc.samplers.sampler import Info
+from gaugemc.samplers.sampler import ComposeInfo, Info
 
 _MAGIC = b"gaugemc ensemble 1\n"
 _BLOCK = 512  # HDF5's user block, which other programs skip
@@ -39,7 +39,9 @@ def write_draws(
 
     Groups "observables" and "info" hold one dataset [chain, draw, ...] for each quantity; the
     dataset "configurations" [chain, draw, ...] holds the fields, if given. Types that HDF5 lacks
-    (bfloat16, say) are stored as the smallest type that holds all their values.
+    (bfloat16, say) are stored as the smallest type that holds all their values. The group "info" of
+    a composed sampler has two groups more: "members", with a group such as "info" for each member,
+    and "moved", which says of each draw whether the member moved.
 
     Args:
         path: the file.
@@ -69,15 +71,27 @@ def write_draws(
         stored.write(data)
 
 
+def info_columns(info: Info | ComposeInfo, group: str) -> dict[str, np.ndarray]:
+    """The arrays of an info by their names in the file; those of members have groups of their own.
+
+    Members are numbered in their order, from 0.
+    """
+    columns = {f"{group}/{name}": getattr(info, name) for name in Info._fields}
+    if isinstance(info, ComposeInfo):
+        for place, (member, moved) in enumerate(zip(info.members, info.moved)):
+            columns |= info_columns(member, f"{group}/members/{place}")
+            columns[f"{group}/moved/{place}"] = moved
+    return columns
+
+
 def _image(
     draws: Draws, attributes: Mapping[str, Any], configurations: np.ndarray | None
 ) -> io.BytesIO:
     """The HDF5 file in memory: on a full disk, HDF5 may end the process by a segmentation fault."""
-    groups = {"observables": draws.observables, "info": draws.info._asdict()}
+    columns = {f"observables/{_name(name)}": array for name, array in draws.observables.items()}
+    columns |= info_columns(draws.info, "info")
     quantities = {
-        f"{group}/{_name(name)}": _storable(name, array)
-        for group, arrays in groups.items()
-        for name, array in arrays.items()
+        column: _storable(column.partition("/")[2], array) for column, array in columns.items()
     }
     shapes = {array.shape[:2] for array in quantities.values()}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2:
@@ -158,8 +172,25 @@ def _ensemble(path: Path | str) -> Iterator[h5py.File]:
 
 
 def _arrays(file: h5py.File, group: str) -> dict[str, Any]:
-    """The datasets of a group, by name."""
-    return {str(name): np.asarray(file[f"{group}/{name}"]) for name in file.require_group(group)}
+    """The datasets of a group, by name; groups in the group are left out."""
+    held = {str(name): file[f"{group}/{name}"] for name in file.require_group(group)}
+    return {name: np.asarray(a) for name, a in held.items() if isinstance(a, h5py.Dataset)}
+
+
+def _info(file: h5py.File, group: str) -> Info | ComposeInfo:
+    """The info that `info_columns` named."""
+    own = _arrays(file, group)
+    if set(own) != set(Info._fields):
+        raise ValueError(f"{group} holds {sorted(own)} and not {sorted(Info._fields)}")
+    if f"{group}/members" not in file:
+        return Info(**own)
+    moved = _arrays(file, f"{group}/moved")
+    places = [str(place) for place in range(len(moved))]
+    return ComposeInfo(
+        **own,
+        members=tuple(_info(file, f"{group}/members/{place}") for place in places),
+        moved=tuple(moved[place] for place in places),
+    )
 
 
 def read_draws(path: Path | str) -> tuple[Draws, dict[str, Any]]:
@@ -170,11 +201,9 @@ def read_draws(path: Path | str) -> tuple[Draws, dict[str, Any]]:
     """
     with _ensemble(path) as file:
         attributes = dict(file.attrs)
-        observables, info = _arrays(file, "observables"), _arrays(file, "info")
-        if set(info) != set(Info._fields):
-            raise ValueError(f"info holds {sorted(info)} and not {sorted(Info._fields)}")
+        observables, info = _arrays(file, "observables"), _info(file, "info")
     plain = {name: np.asarray(value).tolist() for name, value in attributes.items()}
-    return Draws(observables, Info(**info)), plain
+    return Draws(observables, info), plain
 
 
 def read_configurations(path: Path | str) -> np.ndarray | None:

@@ -12,6 +12,7 @@ from gaugemc.samplers.integrator import INTEGRATORS as INTEGRATORS
 from gaugemc.samplers.integrator import LEAPFROG as LEAPFROG
 from gaugemc.samplers.integrator import OMELYAN as OMELYAN
 from gaugemc.samplers.l2hmc import L2HMC as L2HMC
+from gaugemc.samplers.sampler import ComposeInfo as ComposeInfo
 from gaugemc.samplers.sampler import Info as Info
 from gaugemc.samplers.sampler import Sampler as Sampler
 from gaugemc.samplers.trainable_leapfrog import on_lattice as on_lattice

@@ -7,19 +7,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key, Shaped
+from jaxtyping import Array, Bool, Key, PyTree, Shaped
 
 from gaugemc.samplers.hmc import HMC
-from gaugemc.samplers.sampler import Info, Sampler
+from gaugemc.samplers.sampler import ComposeInfo, Info, Sampler
 from gaugemc.theories import Theory
 
 Field = Shaped[Array, "..."]
 
 
 class ComposeState(NamedTuple):
-    """A chain: its variable alone; each member makes its own state from it."""
+    """A chain: its variable, and the state in which each member was when it moved last."""
 
     x: Field
+    members: tuple[PyTree, ...]
 
 
 class Compose(Sampler):
@@ -30,10 +31,10 @@ class Compose(Sampler):
     invariant, and so does the composition; it is ergodic if one member is (with a probability that
     is not 0). Chains start as those of the first member do.
 
-    What a step reports: `accepted` and `delta_h` of the member that moved last, so that
-    `<exp(-delta_h)> = 1` as for each member; `acceptance`, the mean over the members that moved;
-    `force_evaluations`, their sum. Over many chains at once JAX computes a mixture's members all
-    and keeps one, so a step takes as long as a cycle's.
+    A step reports a `ComposeInfo`, so that each member can be checked for itself. Members keep
+    their states. Where another member has moved the chain, a member's state is made anew, and the
+    force that this takes is counted. Over many chains at once JAX computes a mixture's members all
+    and keeps one, so a step takes as long as a cycle's; states, too, are then made anew every time.
 
     The members of `Compose((HMC(theory.pullback(flow), ...), ...))` move the flow's variable z. In
     z the flow's own proposals are `Independence(theory.pullback(flow), Chain(()))`.
@@ -72,32 +73,70 @@ class Compose(Sampler):
         """The theory of all members."""
         return self.samplers[0].theory
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each member: its class in small letters, numbered from the second on."""
+        kinds = [type(sampler).__name__.lower() for sampler in self.samplers]
+        counts = [kinds[: place + 1].count(kind) for place, kind in enumerate(kinds)]
+        return tuple(kind if n == 1 else f"{kind}_{n}" for kind, n in zip(kinds, counts))
+
+    @property
+    def forces_of_state(self) -> int:
+        return sum(sampler.forces_of_state for sampler in self.samplers)
+
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> ComposeState:
-        return self.state(self.samplers[0].init(key, hot).x)
+        first = self.samplers[0].init(key, hot)
+        rest = [sampler.state(first.x) for sampler in self.samplers[1:]]
+        return ComposeState(first.x, (first, *rest))
 
     def state(self, x: Field) -> ComposeState:
         """The state of a chain that continues from the variable x."""
-        return ComposeState(x)
+        return ComposeState(x, tuple(sampler.state(x) for sampler in self.samplers))
 
-    def step(self, key: Key[Array, ""], state: ComposeState) -> tuple[ComposeState, Info]:
+    def step(self, key: Key[Array, ""], state: ComposeState) -> tuple[ComposeState, ComposeInfo]:
         if self.probabilities is None:
             return self._cycle(key, state)
         choice_key, move_key = jax.random.split(key)
         bounds = jnp.asarray(np.cumsum(self.probabilities)[:-1])
         chosen = jnp.sum(jax.random.uniform(choice_key, dtype=jnp.float64) >= bounds)
-        return jax.lax.switch(chosen, [move(s) for s in self.samplers], move_key, state)
-
-    def _cycle(self, key: Key[Array, ""], state: ComposeState) -> tuple[ComposeState, Info]:
-        infos: list[Info] = []
-        for sampler, member_key in zip(self.samplers, jax.random.split(key, len(self.samplers))):
-            state, info = move(sampler)(member_key, state)
-            infos.append(info)
-        return state, infos[-1]._replace(
-            acceptance=jnp.mean(jnp.stack([info.acceptance for info in infos])),
-            force_evaluations=jnp.sum(
-                jnp.stack([info.force_evaluations for info in infos]), dtype=jnp.int32
-            ),
+        return jax.lax.switch(
+            chosen, [self._alone(place) for place in range(len(self.samplers))], move_key, state
         )
+
+    def _cycle(self, key: Key[Array, ""], state: ComposeState) -> tuple[ComposeState, ComposeInfo]:
+        infos: list[Info | ComposeInfo] = []
+        for place, member_key in enumerate(jax.random.split(key, len(self.samplers))):
+            state, info = move(self.samplers[place], place, member_key, state)
+            infos.append(info)
+        forces = jnp.stack([info.force_evaluations for info in infos])
+        return state, ComposeInfo(
+            infos[-1].accepted,
+            jnp.mean(jnp.stack([info.acceptance for info in infos])),
+            infos[-1].delta_h,
+            jnp.sum(forces, dtype=jnp.int32),
+            tuple(infos),
+            tuple(jnp.ones((), bool) for _ in infos),
+        )
+
+    def _alone(self, place: int) -> "Move":
+        """The move of one member of a mixture."""
+
+        def step(key: Key[Array, ""], state: ComposeState) -> tuple[ComposeState, ComposeInfo]:
+            after, info = move(self.samplers[place], place, key, state)
+            infos, moved = [], []
+            for other, (sampler, own) in enumerate(zip(self.samplers, state.members)):
+                infos.append(info if other == place else silent(sampler, own))
+                moved.append(jnp.asarray(other == place))
+            return after, ComposeInfo(
+                info.accepted,
+                info.acceptance,
+                info.delta_h,
+                info.force_evaluations,
+                tuple(infos),
+                tuple(moved),
+            )
+
+        return step
 
 
 def hmc_in(sampler: Sampler) -> HMC | None:
@@ -114,17 +153,27 @@ def with_hmc(sampler: Sampler, hmc: HMC) -> Sampler:
     return Compose(members, sampler.probabilities)
 
 
-Move = Callable[[Key[Array, ""], ComposeState], tuple[ComposeState, Info]]
+Move = Callable[[Key[Array, ""], ComposeState], tuple[ComposeState, ComposeInfo]]
 
 
-def move(sampler: Sampler) -> Move:
-    """One step of a sampler from x to x, with a state of its own that is made anew."""
+def move(
+    sampler: Sampler, place: int, key: Key[Array, ""], state: ComposeState
+) -> tuple[ComposeState, Info | ComposeInfo]:
+    """One step of the member at `place`, in its own state or, where that is of another x, anew."""
+    own = state.members[place]
+    elsewhere = jnp.any(own.x != state.x)
+    own = jax.lax.cond(elsewhere, lambda: sampler.state(state.x), lambda: own)
+    own, info = sampler.step(key, own)
+    members = (*state.members[:place], own, *state.members[place + 1 :])
+    forces = info.force_evaluations + elsewhere * sampler.forces_of_state
+    info = info._replace(force_evaluations=forces.astype(info.force_evaluations.dtype))
+    return ComposeState(own.x, members), info
 
-    def step(key: Key[Array, ""], state: ComposeState) -> tuple[ComposeState, Info]:
-        after, info = sampler.step(key, sampler.state(state.x))
-        return ComposeState(after.x), info
 
-    return step
+def silent(sampler: Sampler, state: PyTree) -> Info | ComposeInfo:
+    """The report of a member that did not move: zeros."""
+    report = jax.eval_shape(sampler.step, jax.random.key(0), state)[1]
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), report)
 
 
 def describe(theory: Theory) -> str:

@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import Array, Int, Key, PyTree, Shaped
 
 from gaugemc.samplers.progress import progress_bar
-from gaugemc.samplers.sampler import Info, Sampler
+from gaugemc.samplers.sampler import ComposeInfo, Info, Sampler
 
 
 class Draws(NamedTuple):
     """What was measured, as NumPy arrays of shape [chain, draw]."""
 
     observables: dict[str, np.ndarray]
-    info: Info
+    info: Info | ComposeInfo
 
 
 class Samples(NamedTuple):
@@ -52,7 +52,7 @@ def advance(
     key: Key[Array, ""],
     first: Int[Array, ""],
     length: Int[Array, ""],
-) -> tuple[PyTree, tuple[dict[str, Shaped[Array, "..."]], Info]]:
+) -> tuple[PyTree, tuple[dict[str, Shaped[Array, "..."]], Info | ComposeInfo]]:
     """Draws `first` to `first + length - 1` of every chain, with `length` at most CAPACITY.
 
     Returns the states, and observables and infos of shape [chain, CAPACITY]. The first `length`

@@ -64,6 +64,10 @@ class HMC(Sampler):
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HMCState:
         return self.state(self.start(key, hot))
 
+    @property
+    def forces_of_state(self) -> int:
+        return 1
+
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""
         return HMCState(x, self.theory.action(x), self.force(x))

@@ -69,6 +69,10 @@ class L2HMC(Sampler):
         x = eqx.error_if(state.x, ~good, "L2HMC: a network returned NaN or infinity")
         return state._replace(x=x)
 
+    @property
+    def forces_of_state(self) -> int:
+        return 1
+
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""
         return HMCState(x, self.theory.action(x), self.theory.force(x))

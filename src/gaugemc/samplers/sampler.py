@@ -24,6 +24,23 @@ class Info(NamedTuple):
     force_evaluations: Int[Array, ""]
 
 
+class ComposeInfo(NamedTuple):
+    """What a step of a composition reports: the fields of an `Info`, and the members' own."""
+
+    accepted: Bool[Array, ""]
+    """Of the member that moved last."""
+    acceptance: Scalar
+    """The mean over the members that moved."""
+    delta_h: Scalar
+    """Of the member that moved last."""
+    force_evaluations: Int[Array, ""]
+    """Of all members."""
+    members: "tuple[Info | ComposeInfo, ...]"
+    """What each member reports; zeros of a member that did not move."""
+    moved: tuple[Bool[Array, ""], ...]
+    """Which members moved: all in a cycle, one in a mixture."""
+
+
 def always_accepted() -> Info:
     """The report of a step that draws from the density itself."""
     one, zero = jnp.ones((), jnp.float64), jnp.zeros((), jnp.float64)
@@ -39,6 +56,11 @@ class Sampler(eqx.Module):
     """
 
     theory: eqx.AbstractVar[Theory]
+
+    @property
+    def forces_of_state(self) -> int:
+        """Force evaluations of `state`, which a composition counts where another member moved."""
+        return 0
 
     def start(self, key: Key[Array, ""], hot: bool | Bool[Array, ""]) -> Field:
         """A hot (reference measure) or cold (ordered) point of the space."""
@@ -56,5 +78,5 @@ class Sampler(eqx.Module):
         )
 
     @abc.abstractmethod
-    def step(self, key: Key[Array, ""], state: PyTree) -> tuple[PyTree, Info]:
+    def step(self, key: Key[Array, ""], state: PyTree) -> tuple[PyTree, Info | ComposeInfo]:
         """One draw: the next state, and what happened."""

@@ -1,0 +1,184 @@
+"""Checks of maps: flows and proposals have the inverse and the log-det that they claim."""
+
+from typing import Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key, Shaped
+
+from gaugemc.checks.outcome import Check, bounded, undecided
+from gaugemc.checks.tangent import basis, log_det_error
+from gaugemc.flows import Flow
+from gaugemc.samplers import L2HMC, Compose, GeneralisedLeapfrog, Sampler, on_lattice
+from gaugemc.samplers.trainable_leapfrog import holds_lattice_size
+from gaugemc.theories import Links, Space, Theory
+
+Field = Shaped[Array, "..."]
+Scalar = Float[Array, ""]
+Model = Flow | GeneralisedLeapfrog
+"""What can be trained."""
+
+LIMIT = 1e-8
+"""Of what is exact but for rounding, in float64."""
+LARGEST = 2048
+"""The most dimensions of a dense Jacobian."""
+_JACOBIAN_LATTICES = {2: (8, 8), 3: (4, 4, 4), 4: (4, 2, 2, 2)}
+"""By dimension. The Jacobian is dense: on larger lattices the same map is checked on these."""
+_CONFIGURATIONS = 3
+
+
+@runtime_checkable
+class Dynamics(Protocol):
+    """A sampler whose proposals follow reversible dynamics."""
+
+    @property
+    def theory(self) -> Theory: ...
+
+    def there_and_back(self, x: Field, v: Field) -> Field:
+        """The end of a trajectory and of the one that undoes it: x but for rounding."""
+        ...
+
+
+def of_maps(sampler: Sampler, model: Model | None, key: Key[Array, ""]) -> dict[str, Check]:
+    """The checks of the sampler's dynamics and of what was trained for it, both in float64.
+
+    Whatever the run's precision: rounding grows along a trajectory, and derivatives of a network in
+    less are not linear in the tangent. Mistakes are there from the start.
+    """
+    checked = {
+        f"reversibility{name}": reversibility(member, key)
+        for name, member in dynamics_in(sampler).items()
+    }
+    if model is not None:
+        checked["log_det"] = log_det_of_model(sampler, model, key)
+    return checked
+
+
+def dynamics_in(sampler: Sampler) -> dict[str, Dynamics]:
+    """The kernels with reversible dynamics that a sampler is made of, by what tells them apart.
+
+    One alone needs no name.
+    """
+    found = _dynamics(sampler, "")
+    return {"": found.popitem()[1]} if len(found) == 1 else found
+
+
+def _dynamics(sampler: Sampler, name: str) -> dict[str, Dynamics]:
+    if isinstance(sampler, Compose):
+        pairs = zip(sampler.names, sampler.samplers)
+        parts = [_dynamics(member, f"{name}.{own}") for own, member in pairs]
+        return {key: member for part in parts for key, member in part.items()}
+    return {name: sampler} if isinstance(sampler, Dynamics) else {}
+
+
+def reversibility(sampler: Dynamics, key: Key[Array, ""]) -> Check:
+    """Largest distance from the start after a trajectory there and, momentum flipped, back."""
+    space = sampler.theory.space
+    start_key, momentum_key = jax.random.split(key)
+    x, v = space.random(start_key), space.random_momentum(momentum_key)
+
+    @eqx.filter_jit
+    def there_and_back(sampler: Dynamics, x: Field, v: Field) -> Field:
+        return sampler.there_and_back(x, v)
+
+    return bounded(float(space.distance(x, there_and_back(sampler, x, v))), LIMIT)
+
+
+def inverse(flow: Flow, space: Space, key: Key[Array, ""]) -> Check:
+    """Largest distance of z from inverse(forward(z)), and of the two log-dets from opposite."""
+
+    @eqx.filter_jit
+    def error(flow: Flow, key: Key[Array, ""]) -> Scalar:
+        z = space.random(key)
+        x, log_det = flow.forward(z)
+        again, back = flow.inverse(x)
+        sizes = jnp.maximum(1.0, jnp.abs(log_det))
+        return jnp.maximum(space.distance(z, again), jnp.abs(log_det + back) / sizes)
+
+    return bounded(worst([float(error(flow, k)) for k in random_keys(key)]), LIMIT)
+
+
+def log_det(flow: Flow, space: Space, key: Key[Array, ""]) -> Check:
+    """Largest difference of a flow's log-det from that of its autodiff Jacobian.
+
+    On the space itself, or on a smaller lattice if the flow can be moved to one.
+    """
+    if isinstance(space, Links) and (smaller := small_enough(space)) is not space:
+        try:
+            moved = flow.on(smaller.lattice)
+            eqx.filter_eval_shape(moved.forward, smaller.origin())
+            flow, space = moved, smaller
+        except Exception:  # a flow of this lattice alone
+            pass
+    momenta = basis(space)
+    if len(momenta) > LARGEST:
+        return undecided(
+            f"{len(momenta)} dimensions: too many for a dense Jacobian, at most {LARGEST}"
+        )
+
+    @eqx.filter_jit
+    def error(flow: Flow, key: Key[Array, ""]) -> Scalar:
+        return log_det_error(flow.forward, space.random(key), jnp.asarray(momenta), space.move)
+
+    values = [float(error(flow, k)) for k in random_keys(key)]
+    return bounded(worst(values), LIMIT, **place(space))
+
+
+def log_det_of_proposal(sampler: L2HMC, key: Key[Array, ""]) -> Check:
+    """The same of a proposal of L2HMC, a map of phase space."""
+    space, leapfrog = sampler.theory.space, sampler.leapfrog
+    if isinstance(space, Links) and not holds_lattice_size(leapfrog):
+        space = small_enough(space)
+        theory = eqx.tree_at(lambda t: t.space, sampler.theory, space)
+        sampler = L2HMC(theory, on_lattice(leapfrog, space), sampler.direction)
+    shape = (2, *space.field_shape)
+    size = int(np.prod(shape))
+    if size > LARGEST:
+        return undecided(f"{size} dimensions: too many for a dense Jacobian, at most {LARGEST}")
+    directions = jnp.eye(size, dtype=space.real_dtype).reshape(-1, *shape)
+
+    @eqx.filter_jit
+    def error(sampler: L2HMC, key: Key[Array, ""]) -> Scalar:
+        keys = jax.random.split(key)
+        start = jnp.stack([space.random(keys[0]), space.random_momentum(keys[1])])
+        return log_det_error(
+            sampler.phase_space_map, start, directions, lambda z, v, e: z + e.astype(z.dtype) * v
+        )
+
+    values = [float(error(sampler, k)) for k in random_keys(key)]
+    return bounded(worst(values), LIMIT, **place(space))
+
+
+def log_det_of_model(sampler: Sampler, model: Model, key: Key[Array, ""]) -> Check:
+    """The log-det check of what was trained: a flow, or the proposals of L2HMC."""
+    if isinstance(model, Flow):
+        return log_det(model, sampler.theory.space, key)
+    assert isinstance(sampler, L2HMC)
+    return log_det_of_proposal(sampler, key)
+
+
+def small_enough(space: Links) -> Links:
+    """The same links on a lattice whose autodiff Jacobian can be computed."""
+    lattice = _JACOBIAN_LATTICES.get(len(space.lattice), space.lattice)
+    if np.prod(space.lattice) <= np.prod(lattice):
+        return space
+    return Links(space.group, lattice, space.real)
+
+
+def place(space: Space) -> dict[str, list[int]]:
+    """Where a map was checked: the lattice, or the shape of fields that have none."""
+    if isinstance(space, Links):
+        return {"lattice": list(space.lattice)}
+    return {"shape": list(space.field_shape)}
+
+
+def random_keys(key: Key[Array, ""]) -> Key[Array, " configuration"]:
+    """Keys of the few configurations that a map is checked on."""
+    return jax.random.split(key, _CONFIGURATIONS)
+
+
+def worst(values: list[float]) -> float:
+    """The largest of some numbers; NaN if one is."""
+    return float(np.max(values))
