@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from gaugemc import cli
+from gaugemc import __main__
 from gaugemc.experiment import experiment
 from gaugemc.io.checkpoint import latest_checkpoint
 from gaugemc.io.ensemble import read_draws
@@ -54,7 +54,7 @@ def command(
         monkeypatch.setattr(sys, "argv", ["gaugemc", *arguments])
         capfd.readouterr()
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            __main__.main()
         out, err = capfd.readouterr()
         return int(end.value.code or 0), out, err
 
@@ -201,7 +201,7 @@ MISTAKES = [
     ("nope=1", ["nope", "theory", "seed"]),
     ("+nope=1", ["nope", "theory", "seed"]),
     ("theory.nope=1", ["theory.nope", "theory.lattice", "theory.beta"]),
-    ("chains=many", ["chains=many", "Integer"]),
+    ("chains=many", ["chains=many", "an integer"]),
     ("theory.lattice=8", ["theory.lattice=8", "list"]),
     ("theory=su3_2d", ["sampler.name=fthmc", "SU(3)", "hmc"]),
     ("theory=su3_2d sampler=heatbath", ["sampler.name=heatbath", "SU(3)", "hmc"]),

@@ -1,6 +1,20 @@
-"""`python -m gaugemc` is the command `gaugemc`."""
+"""The program: `gaugemc`, and `python -m gaugemc`."""
 
-from gaugemc.cli import main
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Answer what needs no work at once, before JAX and all the rest are imported."""
+    from gaugemc.conf.front import answer
+
+    code = answer(sys.argv[1:])
+    if code is not None:
+        sys.exit(code)
+    from gaugemc.cli import main as command
+
+    command()
+
 
 if __name__ == "__main__":
     main()

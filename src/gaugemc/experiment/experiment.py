@@ -23,6 +23,7 @@ from gaugemc.experiment.settings import Settings
 from gaugemc.experiment.timing import time_draws
 from gaugemc.experiment.train_phase import run_training
 from gaugemc.experiment.trainee import build_trainee
+from gaugemc.experiment.uses import unused
 from gaugemc.experiment.validation import validate
 
 
@@ -94,7 +95,11 @@ def run(settings: Settings, path: Path | str, console: Console | None = None) ->
         checked = {name: check for name, check in checked.items() if check is not None}
     numbers = {
         "theory": summary.theory_section(settings, theory),
-        "sampler": {"name": settings.sampler.name, "parameters": dataclasses.asdict(settings)},
+        "sampler": {
+            "name": settings.sampler.name,
+            "parameters": dataclasses.asdict(settings),
+            "unused": list(unused(settings)),
+        },
         "training": trained and trained.numbers,
         "evaluate": results[0],
         "hmc": results[1] if baseline is not None else None,

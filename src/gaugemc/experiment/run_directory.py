@@ -1,6 +1,5 @@
 """The directory that holds all of a run, and from which it resumes."""
 
-import dataclasses
 import platform
 import subprocess
 from datetime import datetime
@@ -13,7 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import gaugemc
-from gaugemc.experiment.settings import Settings
+from gaugemc.experiment.settings import Settings, flat
 from gaugemc.io.atomic import write_atomically
 from gaugemc.io.checkpoint import CheckpointError, latest_checkpoint
 
@@ -121,18 +120,6 @@ class RunDirectory:
         """Add a line to log.txt."""
         with self.log.open("a") as log:
             log.write(f"{datetime.now().isoformat(timespec='seconds')} {message}\n")
-
-
-def flat(settings: Settings) -> dict[str, Any]:
-    """The settings by their full keys."""
-    groups = dataclasses.asdict(settings)
-    scalars = {key: value for key, value in groups.items() if not isinstance(value, dict)}
-    return scalars | {
-        f"{group}.{key}": value
-        for group, members in groups.items()
-        if isinstance(members, dict)
-        for key, value in members.items()
-    }
 
 
 def software() -> dict[str, Any]:
