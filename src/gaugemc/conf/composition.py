@@ -16,12 +16,23 @@ from gaugemc.experiment.settings import Settings, SettingsError
 def settings_of(config: Any) -> Settings:
     """The settings in a configuration that Hydra composed."""
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    for key in sorted(OmegaConf.missing_keys(plain)):  # which a merge would fill with defaults
+        raise SettingsError(key, "???", "has no value: give one")
     OmegaConf.resolve(plain)
-    settings = OmegaConf.to_object(
-        OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.to_container(plain))
-    )
+    merged = OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.to_container(plain))
+    refuse_nested(OmegaConf.to_container(merged))
+    settings = OmegaConf.to_object(merged)
     assert isinstance(settings, Settings)
     return settings
+
+
+def refuse_nested(tree: Any, path: str = "") -> None:
+    """Raise SettingsError for a list in a list, which OmegaConf takes for a number."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            refuse_nested(value, f"{path}{name}.")
+        elif isinstance(value, list) and any(isinstance(member, list | dict) for member in value):
+            raise SettingsError(path + name, value, "needs numbers, not lists of lists")
 
 
 def composed(overrides: list[str]) -> Settings:
@@ -43,8 +54,10 @@ def check_choices(overrides: list[str]) -> None:
     for override in OverridesParser.create().parse_overrides(overrides):
         key = override.key_or_group
         text = override.input_line or key
+        if not key:
+            raise SettingsError("", text[1:], "has no key: write KEY=VALUE")
         if override.is_delete():
-            raise SettingsError(text, "", "a setting cannot be left out: give it a value")
+            raise SettingsError(key, "~", "a setting cannot be left out: give it a value")
         one = override.is_sweep_override() or isinstance(override.value(), str)
         if key in CHOICES and not one:
             problem = f"choose one of {', '.join(CHOICES[key])}"

@@ -11,20 +11,21 @@ from gaugemc.conf.groups import CHOICES
 from gaugemc.experiment.settings import Settings
 from gaugemc.experiment.uses import unused
 
-USAGE = """usage: gaugemc [KEY=VALUE ...]   train, sample, compare with tuned HMC, report
+USAGE = """usage: gaugemc [KEY=VALUE ...]    train, sample, compare with tuned HMC, report
        gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]
-                                 go on with an interrupted run, or make more draws
-       gaugemc report DIR        draw the report of a run again
-       gaugemc --help            all keys and choices"""
+                                  go on with an interrupted run; more draws
+       gaugemc report DIR         draw the report of a run again
+       gaugemc --help             all keys and choices"""
 
 VERBS = {
     "resume": """usage: gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]
 
-Go on with the interrupted run in the directory DIR (outputs/DATE/TIME-NAME, or one job of a sweep):
-training and draws continue after the last checkpoint, and they are those of an uninterrupted run,
-bit for bit. The settings are read from DIR/config.yaml. With a larger number of draws, a finished
-run gets more of them; the old draws stay as they are. All else is fixed: more training is a new run
-that starts with flow.load=DIR or dynamics.load=DIR.""",
+Go on with the interrupted run in the directory DIR (outputs/DATE/TIME-NAME, or
+one job of a sweep): training and draws continue after the last checkpoint, and
+are those of an uninterrupted run, bit for bit. The settings are read from
+DIR/config.yaml. With a larger number of draws, a finished run gets more of
+them; the old draws stay as they are. All else is fixed: more training is a new
+run that starts with flow.load=DIR or dynamics.load=DIR.""",
     "report": """usage: gaugemc report DIR
 
 Draw DIR/report.html and DIR/figures again from the numbers of a finished run.""",
@@ -54,7 +55,7 @@ def help_text(settings: Settings, width: int | None = None) -> str:
     useless = unused(settings)
     lines = [
         USAGE,
-        "       gaugemc VERB --help       more about resume and report",
+        "       gaugemc VERB --help        more about resume and report",
         "",
         *textwrap.wrap(
             "gaugemc trains Markov chain Monte Carlo samplers for lattice gauge theory, samples,"
@@ -83,8 +84,8 @@ def help_text(settings: Settings, width: int | None = None) -> str:
         lines += ["", title]
         for key, value, doc in keys:
             lines += entry(f"{key}={shown(value)}", doc, width, "-" if key in useless else " ")
-    lines += ["", "Exit codes: 0 success, 1 failure, 2 a mistake in the command line or settings,"]
-    lines += ["3 a check failed with strict=true, 130 and 143 interrupted."]
+    lines += ["", "Exit codes: 0 success, 1 failure, 2 a mistake in the command line, 3 a check"]
+    lines += ["failed with strict=true, 130 and 143 interrupted."]
     return "\n".join(lines)
 
 

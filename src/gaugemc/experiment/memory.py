@@ -48,7 +48,7 @@ def check_parameters(settings: Settings, model: PyTree) -> None:
     size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
     layers = "dynamics.n_leapfrog" if has_leapfrog(settings) else "flow.n_layers"
     advice = f"reduce network.hidden, network.kernel_size or {layers}"
-    what = "parameters and the optimiser's copies"
+    what = "the parameters"
     demand = Demand("network.hidden", what, COPIES_OF_PARAMETERS * size, advice)
     refuse_beyond(settings, demand, available_memory())
 
@@ -57,17 +57,20 @@ def demands(settings: Settings) -> list[Demand]:
     """What the parts of a run need, by formulas that rather say too little."""
     e, t = settings.evaluate, settings.training
     field, layers = field_bytes(settings), layer_bytes(settings)
-    chain = FIELDS_OF_A_CHAIN * field + layers
+    chain = FIELDS_OF_A_CHAIN * field
+    depth = "dynamics.n_leapfrog" if has_leapfrog(settings) else "flow.n_layers"
+    everything = settings.chains * (chain + layers)
     found = [
         Demand("theory.lattice", "one chain", chain, "reduce theory.lattice"),
-        Demand("chains", f"{settings.chains} chains", settings.chains * chain, "reduce chains"),
+        Demand(depth, "the layers", layers, f"reduce {depth}, network.hidden or theory.lattice"),
+        Demand("chains", f"{settings.chains} chains", everything, "reduce chains"),
     ]
     if is_trained(settings) and t.objective == "levels":
         grid = t.batch**2 * BYTES_OF_A_NODE
         found.append(Demand("training.batch", "the grid of levels", grid, "reduce training.batch"))
     elif is_trained(settings):
         batch = t.batch * (field + layers)
-        what = f"the gradient of {t.batch} configurations"
+        what = f"gradients of {t.batch} configurations"
         found.append(Demand("training.batch", what, batch, "reduce training.batch"))
     baseline = e.hmc_draws + e.hmc_warmup if has_baseline(settings) else 0
     for key, draws in (("draws", e.draws + e.warmup), ("hmc_draws", baseline)):
@@ -109,18 +112,17 @@ def refuse_beyond(settings: Settings, demand: Demand, available: float) -> None:
     group, _, name = demand.key.rpartition(".")
     value = getattr(getattr(settings, group) if group else settings, name)
     problem = (
-        f"{demand.what} need{'s' if demand.what.startswith(('one', 'the')) else ''} about"
+        f"{demand.what} need{'' if demand.what.endswith('s') else 's'} about"
         f" {readable(demand.needed)} of memory and there are {readable(available)}: {demand.advice}"
     )
     raise SettingsError(demand.key, value, problem)
 
 
-def available_memory() -> float:
+def available_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
     """Bytes that a run may use: the machine's memory, or what its container or batch job leaves."""
     limits = [float("inf")]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         limits.append(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"))
-    root = Path("/sys/fs/cgroup")
     for path in (root / "memory.max", root / "memory/memory.limit_in_bytes"):
         try:
             limits.append(float(path.read_text()))
