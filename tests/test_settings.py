@@ -15,9 +15,8 @@ from gaugemc.experiment.uses import notice, unused
 from gaugemc.experiment.validation import validate
 
 ABSURD: list[Any] = [
-    *(0, -1, 0.5, 2**31, 2**63, 10**30, 1e-300, 1e300),
-    *(float("nan"), float("inf"), -float("inf")),
-    *("", "two\nlines", None, [], {}, [0], [-1], [10**30], [1e300], ["x"]),
+    *(0, -1, 0.5, 2**31, 10**30, 1e300, float("nan"), float("inf")),
+    *("", "two\nlines", None, [], {}, [-1], [10**30], ["x"]),
 ]
 BASES = {
     "hmc": ["sampler=hmc"],
