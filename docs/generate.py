@@ -110,6 +110,9 @@ def modes() -> Iterator[str]:
         changed = [[code(key), code(value)] for key, value in flat(own)]
         for choice in changes.get("defaults", []):
             changed += [[code(key.split("/")[-1]), code(value)] for key, value in choice.items()]
+        for (mode, theory), beta in groups.MODE_BETAS.items():
+            if mode == name:
+                changed.append([f"{code('theory.beta')} of {code(theory)}", code(beta)])
         yield table(["key", "value"], changed) if changed else "Changes nothing."
 
 

@@ -19,7 +19,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from test_scan_report import put_run
 
-from gaugemc import cli
+from gaugemc import __main__, cli
 from gaugemc.checks.outcome import Check, bounded, undecided
 from gaugemc.experiment import chain_phase, experiment
 from gaugemc.experiment.settings import Settings
@@ -60,7 +60,7 @@ def command(
         monkeypatch.setattr(sys, "argv", ["gaugemc", *arguments])
         capfd.readouterr()
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            __main__.main()
         out, err = capfd.readouterr()
         return int(end.value.code or 0), out, err
 
@@ -338,7 +338,7 @@ MISTAKES = [
     ("nope=1", ["nope", "theory", "seed"]),
     ("+nope=1", ["nope", "theory", "seed"]),
     ("theory.nope=1", ["theory.nope", "theory.lattice", "theory.beta"]),
-    ("chains=many", ["chains=many", "Integer"]),
+    ("chains=many", ["chains=many", "an integer"]),
     ("theory.lattice=8", ["theory.lattice=8", "list"]),
     ("theory=su3_2d", ["sampler.name=fthmc", "SU(3)", "hmc"]),
     ("theory=su3_2d sampler=heatbath", ["sampler.name=heatbath", "SU(3)", "hmc"]),
@@ -386,6 +386,48 @@ MISTAKES = [
     ("theory=ring sampler=l2hmc loss.distance_scale=0", ["loss.distance_scale=0", "positive"]),
     ("sampler=l2hmc loss.whitened_weight=1", ["loss.whitened_weight=1", "links"]),
     ("sampler=hmc theory.group=null", ["theory.group=None", "U1"]),
+    ("theory.beta=1e300", ["theory.beta=1e+300", "float32"]),
+    ("theory.beta=1e7", ["theory.beta=10000000.0", "at most 1e+06"]),
+    ("theory.beta=2,3", ["theory.beta=2,3", "--multirun"]),
+    ("seed=9223372036854775808", ["seed=9223372036854775808", "2**63 - 1"]),
+    ("seed=???", ["seed=???", "no value"]),
+    ("~seed", ["seed", "cannot be left out"]),
+    ("=3", ["=3", "KEY=VALUE"]),
+    ("foo", ["foo", "neither KEY=VALUE nor a command"]),
+    ("--foo", ["--foo", "--help"]),
+    ("theory=null", ["theory=null", "u1_2d"]),
+    ("sampler=[hmc,flow]", ["sampler=[hmc,flow]", "choose one of", "fthmc"]),
+    ("chains=1.5", ["chains=1.5", "an integer"]),
+    ("theory.lattice=[8.5,8]", ["theory.lattice=[8.5,8]", "list of integers"]),
+    ("+theory.extra=1", ["theory.extra", "theory.beta"]),
+    ("+seed=2", ["+seed", "leave out the +"]),
+    ("name=../../x", ["name=../../x", "letters"]),
+    ("name=..", ["name=..", "letters"]),
+    ("name=é/ü", ["name=é/ü", "letters"]),
+    ("name=", ["name=", "letters"]),
+    ("theory.name=", ["theory.name=", "empty"]),
+    ("flow.load=", ["flow.load=", "empty"]),
+    ("hydra.run.dir=", ["hydra.run.dir=", "empty"]),
+    ("hydra.job.chdir=true flow.load=nowhere", ["flow.load=/", "/nowhere is not a run"]),
+    ("theory.lattice=[1000000,1000000]", ["theory.lattice", "TB of memory", "reduce"]),
+    ("chains=1000000000", ["chains=1000000000", "TB of memory", "reduce chains"]),
+    ("chains=3000000000", ["chains=3000000000", "at most 2147483647"]),
+    ("evaluate.draws=2000000000", ["evaluate.draws=2000000000", "TB of memory", "or chains"]),
+    ("training.batch=1000000000", ["training.batch=1000000000", "TB of memory", "reduce"]),
+    ("flow.n_layers=2000000000", ["flow.n_layers=2000000000", "TB of memory", "reduce"]),
+    ("network.kernel_size=1000000001", ["network.kernel_size", "EB of memory"]),
+    ("network.hidden=[[]]", ["network.hidden=[[]]", "lists of lists"]),
+    ("training.doublings=2000000000", ["training.doublings=2000000000", "at most 6"]),
+    ("sampler=l2hmc theory=su3_4d", ["sampler.name=l2hmc", "not yet for 4D SU(3)", "hmc"]),
+    ("mode=demo theory=su3_4d", ["sampler.name=fthmc", "4D SU(3)", "sampler=hmc"]),
+    ("mode=demo theory=ring", ["sampler.name=fthmc", "toy", "sampler=l2hmc"]),
+    ("sampler=hmc flow.load=/nowhere", ["flow.load=/nowhere", "not a run"]),
+    ("sampler=hmc precision=bf16", ["precision=bf16", "sampler=hmc has none"]),
+    ("flow=multiscale precision=fp16", ["precision=fp16", "flow=multiscale has none"]),
+    ("--multirun theory.beta=2,-1", ["job 1 of 2", "theory.beta=-1", "at least 0", "no job"]),
+    ("--multirun theory.beta=2,x", ["job 1 of 2", "theory.beta=x", "a number"]),
+    ("--multirun sampler=hmc,nope", ["sampler=nope", "fthmc"]),
+    ("--multirun name=../x", ["name=../x", "letters"]),
     ("resume", ["resume needs one run directory"]),
     ("resume /nowhere", ["/nowhere", "not a run"]),
     ("report /nowhere", ["/nowhere", "no such file"]),
@@ -403,6 +445,60 @@ def test_a_mistake_is_one_line(command: Command, arguments: str, expected: list[
     for word in expected:
         assert word in lines[0]
     assert list(Path.cwd().iterdir()) == []
+
+
+def test_settings_without_a_meaning_are_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "run_and_show", lambda *_, **__: 0)
+    code, _, err = command("sampler=hmc", "flow=spline", "training.steps=5", "hydra.run.dir=run")
+    assert code == 0
+    line = "unused: flow (sampler=hmc has no flow); training.steps (sampler=hmc is not trained)"
+    assert f"gaugemc: {line}\n" in err
+    assert Path("run/log.txt").read_text().endswith(f" {line}\n")
+    _, _, err = command("sampler=fthmc", "flow=spline", "hydra.run.dir=other")
+    assert "unused" not in err
+
+
+def test_a_relative_path_is_that_of_the_command_line(
+    command: Command, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(cli, "run_and_show", lambda settings, *_, **__: seen.append(settings) or 0)
+    more = ["flow.load=copy", "hydra.job.chdir=true", "hydra.run.dir=new"]
+    code, _, err = command(*TINY, *more)
+    assert code == 0, err
+    assert seen[0].flow.load == str(copy)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"XDG_CACHE_HOME": "{}/a", "HOME": "{}/b"}, "a/gaugemc"),
+        ({"XDG_CACHE_HOME": "", "HOME": "{}/b"}, "b/.cache/gaugemc"),
+        ({"XDG_CACHE_HOME": "relative", "HOME": "{}/b"}, "b/.cache/gaugemc"),
+        ({"XDG_CACHE_HOME": "/dev/null", "HOME": "{}/b"}, None),
+    ],
+)
+def test_the_cache_is_where_it_can_be_written(
+    environment: dict[str, str],
+    expected: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value.format(tmp_path))
+    assert cli.cache_directory() == (tmp_path / expected if expected else None)
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cli.cache_directory() is None
 
 
 def test_a_directory_that_cannot_be_written_is_one_line(command: Command) -> None:

@@ -1,13 +1,19 @@
 """The program: `gaugemc`, and `python -m gaugemc`."""
 
+import sys
 from typing import NoReturn
 
 from gaugemc import interrupt
 
 
 def main() -> NoReturn:
-    """Heed Ctrl-C from the first moment, then import JAX and all the rest, which takes seconds."""
+    """Heed Ctrl-C from the first moment, and answer at once what needs no JAX; then do the rest."""
     interrupt.install()
+    from gaugemc.conf.front import answer
+
+    code = answer(sys.argv[1:])
+    if code is not None:
+        sys.exit(code)
     from gaugemc.cli import main as command
 
     command()

@@ -1,6 +1,7 @@
 """The command line: `gaugemc [KEY=VALUE ...]`, `gaugemc resume DIR`, `gaugemc report DIR`."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import shlex
@@ -26,9 +27,11 @@ from rich.text import Text
 from gaugemc import interrupt
 from gaugemc.checks import tally
 from gaugemc.conf import register
+from gaugemc.conf.composition import composed, jobs, settings_of
 from gaugemc.conf.errors import one_line
 from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
-from gaugemc.experiment.build import TRAINED, build_theory
+from gaugemc.conf.help import USAGE
+from gaugemc.experiment.build import build_theory
 from gaugemc.experiment.experiment import run
 from gaugemc.experiment.extension import with_overrides
 from gaugemc.experiment.notation import format_bound, format_error, printable
@@ -39,15 +42,10 @@ from gaugemc.experiment.scan_report import write_scan_report
 from gaugemc.experiment.settings import Settings, SettingsError
 from gaugemc.experiment.train_phase import load_model
 from gaugemc.experiment.trainee import build_trainee
+from gaugemc.experiment.uses import is_trained, notice, unused
 from gaugemc.experiment.validation import validate
 from gaugemc.io.checkpoint import CheckpointError
 from gaugemc.training import TrainingDivergedError
-
-USAGE = """usage: gaugemc [KEY=VALUE ...]   train, sample, compare with tuned HMC, report
-       gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]
-                                 go on with an interrupted run, or make more draws
-       gaugemc report DIR        draw the report of a run, or of a multirun, again
-       gaugemc --help            all keys and choices"""
 
 FAILED, BAD_INPUT, INEXACT = 1, 2, 3
 """Exit codes, and those of interruptions: 130 and 143."""
@@ -74,10 +72,21 @@ def prepare_jax() -> None:
     """float64 sums, and compiled programs kept on disk for the next start."""
     jax.config.update("jax_enable_x64", True)
     if jax.config.values["jax_compilation_cache_dir"] is None:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaugemc"
-        jax.config.update("jax_compilation_cache_dir", str(cache))
+        cache = cache_directory()
+        jax.config.update("jax_compilation_cache_dir", cache and str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def cache_directory() -> Path | None:
+    """Where compiled programs are kept; None where the user has no place that can be written."""
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        path = (base if base.is_absolute() else Path.home() / ".cache") / "gaugemc"
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # a read-only disk; a user without a home
+        return None
+    return path if os.access(path, os.W_OK | os.X_OK) else None
 
 
 class Preparation(Callback):
@@ -87,8 +96,10 @@ class Preparation(Callback):
         HydraConfig.instance().set_config(config)
 
         def start() -> int:
-            settings = settings_of(config)
+            settings = rooted(settings_of(config))
             check(settings)
+            if not str(config.hydra.run.dir).strip():
+                raise SettingsError("hydra.run.dir", config.hydra.run.dir, "must not be empty")
             with interrupt.postponed():
                 place(config.hydra.run, "dir", RUN_DIR)
                 directory = RunDirectory(config.hydra.run.dir)
@@ -103,6 +114,7 @@ class Preparation(Callback):
         HydraConfig.instance().set_config(config)
 
         def start() -> int:
+            check_jobs(config)
             place(config.hydra.sweep, "dir", SWEEP_DIR)
             # The jobs are composed anew, maybe in other processes and seconds.
             sweep = str(config.hydra.sweep.dir).replace("\\", "\\\\").replace("'", "\\'")
@@ -138,21 +150,46 @@ def unfailing(task: Callable[[], int]) -> None:
 def check(settings: Settings) -> None:
     """Raise one of the errors that `guarded` knows unless these settings can run."""
     validate(settings)
-    if settings.sampler.name in TRAINED:
+    for key, load in (("flow.load", settings.flow.load), ("dynamics.load", settings.dynamics.load)):
+        try:
+            if load is not None:
+                RunDirectory(load).settings()
+        except RunDirectoryError as error:
+            raise SettingsError(key, load, str(error)) from error
+    if is_trained(settings):
         trainee = build_trainee(settings, build_theory(settings))
         if trainee.load is not None:
             load_model(trainee)
 
 
-def settings_of(config: Any) -> Settings:
-    """The settings in a configuration that Hydra composed."""
-    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    OmegaConf.resolve(plain)
-    settings = OmegaConf.to_object(
-        OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.to_container(plain))
+def check_jobs(config: Any) -> int:
+    """Refuse a sweep with the first of its jobs that cannot run, before any of them does."""
+    if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+        return 0  # whose jobs follow from one another
+    sweep = jobs(list(config.hydra.overrides.task))
+    for number, overrides in enumerate(sweep):
+        try:
+            check(rooted(composed(overrides)))
+        except (SettingsError, HydraException, OmegaConfBaseException) as error:
+            problem = str(error) if isinstance(error, SettingsError) else one_line(error)
+            job = " ".join(text for text in overrides if any(text not in o for o in sweep))
+            where = f"job {number} of {len(sweep)}, {job}: " if job else ""
+            fail(f"{where}{problem}; no job was started", BAD_INPUT)
+    return 0
+
+
+def rooted(settings: Settings) -> Settings:
+    """The settings with paths from the directory where the command was given (hydra.job.chdir)."""
+    cwd = HydraConfig.get().runtime.cwd
+
+    def found(load: str | None) -> str | None:
+        return os.path.join(cwd, load) if load else load
+
+    return dataclasses.replace(
+        settings,
+        flow=dataclasses.replace(settings.flow, load=found(settings.flow.load)),
+        dynamics=dataclasses.replace(settings.dynamics, load=found(settings.dynamics.load)),
     )
-    assert isinstance(settings, Settings)
-    return settings
 
 
 def guarded(task: Callable[[], int]) -> int:
@@ -176,9 +213,13 @@ def configured() -> int:
     codes: list[int] = []
 
     def one_run(config: Any) -> int:
-        settings, path = settings_of(config), Path(HydraConfig.get().runtime.output_dir)
+        settings, path = (
+            rooted(settings_of(config)),
+            Path(HydraConfig.get().runtime.output_dir),
+        )
         validate(settings)
         print(f"run directory: {path}", file=sys.stderr)
+        say_unused(settings, path)
         return run_and_show(settings, path, again=sweep_again())
 
     def job(config: Any) -> None:
@@ -191,6 +232,16 @@ def configured() -> int:
 
     hydra.main(version_base="1.3", config_path=None, config_name="command")(job)()
     return max(codes, default=0)
+
+
+def say_unused(settings: Settings, path: Path) -> None:
+    """A line, also for log.txt, about words of the command line that change nothing."""
+    given = (word.lstrip("+").split("=")[0] for word in HydraConfig.get().overrides.task)
+    found = unused(settings, given)
+    if found:
+        line = f"unused: {notice(found)}"
+        print(f"gaugemc: {line}", file=sys.stderr)
+        RunDirectory(path).note(line)
 
 
 def sweep_again() -> str:

@@ -2,28 +2,82 @@
 
 import dataclasses
 import re
+from typing import Any
+
+from hydra.errors import OverrideParseException
 
 from gaugemc.conf.groups import Command
+from gaugemc.experiment.settings import NAME_RULE, Settings
+
+WORDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "text",
+    list[int]: "a list of integers, as [8,8]",
+    list[float]: "a list of numbers, as [0.5,1.0]",
+}
+"""What a value of each type is called."""
 
 
 def one_line(error: Exception) -> str:
     """What is wrong with the command line, in one line."""
     text = str(error)
-    if found := re.search(r"Could not find '([^']+)/([^']+)'", text):
+    if isinstance(error, OverrideParseException):
+        return unreadable(error.override)
+    if found := re.search(r"Ambiguous value for argument '(.+)'", text):
+        return f"{found.group(1)}: more than one value; add --multirun to run each"
+    if found := re.search(r"Could not find '([^']+)/([^']*)'", text):
         group, value = found.groups()
         choices = re.findall(r"^\t(\S+)$", text, re.MULTILINE)
         return f"{group}={value}: choose one of {', '.join(choices)}"
     if found := re.search(r"Could not override '([^']+)'|Key '([^']+)' not in", text):
-        key = found.group(1) or found.group(2)
+        key = found.group(1) or getattr(error, "full_key", None) or found.group(2)
         return f"{key}: no such key; {valid_keys(key)}"
+    if found := re.search(r"An item is already at '([^']+)'", text):
+        return f"+{found.group(1)}: there is such a key: leave out the +"
     if found := re.search(r"Error merging override (.+)", text):
+        override = found.group(1).splitlines()[0]
         cause = str(error.__cause__).splitlines()[0] if error.__cause__ else "not a valid value"
-        return f"{found.group(1).splitlines()[0]}: {cause}"
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+        return f"{override}: {wanted(override.lstrip('+').split('=')[0]) or cause}"
+    key = getattr(error, "full_key", None)
+    line = " ".join(part.strip() for part in text.splitlines() if part.strip())
+    if key and "full_key:" in text:  # OmegaConf's own lines about where it was
+        line = text.splitlines()[0]
+    return f"{key}: {line}" if key and not line.startswith(str(key)) else line
+
+
+def unreadable(override: str) -> str:
+    """What is wrong with an override that Hydra's grammar does not know."""
+    key, equals, value = override.lstrip("+").partition("=")
+    if not equals:
+        return f"{override}: neither KEY=VALUE nor a command; gaugemc --help lists both"
+    if not key:
+        return f"{override}: has no key: write KEY=VALUE"
+    if key == "name":
+        return f"{override}: {NAME_RULE}"
+    if wanted(key) not in (None, f"must be {WORDS[str]}"):
+        return f"{override}: {wanted(key)}"
+    return f"{override}: cannot be read; quote such a value twice, '{key}=\"{value}\"'"
+
+
+def wanted(key: str) -> str | None:
+    """What the value of a key must be; None where there is no such key."""
+    settings: Any = Settings
+    for part in key.split("."):
+        types = {f.name: f.type for f in dataclasses.fields(settings)}
+        settings = types.get(part)
+        if not dataclasses.is_dataclass(settings):
+            break
+    if settings == str | None:
+        return "must be text or null"
+    return f"must be {WORDS[settings]}" if settings in WORDS else None
 
 
 def valid_keys(key: str) -> str:
     """The keys beside a key that does not exist."""
+    if key.startswith("hydra"):
+        return "gaugemc --cfg hydra shows Hydra's keys"
     settings: type = Command
     path = []
     for part in key.split(".")[:-1]:

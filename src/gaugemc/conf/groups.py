@@ -7,6 +7,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from gaugemc.experiment.settings import (
+    PACKAGES,
     DynamicsSettings,
     EvaluateSettings,
     FlowSettings,
@@ -18,10 +19,6 @@ from gaugemc.experiment.settings import (
     TrackerSettings,
     TrainingSettings,
 )
-from gaugemc.experiment.tracker import PACKAGES
-from gaugemc.samplers.trainable_leapfrog import NETWORKS
-
-HIDDEN, KERNEL_SIZE = NETWORKS["force"]
 
 
 def toy(name: str, title: str) -> TheorySettings:
@@ -99,7 +96,7 @@ SAMPLERS = {
 }
 SAMPLER_CHANGES: dict[str, dict[str, Any]] = {
     "l2hmc": {
-        "network": {"hidden": list(HIDDEN), "kernel_size": KERNEL_SIZE},
+        "network": {"hidden": [4], "kernel_size": 1},
         "loss": {"form": "plain"},
         "training": {
             "objective": "jump",
@@ -132,7 +129,6 @@ MODES: dict[str, dict[str, Any]] = {
     "demo": {
         "name": "demo",
         "defaults": [{"override /flow": "multiscale"}],
-        "theory": {"beta": 6.0},
         "evaluate": {
             "draws": 2000,
             "warmup": 200,
@@ -144,7 +140,6 @@ MODES: dict[str, dict[str, Any]] = {
     "debug": {
         "name": "debug",
         "chains": 8,
-        "theory": {"beta": 2.0},
         "flow": {"n_layers": 8},
         "training": {
             "steps": 40,
@@ -171,6 +166,29 @@ MODES: dict[str, dict[str, Any]] = {
 }
 """Settings that a mode changes; what the command line says still wins."""
 
+MODE_BETAS = {("demo", "u1_2d"): 6.0, ("debug", "u1_2d"): 2.0}
+"""The beta of a theory in a mode, where it is not the theory's own."""
+
+
+DEFAULTS: dict[str, Any] = {
+    "network": NetworkSettings(),
+    "dynamics": DynamicsSettings(),
+    "loss": LossSettings(),
+    "training": TrainingSettings(),
+    "evaluate": EvaluateSettings(),
+}
+"""Groups with one choice, the default."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "mode": tuple(MODES),
+    "theory": tuple(THEORIES),
+    "sampler": tuple(SAMPLERS),
+    "flow": tuple(FLOWS),
+    "tracker": tuple(PACKAGES),
+    **{group: ("default",) for group in DEFAULTS},
+}
+"""The choices of each group."""
+
 
 RUN_DIR = "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}-${name}"
 SWEEP_DIR = "multirun/${now:%Y-%m-%d}/${now:%H-%M-%S}-${name}"
@@ -195,7 +213,7 @@ class Command(Settings):
             {"sampler": "fthmc"},
             {"optional toy": "${theory}"},
             {"mode": "default"},
-            {"optional temperature": "${theory}"},
+            {"optional coupling": "${mode}_${theory}"},
             {"override hydra/job_logging": "none"},
             {"override hydra/hydra_logging": "none"},
         ]
@@ -219,11 +237,7 @@ def register() -> None:
     store = ConfigStore.instance()
     for group, choices in {
         "theory": THEORIES,
-        "network": {"default": NetworkSettings()},
-        "dynamics": {"default": DynamicsSettings()},
-        "loss": {"default": LossSettings()},
-        "training": {"default": TrainingSettings()},
-        "evaluate": {"default": EvaluateSettings()},
+        **{group: {"default": node} for group, node in DEFAULTS.items()},
         "tracker": {name: TrackerSettings(name) for name in PACKAGES},
     }.items():
         for name, node in choices.items():
@@ -236,9 +250,9 @@ def register() -> None:
         store.store(group="sampler", name=name, node=node, package="_global_")
     for name, changes in TOY_CHANGES.items():
         store.store(group="toy", name=name, node=OmegaConf.create(changes), package="_global_")
-        # After the mode, whose beta is one of gauge theories.
-        beta = OmegaConf.create({"theory": {"beta": 1.0}})
-        store.store(group="temperature", name=name, node=beta, package="_global_")
     for name, changes in MODES.items():
         store.store(group="mode", name=name, node=OmegaConf.create(changes), package="_global_")
+    for (mode, theory), beta in MODE_BETAS.items():
+        node = OmegaConf.create({"theory": {"beta": beta}})
+        store.store(group="coupling", name=f"{mode}_{theory}", node=node, package="_global_")
     store.store(name="command", node=Command)

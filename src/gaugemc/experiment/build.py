@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from gaugemc.experiment.settings import Settings, SettingsError
+from gaugemc.experiment.uses import TRAINED
 from gaugemc.flows import NCP, Chain, Flow, Spline, gauge_flow, multiscale_flow, pair_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.samplers import (
@@ -37,7 +38,6 @@ PRECISIONS = {"fp64": jnp.float64, "fp32": jnp.float32, "bf16": jnp.float32, "fp
 NETWORK_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
 FLOWS = ("ncp", "spline", "pair", "multiscale")
 STARTS = ("quantiles", "identity")
-TRAINED = ("fthmc", "flow", "mixed", "l2hmc")
 SAMPLERS = ("hmc", *TRAINED, "heatbath", "winding", "exact")
 
 

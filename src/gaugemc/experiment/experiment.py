@@ -27,6 +27,7 @@ from gaugemc.experiment.software import software
 from gaugemc.experiment.timing import time_draws
 from gaugemc.experiment.train_phase import run_training
 from gaugemc.experiment.trainee import build_trainee
+from gaugemc.experiment.uses import unused
 from gaugemc.experiment.validation import validate
 
 
@@ -104,7 +105,11 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
     checked = {name: check.as_dict() for name, check in checks.items()}
     numbers = {
         "theory": summary.theory_section(settings, theory),
-        "sampler": {"name": settings.sampler.name, "parameters": dataclasses.asdict(settings)},
+        "sampler": {
+            "name": settings.sampler.name,
+            "parameters": dataclasses.asdict(settings),
+            "unused": list(unused(settings)),
+        },
         "training": trained and trained.numbers,
         "evaluate": results[0],
         "hmc": results[1] if baselines else None,

@@ -1,14 +1,12 @@
 """What may change in a run that goes on: more draws, and what does not touch its numbers."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gaugemc.experiment.settings import Settings, SettingsError
+from gaugemc.experiment.settings import Settings, SettingsError, flat
 from gaugemc.io.checkpoint import latest_checkpoint, read_metadata
 
 FREE = ("progress", "strict")
@@ -16,18 +14,6 @@ FREE = ("progress", "strict")
 
 DRAWS = {"evaluate.draws": "evaluate.warmup", "evaluate.hmc_draws": "evaluate.hmc_warmup"}
 """Numbers of draws that may change, each with that of the draws discarded first."""
-
-
-def flat(settings: Settings) -> dict[str, Any]:
-    """The settings by their full keys."""
-    groups = dataclasses.asdict(settings)
-    scalars = {key: value for key, value in groups.items() if not isinstance(value, dict)}
-    return scalars | {
-        f"{group}.{key}": value
-        for group, members in groups.items()
-        if isinstance(members, dict)
-        for key, value in members.items()
-    }
 
 
 def with_overrides(stored: Settings, overrides: Sequence[str], directory: Path) -> Settings:

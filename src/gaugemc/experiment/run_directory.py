@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gaugemc.experiment.extension import DRAWS, FREE, check_draws, flat
-from gaugemc.experiment.settings import Settings
+from gaugemc.experiment.extension import DRAWS, FREE, check_draws
+from gaugemc.experiment.settings import Settings, flat
 from gaugemc.experiment.software import comments, resumed_with, split, with_changes
 from gaugemc.io.atomic import remove_leftovers, write_atomically
 from gaugemc.io.checkpoint import CheckpointError, latest_checkpoint

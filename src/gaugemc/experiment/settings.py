@@ -1,5 +1,6 @@
 """Everything that a run can be told, with defaults; each comment is the key's documentation."""
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -223,6 +224,26 @@ class Settings:
     backend: str = option("none", "distribution over processes: none")
     strict: bool = option(False, "exit with code 3 if an exactness check fails or is undecided")
     progress: bool = option(True, "show progress bars")
+
+
+PACKAGES = {"none": None, "tensorboard": "tensorboardX", "wandb": "wandb"}
+"""The package of each tracker; the extras of gaugemc have the trackers' names."""
+
+
+NAME_RULE = "must be of letters a to z, digits and - _ . alone"
+"""For the name of a run, which becomes part of a directory's."""
+
+
+def flat(settings: Settings) -> dict[str, Any]:
+    """The settings by their full keys."""
+    groups = dataclasses.asdict(settings)
+    scalars = {key: value for key, value in groups.items() if not isinstance(value, dict)}
+    return scalars | {
+        f"{group}.{key}": value
+        for group, members in groups.items()
+        if isinstance(members, dict)
+        for key, value in members.items()
+    }
 
 
 def one_of(key: str, value: Any, choices: list[str]) -> None:

@@ -7,10 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from gaugemc.experiment.run_directory import RunDirectory
-from gaugemc.experiment.settings import Settings, SettingsError
-
-PACKAGES = {"none": None, "tensorboard": "tensorboardX", "wandb": "wandb"}
-"""The package of each tracker; the extras of gaugemc have the trackers' names."""
+from gaugemc.experiment.settings import PACKAGES, Settings, SettingsError
 
 Row = Mapping[str, float | int | None]
 Track = Callable[[int, Row], None]

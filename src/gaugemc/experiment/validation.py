@@ -1,10 +1,12 @@
 """Refusing settings that cannot work, before any work is done."""
 
 import math
+import re
 
 from gaugemc.experiment.build import (
     FLOWS,
     GROUPS,
+    NETWORK_TYPES,
     PRECISIONS,
     SAMPLERS,
     STARTS,
@@ -13,15 +15,20 @@ from gaugemc.experiment.build import (
     build_sampler,
     build_theory,
 )
+from gaugemc.experiment.memory import check_memory, check_parameters
 from gaugemc.experiment.settings import (
+    NAME_RULE,
+    PACKAGES,
     Settings,
     SettingsError,
     at_least,
+    flat,
     fraction,
     one_of,
     positive,
 )
-from gaugemc.experiment.tracker import PACKAGES, check_installed
+from gaugemc.experiment.tracker import check_installed
+from gaugemc.experiment.uses import has_flow, has_leapfrog, has_network
 from gaugemc.samplers import INTEGRATORS
 from gaugemc.samplers.l2hmc import DIRECTIONS
 from gaugemc.samplers.trainable_leapfrog import NETWORKS
@@ -29,9 +36,17 @@ from gaugemc.theories import TOYS, Wilson
 from gaugemc.training.jump import FORMS
 from gaugemc.training.schedule import RATES
 
+LARGEST_BETA = 1e6
+"""A plaquette is then 5e-7 from 1, and float32 holds cosines to 6e-8."""
+LARGEST_COUNT = 2**31 - 1
+LARGEST_SEED = 2**63 - 1
+NAME = re.compile(r"[\w.-]+", re.ASCII)
+
 
 def validate(settings: Settings) -> None:
     """Raise SettingsError for the first setting that cannot be used."""
+    validate_values(settings)
+    validate_names(settings)
     one_of("sampler.name", settings.sampler.name, list(SAMPLERS))
     if settings.theory.toy is None:
         one_of("theory.group", settings.theory.group, list(GROUPS))
@@ -53,19 +68,81 @@ def validate(settings: Settings) -> None:
     check_installed(settings.tracker.name)
     validate_numbers(settings)
     validate_batches(settings)
+    validate_precision(settings)
+    check_memory(settings)
+    if has_leapfrog(settings) and settings.theory.group not in (None, "U1"):
+        problem = (
+            "the leapfrog of L2HMC is for two-dimensional U(1) and toys, not yet for"
+            f" {settings.theory.name}: choose sampler=hmc"
+        )
+        raise SettingsError("sampler.name", "l2hmc", problem)
     theory = build_theory(settings)
     try:
         if settings.sampler.name == "l2hmc" and isinstance(theory, Wilson):
             validate_jumps(settings, theory)
         if settings.sampler.name in TRAINED:
-            abstract_model(settings, theory)
+            check_parameters(settings, abstract_model(settings, theory))
         else:
             build_sampler(settings, theory, None)
+    except SettingsError:
+        raise
     except ValueError as error:
         if "lattice" in str(error):
             raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
         problem = str(error) if "sampler=hmc" in str(error) else f"{error}; choose sampler=hmc"
         raise SettingsError("sampler.name", settings.sampler.name, problem) from error
+
+
+def validate_values(settings: Settings) -> None:
+    """Raise SettingsError for the first value that no run could hold."""
+    for key, value in flat(settings).items():
+        members = value if isinstance(value, list) else [value]
+        for member in members:
+            if isinstance(member, str):
+                one_line_of_text(key, member)
+            elif isinstance(member, int) and abs(member) > LARGEST_COUNT and key != "seed":
+                raise SettingsError(key, value, f"must be at most {LARGEST_COUNT}")
+            elif isinstance(member, float) and not held_by_float32(member):
+                raise SettingsError(key, value, "must be 0 or between 1e-37 and 1e38 (float32)")
+
+
+def one_line_of_text(key: str, value: str) -> None:
+    """Raise SettingsError unless the text can be printed in a line."""
+    if value == "???":
+        raise SettingsError(key, value, "has no value: give one")
+    if not value.isprintable():
+        raise SettingsError(key, ascii(value), "must be one line of printable characters")
+
+
+def held_by_float32(value: float) -> bool:
+    """Whether float32 holds a number, without overflow and underflow; other checks refuse NaN."""
+    return not math.isfinite(value) or value == 0 or 1e-37 <= abs(value) <= 1e38
+
+
+def validate_names(settings: Settings) -> None:
+    """Raise SettingsError unless names can be printed, and the run's can be part of a path."""
+    name = settings.name
+    if not NAME.fullmatch(name) or not name.strip("."):
+        raise SettingsError("name", name, NAME_RULE)
+    for key, value in (
+        ("theory.name", settings.theory.name),
+        ("tracker.project", settings.tracker.project),
+        ("flow.load", settings.flow.load),
+        ("dynamics.load", settings.dynamics.load),
+    ):
+        if value is not None and not value.strip():
+            raise SettingsError(key, value, "must not be empty")
+
+
+def validate_precision(settings: Settings) -> None:
+    """Raise SettingsError where a precision of networks meets no network."""
+    if settings.precision in NETWORK_TYPES and not has_network(settings):
+        flow = f" with flow={settings.flow.name}" if has_flow(settings) else ""
+        problem = (
+            f"is a precision of networks, and sampler={settings.sampler.name}{flow} has none:"
+            " choose fp32 or fp64"
+        )
+        raise SettingsError("precision", settings.precision, problem)
 
 
 def validate_toy(settings: Settings) -> None:
@@ -111,7 +188,7 @@ def validate_batches(settings: Settings) -> None:
     if t.doublings and t.objective not in ("reverse_kl", "path_gradient"):
         problem = f"batches of {t.objective} do not grow: set it to 0"
         raise SettingsError("training.doublings", t.doublings, problem)
-    if 2**t.doublings > t.batch:
+    if t.doublings > math.log2(t.batch):
         problem = (
             f"a batch of {t.batch} cannot be halved so often: at most {int(math.log2(t.batch))}"
         )
@@ -138,7 +215,13 @@ def validate_numbers(settings: Settings) -> None:
     """Raise SettingsError for the first number that is out of its range."""
     at_least("chains", settings.chains, 1)
     at_least("seed", settings.seed, 0)
+    if settings.seed > LARGEST_SEED:
+        raise SettingsError("seed", settings.seed, f"must be at most 2**63 - 1, {LARGEST_SEED}")
     at_least("theory.beta", settings.theory.beta, 0)
+    if settings.theory.beta > LARGEST_BETA:
+        raise SettingsError(
+            "theory.beta", settings.theory.beta, f"must be at most {LARGEST_BETA:g}"
+        )
     at_least("sampler.n_steps", settings.sampler.n_steps, 1)
     at_least("sampler.overrelaxation", settings.sampler.overrelaxation, 0)
     if not settings.sampler.force_scale > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -60,7 +61,7 @@ class StripeNetwork(eqx.Module):
         gains = [1.0] * len(hidden) + [0.02]
         shapes = [(o, i, kernel_size, kernel_size) for i, o in pairwise(channels)]
         self.kernels = tuple(
-            gain / float(np.sqrt(np.prod(shape[1:]))) * jax.random.normal(k, shape, dtype)
+            gain / math.sqrt(math.prod(shape[1:])) * jax.random.normal(k, shape, dtype)
             for k, shape, gain in zip(keys, shapes, gains)
         )
         self.biases = tuple(jnp.zeros(shape[0], dtype) for shape in shapes)

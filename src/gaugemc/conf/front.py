@@ -1,0 +1,71 @@
+"""What can be answered before JAX is imported: help, the version, and most mistakes."""
+
+import sys
+
+from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+import gaugemc
+from gaugemc.conf.composition import composed
+from gaugemc.conf.errors import one_line
+from gaugemc.conf.help import USAGE, VERBS, help_text
+from gaugemc.experiment.settings import SettingsError
+
+BAD_INPUT = 2
+HELP = ("--help", "-h")
+
+
+class UsageError(ValueError):
+    """The words of the command line make no sense; one line says which."""
+
+
+def answer(arguments: list[str]) -> int | None:
+    """Answer a command line that asks for no work; the exit code, or None where there is work."""
+    try:
+        text = answer_to(arguments)
+    except (HydraException, OmegaConfBaseException) as error:
+        problem = one_line(error)
+    except (SettingsError, UsageError) as error:
+        problem = str(error)
+    else:
+        if text is not None:
+            print(text)
+        return None if text is None else 0
+    print(f"gaugemc: {problem}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def answer_to(arguments: list[str]) -> str | None:
+    """The text that is asked for, or None.
+
+    Raises:
+        UsageError, SettingsError, HydraException, OmegaConfBaseException: a mistake.
+    """
+    verb, *others = arguments or [""]
+    if verb == "help":
+        verb, *others = (*others, "--help") if others else ("--help",)
+    if verb in VERBS:
+        if not others:
+            raise UsageError(f"{verb} needs one run directory\n{USAGE}")
+        return VERBS[verb] if any(word in HELP for word in others) else None
+    words = [verb, *others] if verb else []
+    if "--version" in words:
+        return f"gaugemc {gaugemc.__version__}"
+    parser = get_args_parser()
+    parser.error = refuse  # pyright: ignore[reportAttributeAccessIssue]
+    flags = parser.parse_args(words)
+    if flags.hydra_help or flags.shell_completion or flags.experimental_rerun or flags.info:
+        return None
+    if flags.config_name or flags.config_path or flags.config_dir:
+        return None  # settings of a user's own files, which Hydra finds
+    if flags.help:
+        return help_text(composed(flags.overrides))
+    if not flags.multirun:  # the jobs of a sweep are looked at together, later
+        composed(flags.overrides)
+    return None
+
+
+def refuse(message: str) -> None:
+    """Instead of argparse's own report, which has many lines."""
+    raise UsageError(f"{message}; gaugemc --help lists what there is")
