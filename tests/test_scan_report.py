@@ -78,6 +78,8 @@ def betas(tmp_path: pathlib.Path) -> pathlib.Path:
             more = {"ratio": {"ess_per_second_ratio": 39.05, "error": None, "lower_bound": True}}
             more |= {"tau_int": 1500.0, "tau_int_error": None}
             more |= {"lower_bound": True, "reason": "it never <moved>"}
+        if index == 5:
+            more = {"ratio": {"ess_per_second_ratio": 500.0, "error": 30.0, "upper_bound": True}}
         if index == 10:
             more = {"checks": {"a": {"passed": True}, "b": {"passed": None}}}
         if index == 11:
@@ -110,6 +112,7 @@ def test_scan_has_a_row_and_a_link_for_every_run(betas: pathlib.Path) -> None:
     assert '<span title="it never &lt;moved&gt;">≥ 1,500</span>' in source
     assert '<span title="it never &lt;moved&gt;">≥ 39</span>' in source
     assert "'theory.beta=range(1,13)'" in text
+    assert "≤ 500(30)" in text
     assert "∞" not in text
     assert source.count("<svg") == len(list((betas / "figures").glob("*.svg"))) == 5
 
@@ -274,7 +277,7 @@ def test_what_curves_are_drawn_against(
     assert read_page(tmp_path)[0].count("<svg") == 5
 
 
-POINTS = [Point(1.0, 0.02, 0.01), Point(2.0, 3.0, math.nan), Point(3.0, 700.0, 900.0, lower=True)]
+POINTS = [Point(1.0, 0.02, 0.01), Point(2.0, 3.0, math.nan), Point(3.0, 700.0, 9e4, lower=True)]
 
 
 @pytest.mark.parametrize("kind", ["positive", "ratio"])
@@ -286,7 +289,7 @@ def test_no_point_is_outside_the_axes(kind: str, scale: float) -> None:
     (low, high), (left, right) = axes.get_ylim(), axes.get_xlim()
     assert axes.get_yscale() == "log"
     assert all(low < point.y < high and left < point.x < right for point in points)
-    assert high > 1600 * scale  # the end of the error bar
+    assert high > 90700 * scale  # the end of the error bar
     if kind == "ratio":
         assert low < 1 < high
 

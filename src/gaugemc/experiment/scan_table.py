@@ -54,7 +54,8 @@ def row(scan: Scan, job: Job, both: bool) -> list[str]:
     name = html.escape(job.name)
     if job.run and (job.run.directory / "report.html").is_file():
         name = f'<a href="{quote(job.name)}/report.html">{name}</a>'
-    settings = [html.escape(value_text(key, job.settings.get(key))) for key in scan.varied]
+    values = [html.escape(value_text(key, job.settings.get(key))) for key in scan.varied]
+    settings = [f'<span class="value">{value}</span>' for value in values]
     cells = [name, *settings, badge(job)]
     results = [(part.get("observables") or {}) for part in (job.run.results if job.run else [])]
     results += [{}, {}]
