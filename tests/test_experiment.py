@@ -161,7 +161,7 @@ def test_the_last_configurations_are_those_that_were_measured(
         assert fields.shape == (4, 1, *shape)
         assert fields.dtype == dtype
         draws, _ = read_draws(path)
-        measured = jax.vmap(theory.observables)(fields[:, 0])
+        measured = jax.vmap(theory.observables)(jax.numpy.asarray(fields[:, 0]))
         for name, values in measured.items():
             last = draws.observables[name][:, -1]
             np.testing.assert_allclose(values, last, atol=1e-5, err_msg=f"{path.name} {name}")
