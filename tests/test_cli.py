@@ -232,7 +232,7 @@ def test_a_signal_at_any_moment_is_one_line(
 
 def test_ctrl_c_ends_a_whole_sweep(environment: dict[str, str], tmp_path: Path) -> None:
     process = start(
-        environment, *TINY, "--multirun", "seed=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}"
+        environment, "--multirun", *TINY, "seed=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}"
     )
     wait_for(process, tmp_path / "sweep", "0/checkpoints/*.ckpt")
     process.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ import pytest
 START = """
 import hashlib, sys, time
 from gaugemc import interrupt
-interrupt._HEARING = 0.3
+interrupt._HEARING, interrupt._CLEANING = 0.3, 600
 interrupt.advise("go on")
 interrupt.install()
 """
@@ -69,7 +69,10 @@ def answer(program: str, *numbers: signal.Signals) -> tuple[int, str, str]:
     for number in numbers:
         process.send_signal(number)
         time.sleep(0.1)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     return process.returncode, out, err
 
 

@@ -29,14 +29,16 @@ def test_a_second_process_learns_who_holds_it_and_a_kill_releases_it(tmp_path: P
     )
     assert holder.stdout is not None
     with holder, holder.stdout:
-        assert holder.stdout.readline() == "held\n"
-        with (
-            pytest.raises(LockedError, match="another process works there") as caught,
-            locked(tmp_path),
-        ):
-            pass
-        holder.kill()
-        holder.wait()
+        try:
+            assert holder.stdout.readline() == "held\n"
+            with (
+                pytest.raises(LockedError, match="another process works there") as caught,
+                locked(tmp_path),
+            ):
+                pass
+        finally:
+            holder.kill()
+            holder.wait()
         since = json.loads((tmp_path / ".lock.json").read_text())["since"]
         for word in (str(tmp_path), os.uname().nodename, f"pid {holder.pid}", f"since {since}"):
             assert word in str(caught.value)
