@@ -53,7 +53,10 @@ def test_every_formula_is_right(path: Path) -> None:
     text = path.read_text()
     if path.suffix == ".ipynb":
         text = notebooks.markdown(nbformat.reads(text, as_version=4), path.name)
-    typeset.typeset(html(text))
+    page = typeset.typeset(html(text))
+    prose = re.sub(r"<(pre|code|math)\b.*?</\1>", "", page, flags=re.DOTALL)
+    assert "\\" not in prose  # a formula whose dollars are not where they should be
+    assert not re.findall(r".{,20}\$.{,20}", prose)
 
 
 @pytest.mark.parametrize(
