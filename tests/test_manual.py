@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import griffe
 import nbformat
 import pytest
 from markdown import Markdown
@@ -52,7 +53,10 @@ def test_every_formula_is_right(path: Path) -> None:
     text = path.read_text()
     if path.suffix == ".ipynb":
         text = notebooks.markdown(nbformat.reads(text, as_version=4), path.name)
-    typeset.typeset(html(text))
+    page = typeset.typeset(html(text))
+    prose = re.sub(r"<(pre|code|math)\b.*?</\1>", "", page, flags=re.DOTALL)
+    assert "\\" not in prose  # a formula whose dollars are not where they should be
+    assert not re.findall(r".{,20}\$.{,20}", prose)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +128,47 @@ def test_the_reference_names_modules_once_and_lists_the_rest(tmp_path: Path) -> 
         path.touch()
     page = reference.expanded("# P\n\n::: p.known\n\n<!-- rest of p -->\n", tmp_path, {"p.known"})
     assert reference.NAMED.findall(page) == ["p.known", "p.inner.newer", "p.new"]
+
+
+SOURCE_WITH_FIELDS = """
+from typing import NamedTuple
+import equinox as eqx
+
+class Base(eqx.Module):
+    a: int
+
+class Module(Base):
+    b: float = eqx.field(converter=float)
+    c: float = 2.0
+
+class Own(eqx.Module):
+    d: int
+
+    def __init__(self, e: str): ...
+
+class State(NamedTuple):
+    x: int
+
+class Plain:
+    y: int
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("Module", {"a": None, "b": None, "c": "2.0"}),
+        ("Own", {"e": None}),
+        ("State", {"x": None}),
+        ("Plain", {}),
+    ],
+)
+def test_signatures_show_fields(tmp_path: Path, name: str, parameters: dict[str, str]) -> None:
+    (tmp_path / "fields_of_classes.py").write_text(SOURCE_WITH_FIELDS)
+    extensions = griffe.load_extensions(str(ROOT / "docs" / "hooks" / "fields.py"))
+    module = griffe.load("fields_of_classes", search_paths=[tmp_path], extensions=extensions)
+    shown = {p.name: p.default for p in module[name].parameters if p.name != "self"}
+    assert {n: d if d is None else str(d) for n, d in shown.items()} == parameters
 
 
 def docstrings(path: Path) -> Iterator[str]:

@@ -21,7 +21,7 @@ class Leaf(NamedTuple):
     """"array", "numpy array", "numpy scalar", "key", the name of a Python scalar, or "static"."""
     shape: tuple[int, ...]
     dtype: str
-    """Type of the elements; for PRNG keys the type of the key, e.g. "key<fry>"."""
+    """Type of the elements; for PRNG keys the type of the key, e.g. `key<fry>`."""
     implementation: str
     """Name of a PRNG key's generator, e.g. "threefry2x32"."""
 
