@@ -19,6 +19,7 @@ from gaugemc.groups import SUN, U1
 from gaugemc.samplers import (
     HMC,
     Compose,
+    ComposeInfo,
     ExactU1,
     Heatbath,
     Independence,
@@ -155,6 +156,7 @@ def test_forces_are_counted_where_another_member_moved(key: jax.Array):
     """HMC of 3 steps: 3 forces, and a fourth where the chain is no longer where HMC left it."""
     cycle = Compose((HMC(THEORY, 0.2, 3), Winding(THEORY)))
     info = sample(cycle, key, chains=8, draws=40, warmup=0).draws.info
+    assert isinstance(info, ComposeInfo)
     hmc, winding = info.members
     turned = np.asarray(winding.accepted)[:, :-1]
     assert 0.05 < turned.mean() < 0.95
@@ -190,6 +192,7 @@ def test_members_keep_their_states(key: jax.Array):
 def test_a_mixture_reports_who_moved(key: jax.Array):
     mixture = Compose((HMC(THEORY, 0.2, 3), Winding(THEORY)), (0.4, 0.6))
     info = sample(mixture, key, chains=8, draws=40, warmup=0).draws.info
+    assert isinstance(info, ComposeInfo)
     hmc, winding = np.asarray(info.moved)
     np.testing.assert_array_equal(hmc, ~winding)
     assert 0.2 < hmc.mean() < 0.6
