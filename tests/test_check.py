@@ -108,7 +108,7 @@ def test_a_flow(flow: Flow, space, wrong: set[str], key: jax.Array):
 def test_the_log_det_check_says_where(key: jax.Array):
     """A flow in float32 is checked in float64; a large lattice is replaced by a smaller one."""
     space = Links(U1(), (16, 8), jnp.float32)
-    flow = gauge_flow(key, space, NCP(2, 2.0), n_layers=1)
+    flow = gauge_flow(key, space, NCP(2, 2.0), n_layers=2)
     checks = gm.check(flow, Wilson(space, 2.0))
     assert checks.passed, checks
     assert checks["log_det"].numbers["lattice"] == [8, 8]

@@ -3,13 +3,16 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float, Key, Shaped
 
 from gaugemc.checks import maps
 from gaugemc.checks.outcome import Check, bounded, failed
 from gaugemc.checks.shapes import attempt, differences
 from gaugemc.flows import Flow
-from gaugemc.theories import Space
+from gaugemc.theories import Links, Space
+
+Field = Shaped[Array, "..."]
+Scalar = Float[Array, ""]
 
 
 def of_flow(flow: Flow, space: Space, key: Key[Array, ""]) -> dict[str, Check]:
@@ -41,8 +44,17 @@ def image(flow: Flow, space: Space, key: Key[Array, ""]) -> Check:
 
     @eqx.filter_jit
     def distance(flow: Flow, key: Key[Array, ""]) -> jax.Array:
-        x = flow.forward(space.random(key))[0]
-        return space.distance(x, space.project(x))
+        return departure(space, flow.forward(space.random(key))[0])
 
     values = [float(distance(flow, k)) for k in maps.random_keys(key)]
     return bounded(maps.worst(values), maps.LIMIT)
+
+
+def departure(space: Space, x: Field) -> Scalar:
+    """How far a field is from the space: 0 but for rounding where links are group elements."""
+    away = space.distance(x, space.project(x))
+    if not isinstance(space, Links):
+        return away
+    # Distances of links do not feel a factor, for projections remove it.
+    one = space.group.multiply(x, space.group.adjoint(x))
+    return jnp.maximum(away, jnp.max(jnp.abs(one - space.origin())))

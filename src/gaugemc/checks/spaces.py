@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
 from gaugemc.checks.chains import Z_LIMIT
+from gaugemc.checks.flows import departure
 from gaugemc.checks.maps import LARGEST, LIMIT
 from gaugemc.checks.outcome import Check, bounded, failed, normal, undecided
 from gaugemc.checks.shapes import attempt, differences
@@ -60,7 +61,7 @@ def move(space: Space, key: Key[Array, ""]) -> Check:
         errors = [
             space.distance(x, space.move(there, -v, _TIME)),
             space.distance(there, space.move(space.move(x, v, _TIME / 3), v, 2 * _TIME / 3)),
-            space.distance(there, space.project(there)),
+            departure(space, there),
         ]
         return jnp.max(jnp.stack(errors))
 
