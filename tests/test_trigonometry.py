@@ -62,7 +62,9 @@ def test_wrap(dtype: type, compile: Callable):
 def test_wrap_leaves_the_interval_alone(dtype: type):
     x = np.linspace(-3.14, 3.14, 1001, dtype=dtype)
     np.testing.assert_array_equal(wrap(jnp.asarray(x)), x)
-    np.testing.assert_array_equal(wrap(wrap(ends(dtype))), wrap(ends(dtype)))
+    np.testing.assert_array_equal(
+        wrap(wrap(jnp.asarray(ends(dtype)))), wrap(jnp.asarray(ends(dtype)))
+    )
 
 
 def test_wrap_has_derivative_one_everywhere():

@@ -99,6 +99,10 @@ class SUN(Group):
 
     n: int
 
+    def __check_init__(self) -> None:
+        if not isinstance(self.n, int | np.integer) or self.n < 2:
+            raise ValueError(f"SU({self.n}): N must be a whole number, at least 2")
+
     @property
     def name(self) -> str:
         return f"SU({self.n})"

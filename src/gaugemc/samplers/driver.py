@@ -1,5 +1,6 @@
 """The one driver: many chains of any sampler at once, in compiled chunks."""
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Int, Key, PyTree, Shaped
 
 from gaugemc.samplers.progress import progress_bar
 from gaugemc.samplers.sampler import Info, Sampler
@@ -104,6 +105,41 @@ def concatenate(parts: list[Draws]) -> Draws:
     return jax.tree.map(lambda *arrays: np.concatenate(arrays, axis=1), *parts)
 
 
+def started(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
+    """`start_chains`, with a ValueError of one line where no chain can start."""
+    try:
+        return jax.block_until_ready(start_chains(sampler, key, chains))
+    except eqx.EquinoxRuntimeError as error:
+        raise ValueError(str(error).splitlines()[0]) from None
+
+
+def check_key(key: Key[Array, ""]) -> None:
+    """Raise ValueError unless this is a random key."""
+    dtype = getattr(key, "dtype", None)
+    if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == np.uint32):
+        raise ValueError(f"key {key!r}: give a random key, such as jax.random.key(1)")
+
+
+def check_states(sampler: Sampler, states: PyTree) -> None:
+    """Raise ValueError if a state holds a NaN: nothing is ever accepted there, in silence."""
+    bad = np.asarray(_nan_chains(states))
+    if bad.any():
+        raise ValueError(
+            f"{sampler.theory.name}: the state of chain {int(bad.argmax())}"
+            f" ({int(bad.sum())} of {len(bad)} chains) has a NaN, and it would never move again:"
+            " start where the action and the force are numbers"
+        )
+
+
+@jax.jit
+def _nan_chains(states: PyTree) -> Bool[Array, " chain"]:
+    """Whether the state of each chain has a NaN in it."""
+    leaves = [leaf for leaf in jax.tree.leaves(states) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return functools.reduce(
+        jnp.logical_or, (jnp.any(jnp.isnan(leaf.reshape(len(leaf), -1)), axis=1) for leaf in leaves)
+    )
+
+
 def sample(
     sampler: Sampler,
     key: Key[Array, ""],
@@ -129,14 +165,25 @@ def sample(
 
     Returns:
         Samples: observables and infos of shape [chain, draw], and the final states.
+
+    Raises:
+        ValueError: an argument is out of range, or a chain starts where the action is NaN.
     """
-    if chains < 1 or draws < 1 or warmup < 0:
-        raise ValueError(
-            f"chains {chains}, draws {draws}, warmup {warmup}: must be at least 1, 1 and 0"
-        )
+    if not isinstance(sampler, Sampler):
+        raise ValueError(f"sample: needs a sampler, not {type(sampler).__name__}")
+    for name, number, least in (
+        ("chains", chains, 1),
+        ("draws", draws, 1),
+        ("warmup", warmup, 0),
+        ("chunk", 1 if chunk is None else chunk, 1),
+    ):
+        if not isinstance(number, int | np.integer) or number < least:
+            raise ValueError(f"{name} {number}: must be a whole number, at least {least}")
+    check_key(key)
     start_key, run_key = jax.random.split(key)
     if states is None:
-        states = start_chains(sampler, start_key, chains)
+        states = started(sampler, start_key, chains)
+    check_states(sampler, states)
     everything = warmup + draws
     kept: list[Draws] = []
     with progress_bar("sampling", everything, progress) as report:
@@ -144,6 +191,7 @@ def sample(
             sampler, run_key, states, everything, chunk or max(1, everything // 20)
         ):
             states = samples.states
+            check_states(sampler, states)
             kept.append(samples.draws)
             report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
     return Samples(jax.tree.map(lambda a: a[:, warmup:], concatenate(kept)), states)
