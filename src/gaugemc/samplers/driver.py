@@ -32,12 +32,22 @@ CAPACITY = 64
 """Most draws of one compiled call. It is the same everywhere, so each sampler compiles once."""
 
 
-@eqx.filter_jit
 def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
     """New states of `chains` chains: the first half hot, the second half cold.
 
     Agreement of the two halves (R-hat) shows that the chains have forgotten their start.
+
+    Raises:
+        ValueError: no chain can start there, in one line that says why.
     """
+    try:
+        return jax.block_until_ready(_start_chains(sampler, key, chains))
+    except eqx.EquinoxRuntimeError as error:
+        raise ValueError(str(error).splitlines()[0]) from None
+
+
+@eqx.filter_jit
+def _start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
     hot = jnp.arange(chains) < (chains + 1) // 2
     return jax.vmap(sampler.init)(_chain_keys(key, chains), hot)
 
@@ -85,7 +95,11 @@ def chunks(
 
     Draw i of chain c depends on the key, c, i and the state before it alone, so a chain that is
     stopped after any chunk and continued from its states is the same chain.
+
+    Raises:
+        ValueError: a chain's state has a NaN.
     """
+    check_states(sampler, states)
     while first < draws:
         parts = []
         end = min(first + chunk, draws)
@@ -94,30 +108,11 @@ def chunks(
             states, (observables, info) = advance(
                 sampler, states, key, jnp.asarray(first), jnp.asarray(length)
             )
+            check_states(sampler, states)
             measured = jax.device_get((observables, info))
             parts.append(Draws(*jax.tree.map(lambda a, n=length: a[:, :n], measured)))
             first += length
         yield first, Samples(concatenate(parts), states)
-
-
-def concatenate(parts: list[Draws]) -> Draws:
-    """One set of draws from consecutive chunks."""
-    return jax.tree.map(lambda *arrays: np.concatenate(arrays, axis=1), *parts)
-
-
-def started(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
-    """`start_chains`, with a ValueError of one line where no chain can start."""
-    try:
-        return jax.block_until_ready(start_chains(sampler, key, chains))
-    except eqx.EquinoxRuntimeError as error:
-        raise ValueError(str(error).splitlines()[0]) from None
-
-
-def check_key(key: Key[Array, ""]) -> None:
-    """Raise ValueError unless this is a random key."""
-    dtype = getattr(key, "dtype", None)
-    if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == np.uint32):
-        raise ValueError(f"key {key!r}: give a random key, such as jax.random.key(1)")
 
 
 def check_states(sampler: Sampler, states: PyTree) -> None:
@@ -136,8 +131,22 @@ def _nan_chains(states: PyTree) -> Bool[Array, " chain"]:
     """Whether the state of each chain has a NaN in it."""
     leaves = [leaf for leaf in jax.tree.leaves(states) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     return functools.reduce(
-        jnp.logical_or, (jnp.any(jnp.isnan(leaf.reshape(len(leaf), -1)), axis=1) for leaf in leaves)
+        jnp.logical_or,
+        (jnp.any(jnp.isnan(leaf.reshape(len(leaf), -1)), axis=1) for leaf in leaves),
+        jnp.zeros(len(jax.tree.leaves(states)[0]), bool),
     )
+
+
+def concatenate(parts: list[Draws]) -> Draws:
+    """One set of draws from consecutive chunks."""
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays, axis=1), *parts)
+
+
+def check_key(key: Key[Array, ""]) -> None:
+    """Raise ValueError unless this is a random key."""
+    dtype = getattr(key, "dtype", None)
+    if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == np.uint32):
+        raise ValueError(f"key {key!r}: give a random key, such as jax.random.key(1)")
 
 
 def sample(
@@ -182,8 +191,7 @@ def sample(
     check_key(key)
     start_key, run_key = jax.random.split(key)
     if states is None:
-        states = started(sampler, start_key, chains)
-    check_states(sampler, states)
+        states = start_chains(sampler, start_key, chains)
     everything = warmup + draws
     kept: list[Draws] = []
     with progress_bar("sampling", everything, progress) as report:
@@ -191,7 +199,6 @@ def sample(
             sampler, run_key, states, everything, chunk or max(1, everything // 20)
         ):
             states = samples.states
-            check_states(sampler, states)
             kept.append(samples.draws)
             report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
     return Samples(jax.tree.map(lambda a: a[:, warmup:], concatenate(kept)), states)
