@@ -329,5 +329,5 @@ def test_fields_of_other_lattices_are_refused(key: Array):
     for shape in ((3, 7), (1,), (8,)):
         with pytest.raises(ValueError, match=r"^flow: is for fields of shape \[7\], not"):
             affine.forward(jnp.zeros(shape))
-    with pytest.raises(ValueError, match="^flow: needs 2D U"):
+    with pytest.raises(ValueError, match=r"^flow: needs 2D U"):
         multiscale_flow(U1_8X8).forward(jnp.zeros((3, 4, 4, 4)))

@@ -19,7 +19,7 @@ class Spline(CircleMap):
     Parameters: `bins` log-widths, `bins` log-heights, `bins` slopes at the knots, one angle.
     The map is C^1, so forces exist everywhere. `minimum` bounds widths and heights, in units of
     the mean bin, and slopes at knots from below. Between knots the map may be flatter: where its
-    slope is f', the inverse of y is known to the rounding of y over f' and no better. For parameters
+    slope is f', the inverse of y is known to the rounding of y over f', no better. For parameters
     of size 1 and 8 bins f' may be 1e-4, and the inverse in float32 then has three digits.
     """
 

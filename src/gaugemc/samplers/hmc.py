@@ -73,7 +73,8 @@ class HMC(Sampler):
         return force / (1 + self.theory.space.square(force) / self.force_scale**2)
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HMCState:
-        return sound(self.theory, self.state(self.start(key, hot)))
+        state = self.state(self.start(key, hot))
+        return state._replace(action=sound(self.theory, state.action))
 
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""

@@ -63,12 +63,12 @@ class L2HMC(Sampler):
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HMCState:
         """The state of a new chain; a run-time error if a network does not return numbers there."""
         start_key, momentum_key = jax.random.split(key)
-        state = sound(self.theory, self.state(self.start(start_key, hot)))
+        state = self.state(self.start(start_key, hot))
         v = self.theory.space.random_momentum(momentum_key)
         good = self.leapfrog.networks_are_finite(self.theory, Phase(state.x, v, state.force))
         message = "L2HMC: a step size or what a network returned is NaN or infinite"
         x = eqx.error_if(state.x, ~good, message)
-        return state._replace(x=x)
+        return state._replace(x=x, action=sound(self.theory, state.action))
 
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""

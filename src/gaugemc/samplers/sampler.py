@@ -1,7 +1,7 @@
 """What a sampler is: a pure Markov kernel, `init` and `step`."""
 
 import abc
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -30,18 +30,14 @@ def always_accepted() -> Info:
     return Info(jnp.ones((), bool), one, zero, jnp.zeros((), jnp.int32))
 
 
-State = TypeVar("State", bound=NamedTuple)
-
-
-def sound(theory: Theory, state: State) -> State:
-    """The state of a new chain; an error at run time if the action is NaN or -infinity there.
+def sound(theory: Theory, action: Scalar) -> Scalar:
+    """The action where a chain starts; an error at run time if it is NaN or -infinity.
 
     All proposals would be rejected, and the chain would rest there for ever.
     """
-    action = state.action  # pyright: ignore[reportAttributeAccessIssue]
     stuck = jnp.isnan(action) | jnp.isneginf(action)
     message = f"{theory.name}: the action of the start is NaN or -infinity"
-    return state._replace(action=eqx.error_if(action, stuck, message))
+    return eqx.error_if(action, stuck, message)
 
 
 class Sampler(eqx.Module):

@@ -52,7 +52,8 @@ class Winding(Sampler):
         return space.project(links).astype(space.real_dtype)
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> WindingState:
-        return sound(self.theory, self.state(self.start(key, hot)))
+        state = self.state(self.start(key, hot))
+        return state._replace(action=sound(self.theory, state.action))
 
     def state(self, x: Field) -> WindingState:
         """The state of a chain that continues from the configuration x."""
