@@ -1,8 +1,5 @@
 """HMC: integrators, the Metropolis step, and ensembles against exact results."""
 
-import inspect
-from collections.abc import Callable
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -328,25 +325,3 @@ def test_fields_that_do_not_fit_are_refused():
             call(jnp.stack([x, x, x]))
     with pytest.raises(ValueError, match=r"^field of type float32: .* have type float64"):
         sampler.state(x.astype(jnp.float32))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"chains": 0}, "chains 0: must be a whole number, at least 1"),
-        ({"draws": 2.5}, "draws 2.5: must be a whole number"),
-        ({"warmup": -1}, "warmup -1: must be a whole number, at least 0"),
-        ({"chunk": 0}, "chunk 0: must be a whole number, at least 1"),
-    ],
-    ids=str,
-)
-def test_nonsense_is_not_sampled(options: dict, message: str, key: jax.Array):
-    with pytest.raises(ValueError, match=f"^{message}"):
-        unchecked(sample)(HMC(THEORIES[0], 0.1, 5), key, **options)
-    with pytest.raises(ValueError, match=r"^key 7: give a random key"):
-        unchecked(sample)(HMC(THEORIES[0], 0.1, 5), 7)
-
-
-def unchecked(function: Callable) -> Callable:
-    """A function as users call it: in the test run annotations are checked before it is."""
-    return inspect.unwrap(function)

@@ -1,7 +1,5 @@
 """Actions, their forces and their observables."""
 
-from collections.abc import Callable
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -241,22 +239,3 @@ def test_levels_of_other_theories_are_refused() -> None:
             quantile_flow(theory)
         with pytest.raises(ValueError, match=r"^levels: need 2D U\(1\) with Wilson's action"):
             LevelKL(theory, 8, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: Links(U1(), 8), r"^lattice 8: give positive whole numbers, such as \(8, 8\)$"),
-        (lambda: Links(U1(), (8, 8.5)), "^lattice .*: give positive whole numbers"),
-        (lambda: Links(U1(), (8, -8)), "^lattice .*: give positive whole numbers"),
-        (lambda: Links("SU3", (8, 8)), "^group 'SU3': give a group"),
-        (lambda: Links(U1(), (8, 8), jnp.float16), "the physics runs in float32 or float64$"),
-        (lambda: Euclidean((2,), jnp.int32), "the physics runs in float32 or float64$"),
-        (lambda: Wilson(Euclidean((2,)), 1.0), "^Wilson's action: needs links, not"),
-        (lambda: SUN(1), r"^SU\(1\): N must be a whole number, at least 2$"),
-        (lambda: GAUSSIAN.pullback(jnp.sin), "not a flow, which has methods forward, inverse"),
-    ],
-)
-def test_what_is_no_theory_is_refused(build: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        build()

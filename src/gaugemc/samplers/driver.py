@@ -1,6 +1,7 @@
 """The one driver: many chains of any sampler at once, in compiled chunks."""
 
 import functools
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -43,7 +44,10 @@ def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
     try:
         return jax.block_until_ready(_start_chains(sampler, key, chains))
     except eqx.EquinoxRuntimeError as error:
-        raise ValueError(str(error).splitlines()[0]) from None
+        said = re.search(r"EquinoxRuntimeError: (.*)", str(error))  # after a stack
+        if said is None:
+            raise
+        raise ValueError(said.group(1)) from None
 
 
 @eqx.filter_jit

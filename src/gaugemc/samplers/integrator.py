@@ -68,9 +68,15 @@ def checked_step_size(step_size: ArrayLike) -> Float[Array, ""]:
 
     Inside compiled functions step sizes are data, and not known.
     """
-    if known(step_size) and not (np.ndim(step_size) == 0 and 0 < np.asarray(step_size) < np.inf):
+    if known(step_size) and not is_positive(step_size):
         raise ValueError(f"step_size {step_size}: must be a positive, finite number")
     return jnp.asarray(step_size, jnp.float64)
+
+
+def is_positive(value: ArrayLike) -> bool:
+    """Whether this is one positive, finite number."""
+    number = np.asarray(value)
+    return number.ndim == 0 and number.dtype.kind in "iuf" and bool(0 < number < np.inf)
 
 
 def checked_n_steps(n_steps: ArrayLike) -> Int[Array, ""]:

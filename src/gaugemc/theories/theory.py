@@ -50,7 +50,8 @@ class Theory(eqx.Module):
 
         for name in _OF_ONE_ACTION:
             inherited = vars(cls.__mro__[place(name)])[name]
-            if place(name) > place("action") and not hasattr(inherited, "__isabstractmethod__"):
+            abstract = getattr(inherited, "__isabstractmethod__", False)
+            if place(name) > place("action") and not abstract:
                 setattr(cls, name, vars(Theory)[name])
 
     @property
