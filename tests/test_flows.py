@@ -318,7 +318,7 @@ def test_fields_of_other_lattices_are_refused(key: Array):
     ):
         Wilson(odd, 1.0).pullback(ncp).action(odd.origin())
     with pytest.raises(
-        ValueError, match=r"^lattice \[5\]: stripes of period 2 need multiples of 2"
+        ValueError, match=r"^lattice \[3\]: stripes of period 2 need multiples of 2"
     ):
         pair.forward(Links(U1(), (5, 3)).origin())
     for flow in (ncp, pair):

@@ -74,7 +74,7 @@ class HMC(Sampler):
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HMCState:
         state = self.state(self.start(key, hot))
-        return state._replace(action=sound(self.theory, state.action))
+        return state._replace(x=sound(self.theory, state.x, state.action))
 
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""

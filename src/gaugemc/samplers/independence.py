@@ -48,7 +48,7 @@ class Independence(Sampler):
         state = self.propose(key)
         empty = jnp.isnan(state.log_weight)
         message = f"{self.theory.name}: the weight of a flow's draw is NaN"
-        return state._replace(log_weight=eqx.error_if(state.log_weight, empty, message))
+        return state._replace(x=eqx.error_if(state.x, empty, message))
 
     def state(self, x: Field) -> IndependenceState:
         """The state of a chain that continues from x; its weight takes the flow's inverse."""

@@ -67,8 +67,8 @@ class L2HMC(Sampler):
         v = self.theory.space.random_momentum(momentum_key)
         good = self.leapfrog.networks_are_finite(self.theory, Phase(state.x, v, state.force))
         message = "L2HMC: a step size or what a network returned is NaN or infinite"
-        x = eqx.error_if(state.x, ~good, message)
-        return state._replace(x=x, action=sound(self.theory, state.action))
+        x = eqx.error_if(sound(self.theory, state.x, state.action), ~good, message)
+        return state._replace(x=x)
 
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""

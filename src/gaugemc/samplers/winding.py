@@ -53,7 +53,7 @@ class Winding(Sampler):
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> WindingState:
         state = self.state(self.start(key, hot))
-        return state._replace(action=sound(self.theory, state.action))
+        return state._replace(x=sound(self.theory, state.x, state.action))
 
     def state(self, x: Field) -> WindingState:
         """The state of a chain that continues from the configuration x."""
