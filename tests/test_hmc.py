@@ -279,7 +279,7 @@ def test_a_damped_force_commutes_with_gauge_transformations(group: Group, key: j
 def test_a_damped_force_of_matrices_is_exact(key: jax.Array):
     """The plaquette of SU(2): within 4.5 standard errors from 64 chains, false alarm 3e-5."""
     theory = Wilson(Links(SUN(2), (2, 2)), 2.0)
-    sampler = HMC(theory, 0.25, 4, force_scale=0.5)
+    sampler = HMC(theory, 0.25, 4, force_scale=1.0)
     samples = sample(sampler, key, chains=64, draws=100, warmup=30)
     assert 0.3 < samples.draws.info.acceptance.mean() < 0.99
     chains = samples.draws.observables["plaquette"].mean(axis=1)

@@ -20,6 +20,8 @@ space = Links(U1(), (4, 4))
 theory = Wilson(space, 1.0)
 hmc = HMC(theory, 0.1, 2)
 vector = Gaussian(jnp.zeros(2), jnp.eye(2))
+gauge = gauge_flow(key, space, NCP(), n_layers=2)
+pair = pair_flow(key, space, n_layers=2)
 """
 MISTAKES = {
     "Links(U1(), 8)": "lattice 8: give positive whole numbers, such as (8, 8)",
@@ -37,6 +39,10 @@ MISTAKES = {
     "gauge_flow(key, vector.space, NCP())": "flow: needs 2D U(1) links, not fields of shape [2]",
     "multiscale_flow(vector.space)": "flow: needs 2D U(1) links, not fields of shape [2]",
     "affine_flow(key, space)": "affine flow: needs vectors, not 2D U(1) links on 4x4",
+    "gauge.forward(Links(SUN(2), (4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
+    "pair.forward(Links(U1(), (4, 4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
+    "gauge.inverse(jnp.zeros(8))": "flow: needs 2D U(1) links, not a field of shape [8] and type",
+    "multiscale_flow(space).forward(jnp.zeros((3, 4, 4, 4)))": "flow: needs 2D U(1) links, not a",
     "ExactU1(vector)": "exact sampler: needs 2D U(1), not 2D Gaussian",
     "Winding(vector)": "winding: needs 2D U(1), not 2D Gaussian",
     "HMC(space, 0.1, 2)": "HMC: needs a theory, not Links",
