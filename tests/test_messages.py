@@ -41,7 +41,7 @@ MISTAKES = {
     "affine_flow(key, space)": "affine flow: needs vectors, not 2D U(1) links on 4x4",
     "gauge.forward(Links(SUN(2), (4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
     "pair.forward(Links(U1(), (4, 4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
-    "gauge.inverse(jnp.zeros(8))": "flow: needs 2D U(1) links, not a field of shape [8] and type",
+    "gauge.inverse(jnp.zeros(8))": "flow: needs 2D links, not a field of shape [8]",
     "multiscale_flow(space).forward(jnp.zeros((3, 4, 4, 4)))": "flow: needs 2D U(1) links, not a",
     "ExactU1(vector)": "exact sampler: needs 2D U(1), not 2D Gaussian",
     "Winding(vector)": "winding: needs 2D U(1), not 2D Gaussian",
