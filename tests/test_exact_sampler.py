@@ -172,3 +172,12 @@ def test_driver_and_single_precision(key: jax.Array):
 def test_other_theories_are_refused(space: Links):
     with pytest.raises(ValueError, match="exact sampler: needs 2D U"):
         ExactU1(Wilson(space, 1.0))
+
+
+def test_other_actions_are_refused():
+    class Doubled(Wilson):
+        def action(self, x: jax.Array) -> jax.Array:
+            return 2 * super().action(x)
+
+    with pytest.raises(ValueError, match="exact sampler: needs Wilson's action, not that of 2D"):
+        ExactU1(Doubled(Links(U1(), (4, 4)), 1.0))

@@ -157,10 +157,48 @@ class TestCircleMaps:
         assert float(left) == pytest.approx(float(right), abs=1e-8)
 
 
-def test_inverse_that_cannot_converge_says_so():
-    circle = NCP()
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("circle", [NCP(), Spline(), Spline(3), Spline(32)], ids=repr)
+def test_circle_maps_are_inverted_to_their_rounding(
+    circle: CircleMap, size: float, dtype: type, key: Array
+):
+    """f(f^-1(y)) = y to 24 roundings, times f' where the map is steep; f^-1(f(x)) = x to 24, over
+    f' where the map is flat. Random maps, at random places and at the ends of the circle."""
+    n = 2000
+    parameter_key, x_key = jax.random.split(key)
+    parameters = size * jax.random.normal(parameter_key, (circle.n_parameters, n), dtype)
+    x = jax.random.uniform(x_key, (n,), dtype, -3.14, 3.14)
+    ends = jnp.asarray([-np.pi, np.nextafter(dtype(np.pi), dtype(0)), 0.0, 1e-30], dtype)
+    x = wrap(x.at[: 4 * len(ends)].set(jnp.tile(ends, 4)))
+
+    @jax.jit
+    def there_and_back(x: Array, parameters: Array) -> tuple[Array, ...]:
+        y, log_slope = circle.forward(x, parameters)
+        back, inverse_log_slope = circle.inverse(y, parameters)
+        source, source_log_slope = circle.inverse(x, parameters)
+        image = circle.forward(source, parameters)[0]
+        return y, log_slope, back, inverse_log_slope, source, source_log_slope, image
+
+    y, log_slope, back, inverse_log_slope, source, source_log_slope, image = (
+        np.asarray(a, np.float64) for a in there_and_back(x, parameters)
+    )
+    for angles in (y, back, source, image):
+        assert np.all((angles >= -np.pi) & (angles < np.pi))
+    rounding = 24 * float(jnp.finfo(dtype).eps)
+    missed = np.abs(wrap(jnp.asarray(image) - np.asarray(x, np.float64)))
+    assert np.max(missed / np.exp(np.maximum(source_log_slope, 0))) < rounding
+    moved = np.abs(wrap(jnp.asarray(back) - np.asarray(x, np.float64)))
+    flat = np.exp(np.maximum(-np.minimum(log_slope, inverse_log_slope), 0))
+    assert np.max(moved / flat) < rounding
+
+
+@pytest.mark.parametrize("circle", [NCP(), Spline()], ids=repr)
+def test_inverse_that_cannot_converge_says_so(circle: CircleMap):
     with pytest.raises(Exception, match="did not converge"):
-        jax.block_until_ready(circle.inverse(jnp.asarray([0.3]), jnp.full((3, 1), jnp.nan)))
+        jax.block_until_ready(
+            circle.inverse(jnp.asarray([0.3]), jnp.full((circle.n_parameters, 1), jnp.nan))
+        )
 
 
 def test_stripe_network_is_a_masked_circular_convolution(key: Array):
@@ -269,3 +307,21 @@ def test_chains_of_field_transformation_hmc_go_on_from_a_configuration(key: Arra
     state = HMC(pulled_back, 0.1, 2).state(pulled_back.variable(x))
     np.testing.assert_allclose(wrap(pulled_back.configuration(state.x) - x), 0, atol=1e-10)
     np.testing.assert_allclose(theory.configuration(theory.variable(x)), x)
+
+
+def test_fields_of_other_lattices_are_refused(key: Array):
+    """In one line, where a flow is used for another lattice or another theory than its own."""
+    ncp, pair = gauge_flow(key, U1_8X8, NCP(), n_layers=2), pair_flow(key, U1_8X8, n_layers=2)
+    odd = Links(U1(), (6, 6))
+    with pytest.raises(
+        ValueError, match=r"^lattice \[6\]: stripes of period 4 need multiples of 4"
+    ):
+        Wilson(odd, 1.0).pullback(ncp).action(odd.origin())
+    with pytest.raises(
+        ValueError, match=r"^lattice \[3\]: stripes of period 2 need multiples of 2"
+    ):
+        pair.forward(Links(U1(), (5, 3)).origin())
+    affine = affine_flow(key, VECTOR)
+    for shape in ((3, 7), (1,), (8,)):
+        with pytest.raises(ValueError, match=r"^flow: is for fields of shape \[7\], not"):
+            affine.forward(jnp.zeros(shape))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from gaugemc.groups import SUN, U1, Group, sine, wrap
+from gaugemc.groups import SUN, U1, Group, sine
 
 GROUPS = [U1(), SUN(2), SUN(3)]
 UNITARY = [SUN(2), SUN(3), SUN(4)]
@@ -73,22 +73,67 @@ def test_trace_and_angle(group: Group, key: jax.Array) -> None:
     np.testing.assert_allclose(phase, np.linalg.det(matrix(u)), atol=1e-14)
 
 
-def test_wrap() -> None:
-    angles = jnp.array([-np.pi, np.pi, 3.0, 3.0 + 8 * np.pi, -100.0])
-    wrapped = wrap(angles)
-    assert float(wrapped.min()) >= -np.pi
-    assert float(wrapped.max()) < np.pi
-    np.testing.assert_allclose(jnp.exp(1j * wrapped), jnp.exp(1j * angles), atol=1e-13)
-    np.testing.assert_allclose(jax.grad(lambda x: jnp.sum(wrap(x)))(angles), 1.0)
-
-
-@pytest.mark.parametrize("norm", [1e-8, 0.1, 1.0, 10.0])
-def test_exp_agrees_with_expm(sun: SUN, key: jax.Array, norm: float) -> None:
+def of_norm(sun: SUN, key: jax.Array, norm: float, real: type) -> jax.Array:
     v = algebra(sun, key)
     v = norm * v / jnp.linalg.norm(v, ord=2, axis=(-2, -1), keepdims=True)
-    expected = scipy.linalg.expm(np.asarray(v))
-    np.testing.assert_allclose(sun.exp(v), expected, rtol=0, atol=2e-14 * max(1, norm))
-    assert deviation(sun.exp(v)) < 2e-14 * max(1, norm)
+    return v.astype(sun.dtype(real))
+
+
+@pytest.mark.parametrize("real", [jnp.float32, F64], ids=["f32", "f64"])
+@pytest.mark.parametrize("norm", [1e-8, 0.1, 0.68, 1.0, 1.4, 10.0, 11.0, 20.0, 50.0, 1e3, 1e4])
+def test_exp_of_any_norm(sun: SUN, key: jax.Array, norm: float, real: type) -> None:
+    """To the rounding of the argument: the phases of its eigenvalues are no better known."""
+    v = of_norm(sun, key, norm, real)
+    phases, vectors = np.linalg.eigh(1j * np.asarray(v, np.complex128))
+    expected = (vectors * np.exp(-1j * phases)[:, None]) @ vectors.conj().swapaxes(-1, -2)
+    rounding = 12 * float(jnp.finfo(real).eps) * max(1, norm)
+    np.testing.assert_allclose(sun.exp(v), expected, rtol=0, atol=rounding)
+    assert deviation(sun.exp(v)) < 2 * rounding
+
+
+def test_exp_agrees_with_expm(sun: SUN, key: jax.Array) -> None:
+    v = algebra(sun, key)
+    np.testing.assert_allclose(sun.exp(v), scipy.linalg.expm(np.asarray(v)), rtol=0, atol=1e-14)
+
+
+def test_exp_of_one_member_of_a_batch_does_not_depend_on_the_others(
+    sun: SUN, key: jax.Array
+) -> None:
+    small, large = algebra(sun, key), of_norm(sun, key, 300.0, F64)
+    exp = jax.jit(jax.vmap(sun.exp))
+    together = exp(jnp.stack([small, large]))
+    np.testing.assert_array_equal(together[0], exp(jnp.stack([small, small]))[0])
+    np.testing.assert_allclose(together[1], sun.exp(large), atol=1e-12)
+
+
+def test_exp_without_meaning_is_nan(sun: SUN, key: jax.Array) -> None:
+    """Phases of 1e17 are known to 10 or worse; what has a meaning beside them stays."""
+    v = algebra(sun, key)
+    u = np.asarray(sun.exp(v.at[0].multiply(1e17).at[1].multiply(1e300).at[2].set(jnp.nan)))
+    assert np.isnan(u[:3]).all()
+    np.testing.assert_array_equal(u[3:], sun.exp(v)[3:])
+    assert deviation(sun.exp(of_norm(sun, key, 1e15, F64))) < 10
+
+
+@pytest.mark.parametrize("norm", [0.1, 3.0, 40.0, 1e3])
+def test_derivatives_of_exp_at_any_norm(sun: SUN, key: jax.Array, norm: float) -> None:
+    """Forward against the Frechet derivative, backward against forward, and second derivatives
+    against differences of first ones."""
+    v, w = of_norm(sun, key, norm, F64)[0], algebra(sun, key)[1]
+    a = random(sun, key)[0]
+    value, tangent = jax.jit(lambda v: jax.jvp(sun.exp, (v,), (w,)))(v)
+    expected = scipy.linalg.expm_frechet(np.asarray(v), np.asarray(w))
+    np.testing.assert_allclose(value, expected[0], atol=1e-14 * max(10, norm))
+    np.testing.assert_allclose(tangent, expected[1], atol=1e-14 * max(10, norm))
+
+    def slope(v: jax.Array) -> jax.Array:
+        gradient = jax.grad(lambda v: sun.trace(sun.multiply(sun.exp(v), a)))(v)
+        return jnp.sum(gradient * w).real
+
+    np.testing.assert_allclose(slope(v), sun.trace(sun.multiply(tangent, a)), atol=1e-12)
+    step = 1e-5
+    numeric = (slope(v + step * w) - slope(v - step * w)) / (2 * step)
+    np.testing.assert_allclose(jax.jvp(slope, (v,), (w,))[1], numeric, atol=1e-7)
 
 
 def degenerate(sun: SUN, key: jax.Array) -> jax.Array:
@@ -101,11 +146,11 @@ def degenerate(sun: SUN, key: jax.Array) -> jax.Array:
 def test_exp_at_degenerate_eigenvalues(sun: SUN, key: jax.Array) -> None:
     """Values and derivatives, where formulas with eigenvalues divide by zero."""
     v, w = degenerate(sun, key), algebra(sun, key)[0]
-    for point in (v, jnp.zeros_like(v)):
+    for point in (v, 30 * v, jnp.zeros_like(v)):
         expected = scipy.linalg.expm_frechet(np.asarray(point), np.asarray(w))
         value, tangent = jax.jvp(sun.exp, (point,), (w,))
-        np.testing.assert_allclose(value, expected[0], atol=1e-13)
-        np.testing.assert_allclose(tangent, expected[1], atol=1e-13)
+        np.testing.assert_allclose(value, expected[0], atol=3e-13)
+        np.testing.assert_allclose(tangent, expected[1], atol=3e-13)
 
 
 def test_gradient_of_exp_at_zero(sun: SUN, key: jax.Array) -> None:

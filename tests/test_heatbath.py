@@ -16,7 +16,7 @@ from gaugemc.groups.u1 import von_mises
 from gaugemc.lattice import planes, plaquettes
 from gaugemc.samplers import HMC, sample
 from gaugemc.samplers.heatbath import Heatbath, checkerboard, staples
-from gaugemc.theories import Gaussian, Links, Wilson
+from gaugemc.theories import Gaussian, Links, Tempered, Wilson
 
 REALS = pytest.mark.parametrize("real", [jnp.float32, jnp.float64], ids=["f32", "f64"])
 LATTICES = [(4, 6), (2, 2), (2, 4, 2)]
@@ -173,6 +173,24 @@ def test_reflecting_one_link_keeps_the_action_and_is_its_own_inverse(key: jax.Ar
     np.testing.assert_allclose(jnp.exp(1j * again), jnp.exp(1j * x[0, 0, 0]), atol=1e-12)
 
 
+class Doubled(Wilson):
+    """Another action than Wilson's."""
+
+    def action(self, x: jax.Array) -> jax.Array:
+        return 2 * super().action(x)
+
+
+class Measured(Wilson):
+    """Wilson's action, with another observable."""
+
+    def observables(self, x: jax.Array) -> dict[str, jax.Array]:
+        return super().observables(x) | {"first": x[0, 0, 0]}
+
+
 def test_other_actions_are_refused():
-    with pytest.raises(Exception, match="Wilson"):
-        Heatbath(Gaussian(jnp.zeros(2), jnp.eye(2)))  # pyright: ignore[reportArgumentType]
+    space = Links(U1(), (4, 4))
+    for theory in (Gaussian(jnp.zeros(2), jnp.eye(2)), Doubled(space, 1.0)):
+        with pytest.raises(ValueError, match="heatbath: needs Wilson's action"):
+            Heatbath(theory)
+    Heatbath(Measured(space, 1.0))
+    assert Heatbath(Tempered(Wilson(space, 1.0), 0.5)).theory.wilson_beta == 0.5

@@ -8,13 +8,15 @@ import pytest
 
 from gaugemc.analysis import exact_sun
 from gaugemc.analysis.autocorrelation import estimate, z_score
-from gaugemc.groups import SUN, U1
+from gaugemc.groups import SUN, U1, Group
+from gaugemc.lattice import gauge_transform
 from gaugemc.samplers import (
     FOREST_RUTH,
     HMC,
     INTEGRATORS,
     LEAPFROG,
     OMELYAN,
+    Compose,
     sample,
 )
 from gaugemc.samplers.integrator import Integrator, Phase, trajectory
@@ -198,6 +200,30 @@ def test_metropolis_keeps_the_old_state_on_nan(key: jax.Array) -> None:
     assert float(info.acceptance) == 0
 
 
+def test_a_start_without_an_action_is_loud(key: jax.Array) -> None:
+    """One line from `sample`; a run-time error in compiled loops of one's own."""
+
+    class Nowhere(Cliff):
+        def action(self, x: jax.Array) -> jax.Array:
+            return total(jnp.nan * x)
+
+    for sampler in (HMC(Nowhere(), 0.1, 1), Compose((HMC(Nowhere(), 0.1, 1),))):
+        with pytest.raises(ValueError, match=r"^cliff: the action of the start is NaN") as error:
+            sample(sampler, key, chains=4, draws=1)
+        assert "\n" not in str(error.value)
+    with pytest.raises(Exception, match="action of the start is NaN"):
+        jax.block_until_ready(eqx.filter_jit(HMC(Nowhere(), 0.1, 1).init)(key))
+
+
+def test_states_with_nan_are_not_sampled(key: jax.Array) -> None:
+    sampler = HMC(Cliff(), 0.4, 3)
+    states = jax.vmap(sampler.state)(jnp.asarray([[0.1], [2.0], [0.2], [-3.0]]))
+    with pytest.raises(
+        ValueError, match=r"^cliff: the state of chain 1 \(2 of 4 chains\) has a NaN"
+    ):
+        sample(sampler, key, draws=1, states=states)
+
+
 @pytest.mark.slow
 def test_plaquette_of_su3_in_four_dimensions(key: jax.Array) -> None:
     """0.549 at beta 5.7 in a large volume; about a minute on two idle cores.
@@ -229,3 +255,73 @@ def test_a_damped_force_is_exact(key: jax.Array):
 def test_a_force_scale_must_be_positive():
     with pytest.raises(ValueError, match="must be positive"):
         HMC(Gaussian(jnp.zeros(2), jnp.eye(2)), 0.1, 1, LEAPFROG, force_scale=0.0)
+
+
+@pytest.mark.parametrize("group", [U1(), SUN(2), SUN(3)], ids=lambda group: group.name)
+def test_a_damped_force_commutes_with_gauge_transformations(group: Group, key: jax.Array):
+    """It stays in the algebra, parallel to the force, with the norm f / (1 + (f / scale)^2)."""
+    theory = Wilson(Links(group, (2, 4)), 5.0)
+    sampler = HMC(theory, 0.1, 1, force_scale=0.3)
+    keys = jax.random.split(key)
+    x = theory.space.random(keys[0])
+    omega = group.random(keys[1], (2, 4), theory.space.dtype)
+    force, damped = theory.force(x), sampler.force(x)
+    norm = jnp.sqrt(2 * group.kinetic_energy(force))
+    expected = norm / (1 + (norm / 0.3) ** 2)
+    np.testing.assert_allclose(jnp.sqrt(2 * group.kinetic_energy(damped)), expected, atol=1e-13)
+    along = group.kinetic_energy(force + damped)
+    np.testing.assert_allclose(along, (norm + expected) ** 2 / 2, atol=1e-12)
+    turned = sampler.force(gauge_transform(group, x, omega))
+    back = group.transport(jnp.stack([omega, omega]), turned)
+    np.testing.assert_allclose(back, damped, atol=1e-13)
+
+
+def test_a_damped_force_of_matrices_is_exact(key: jax.Array):
+    """The plaquette of SU(2): within 4.5 standard errors from 64 chains, false alarm 3e-5."""
+    theory = Wilson(Links(SUN(2), (2, 2)), 2.0)
+    sampler = HMC(theory, 0.25, 4, force_scale=1.0)
+    samples = sample(sampler, key, chains=64, draws=100, warmup=30)
+    assert 0.3 < samples.draws.info.acceptance.mean() < 0.99
+    chains = samples.draws.observables["plaquette"].mean(axis=1)
+    error = chains.std(ddof=1) / np.sqrt(len(chains))
+    assert error < 1e-2
+    assert abs(chains.mean() - exact_sun.plaquette(2, 2.0, 4)) < 4.5 * error
+
+
+@pytest.mark.parametrize("step_size", [0.0, -0.1, np.nan, np.inf, jnp.asarray([0.1, 0.2])], ids=str)
+def test_step_sizes_that_are_none_are_refused(step_size: float):
+    with pytest.raises(ValueError, match=r"^step_size .*: must be a positive, finite number$"):
+        HMC(THEORIES[0], step_size, 5)
+
+
+@pytest.mark.parametrize("n_steps", [0, -3, 2.5, np.nan, 2**40, jnp.asarray([1, 2])], ids=str)
+def test_numbers_of_steps_that_are_none_are_refused(n_steps: int):
+    with pytest.raises(ValueError, match=r"^n_steps .*: must be a whole number, at least 1$"):
+        HMC(THEORIES[0], 0.1, n_steps)
+    with pytest.raises(ValueError, match="n_steps 0"):
+        HMC(THEORIES[0], 0.1, 3).with_steps(0.1, 0)
+
+
+def test_steps_are_data_inside_compiled_functions():
+    theory = Gaussian(jnp.zeros(2), jnp.eye(2))
+    build = jax.jit(lambda e, n: HMC(theory, e, n).with_steps(2 * e, n).step_size)
+    assert build(0.1, 3) == 0.2
+
+
+def test_integrators_have_names():
+    assert HMC(THEORIES[0], 0.1, 5, "omelyan").integrator is OMELYAN
+    with pytest.raises(ValueError, match=r"^integrator 'omelian': choose leapfrog, omel"):
+        HMC(THEORIES[0], 0.1, 5, "omelian")
+
+
+def test_fields_that_do_not_fit_are_refused():
+    """Without a batch axis, in the theory's type; not a number that means something else."""
+    theory, sampler = THEORIES[0], HMC(THEORIES[0], 0.1, 5)
+    x = theory.space.origin()
+    for call in (sampler.state, theory.action, theory.force, theory.observables):
+        with pytest.raises(
+            ValueError, match=r"^field of shape \[3, 2, 4, 4\]: 2D U\(1\) links on 4x4"
+        ):
+            call(jnp.stack([x, x, x]))
+    with pytest.raises(ValueError, match=r"^field of type float32: .* have type float64"):
+        sampler.state(x.astype(jnp.float32))

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from gaugemc.analysis import exact_sun
+from gaugemc.analysis.exact import exact_observables, log_partition_function
 from gaugemc.groups import SUN, U1
 from gaugemc.lattice import gauge_transform
-from gaugemc.theories import Euclidean, Gaussian, Links, Space, Theory, Wilson
+from gaugemc.theories import Euclidean, Gaussian, Links, Ring, Space, Tempered, Theory, Wilson
+from gaugemc.training import LevelKL, quantile_flow
 
 WILSON = [
     Wilson(Links(U1(), (4, 3)), 2.0),
@@ -165,3 +167,75 @@ def test_exact_plaquette_of_a_small_torus(n: int) -> None:
 def test_exact_plaquette_refuses(n: int, beta: float, volume: int) -> None:
     with pytest.raises(ValueError, match="no such theory"):
         exact_sun.plaquette(n, beta, volume)
+
+
+class Squared:
+    """Another action, mixed into a theory."""
+
+    def action(self, x: jax.Array) -> jax.Array:
+        return super().action(x) ** 2  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def other_actions() -> list[tuple[Theory, Theory]]:
+    """Theories, and what inherits from them but has another action."""
+
+    class OtherWilson(Squared, Wilson):
+        pass
+
+    class OtherGaussian(Gaussian):
+        def action(self, x: jax.Array) -> jax.Array:
+            return super().action(x) ** 2
+
+    class OtherTempered(Tempered):
+        def action(self, x: jax.Array) -> jax.Array:
+            return super().action(x) ** 2
+
+    flat, other = Wilson(WILSON[0].space, 2.0), OtherWilson(WILSON[0].space, 2.0)
+    matrices = Wilson(WILSON[1].space, 2.0), OtherWilson(WILSON[1].space, 2.0)
+    vectors = [c(GAUSSIAN.mean, GAUSSIAN.covariance) for c in (Gaussian, OtherGaussian)]  # pyright: ignore
+    tempered = [c(Wilson(WILSON[0].space, 4.0), 0.5) for c in (Tempered, OtherTempered)]  # pyright: ignore
+    return [(flat, other), matrices, (vectors[0], vectors[1]), (tempered[0], tempered[1])]
+
+
+@pytest.mark.parametrize("pair", range(4))
+def test_nothing_is_inherited_from_another_action(pair: int, key: jax.Array) -> None:
+    """Neither exact values nor forces: dS^2 = 2 S dS."""
+    theory, other = other_actions()[pair]
+    assert exact_observables(theory)
+    assert exact_observables(other) == {}
+    assert np.isnan(log_partition_function(other))
+    assert other.wilson_beta is None
+    x = theory.space.random(key)
+    force = 2 * theory.action(x) * theory.force(x)
+    np.testing.assert_allclose(other.force(x), force, rtol=1e-10, atol=1e-10)
+
+
+def test_what_a_class_says_of_its_own_action_is_kept() -> None:
+    class Shifted(Ring):
+        def action(self, x: jax.Array) -> jax.Array:
+            return super().action(x) + 1
+
+        def exact_observables(self) -> dict[str, float]:
+            return super().exact_observables()
+
+    class Named(Wilson):
+        @property
+        def name(self) -> str:
+            return "named"
+
+    assert exact_observables(Shifted()) == Ring().exact_observables()  # pyright: ignore
+    assert Shifted.force is Theory.force
+    named = Named(WILSON[0].space, 2.0)
+    assert exact_observables(named) == exact_observables(WILSON[0])
+    assert Named.force is Wilson.force
+    assert exact_observables(Tempered(Wilson(WILSON[0].space, 4.0), 0.5)) == exact_observables(
+        named
+    )
+
+
+def test_levels_of_other_theories_are_refused() -> None:
+    for theory in (other_actions()[0][1], WILSON[1], GAUSSIAN):
+        with pytest.raises(ValueError, match=r"^levels: need 2D U\(1\) with Wilson's action"):
+            quantile_flow(theory)
+        with pytest.raises(ValueError, match=r"^levels: need 2D U\(1\) with Wilson's action"):
+            LevelKL(theory, 8, 0.0)

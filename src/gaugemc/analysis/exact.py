@@ -4,13 +4,14 @@ import math
 
 from gaugemc.analysis import exact_sun, exact_u1
 from gaugemc.groups import SUN
-from gaugemc.theories import Links, Theory, Wilson
+from gaugemc.theories import Links, Theory
 
 
 def solved_u1(theory: Theory) -> tuple[float, int] | None:
     """beta and the number of plaquettes of 2D U(1), whose torus exact_u1.py solves; else None."""
-    if isinstance(theory, Wilson) and theory.space.has_charge:
-        return theory.beta, math.prod(theory.space.lattice)
+    beta, space = theory.wilson_beta, theory.space
+    if beta is not None and isinstance(space, Links) and space.has_charge:
+        return float(beta), math.prod(space.lattice)
     return None
 
 
@@ -19,9 +20,9 @@ def exact_observables(theory: Theory) -> dict[str, float]:
     u1 = solved_u1(theory)
     if u1 is not None:
         return exact_u1.exact_observables(*u1)
-    match theory:
-        case Wilson(space=Links(group=SUN(n=n), lattice=(l0, l1))):
-            return {"plaquette": exact_sun.plaquette(n, theory.beta, l0 * l1)}
+    match theory.wilson_beta, theory.space:
+        case beta, Links(group=SUN(n=n), lattice=(l0, l1)) if beta is not None:
+            return {"plaquette": exact_sun.plaquette(n, float(beta), l0 * l1)}
     return theory.exact_observables()
 
 

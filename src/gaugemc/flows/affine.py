@@ -31,6 +31,10 @@ class AffineCoupling(Flow):
         return (x - t) * jnp.exp(-s), -total(s)
 
     def _scale_and_shift(self, x: Field) -> tuple[Field, Field]:
+        if x.shape != self.frozen.shape:
+            raise ValueError(
+                f"flow: is for fields of shape {list(self.frozen.shape)}, not {list(x.shape)}"
+            )
         output = self.network(jnp.where(self.frozen, x, 0).reshape(-1))
         s, t = output.reshape(2, *x.shape)
         s = self.bound * jnp.tanh(s / self.bound)
@@ -45,6 +49,8 @@ def affine_flow(
     key: Key[Array, ""], space: Euclidean, *, n_layers: int = 8, width: int = 32, depth: int = 2
 ) -> Flow:
     """Affine couplings with alternating halves of the components frozen (Real NVP)."""
+    if not isinstance(space, Euclidean):
+        raise ValueError(f"affine flow: needs vectors, not {space.name}")
     size = 1
     for extent in space.shape:
         size *= extent

@@ -63,9 +63,22 @@ def invert_monotone(
 
     x = jax.lax.custom_root(lambda x: f(x)[0] - y, jnp.zeros_like(y), solve, divide)
     value, log_derivative = f(x)
-    x = eqx.error_if(
+    return converged(x, value - y, log_derivative, tolerance), log_derivative
+
+
+def converged(
+    x: Angle, residual: Angle, log_derivative: Angle, tolerance: float | None = None
+) -> Angle:
+    """x, the inverse of y, with a run-time error unless f(x) = y to the tolerance.
+
+    By default to 64 roundings. Where f'(x) > 1 the tolerance is f'(x) times as large: no x is
+    nearer.
+    """
+    if tolerance is None:
+        tolerance = 64 * float(jnp.finfo(x.dtype).eps)
+    limit = tolerance * jnp.exp(jnp.maximum(log_derivative, 0))
+    return eqx.error_if(
         x,
-        jnp.any(~(jnp.abs(value - y) <= tolerance * jnp.exp(jnp.maximum(log_derivative, 0)))),
+        jnp.any(~(jnp.abs(residual) <= limit)),
         f"a circle map's inverse did not converge to {tolerance:g}: are its parameters finite?",
     )
-    return x, log_derivative

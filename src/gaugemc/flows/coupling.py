@@ -14,7 +14,7 @@ from gaugemc.flows.flow import Chain, Flow, Repeat, Translate
 from gaugemc.flows.stripes import PERIOD, StripeNetwork, UnrolledNetwork
 from gaugemc.groups import U1, wrap
 from gaugemc.lattice import apart, plane_plaquettes, together
-from gaugemc.theories import Links, total
+from gaugemc.theories import Links, Space, total
 
 Field = Float[Array, "2 x y"]
 Scalar = Float[Array, ""]
@@ -46,6 +46,7 @@ class GaugeCoupling(Flow):
     def _move(
         self, x: Field, circle: Callable[[Angle, Parameters], tuple[Angle, Angle]], sign: int
     ) -> tuple[Field, Scalar]:
+        check_field(x, self.direction, PERIOD)
         x = turned(x, self.direction)
         plaquettes = plane_plaquettes(U1(), x, 0, 1)
         columns = apart(plaquettes, 1, PERIOD)
@@ -119,14 +120,28 @@ def alternating(
     )
 
 
-def check_space(space: Links, period: int) -> None:
+def check_space(space: Space, period: int) -> None:
     """Raise ValueError unless stripes of this period fit the space."""
     if not space.has_charge:
-        raise ValueError(f"flow: needs 2D U(1) links, not {len(space.lattice)}D {space.group.name}")
-    for extent in space.lattice:
+        raise ValueError(f"flow: needs 2D U(1) links, not {space.name}")
+    check_extents(space.field_shape[1:], period)
+
+
+def check_field(x: Field, direction: int, period: int) -> None:
+    """Raise ValueError unless x are links of 2D U(1) with room for stripes of this period."""
+    if x.ndim != 3 or x.shape[0] != 2 or not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(
+            f"flow: needs 2D U(1) links, not a field of shape {list(x.shape)} and type {x.dtype}"
+        )
+    check_extents((x.shape[2 - direction],), period)
+
+
+def check_extents(lattice: tuple[int, ...], period: int) -> None:
+    """Raise ValueError unless each extent is a multiple of the period."""
+    for extent in lattice:
         if extent % period:
             below = max(extent // period * period, period)
             raise ValueError(
-                f"lattice {list(space.lattice)}: stripes of period {period} need multiples of"
+                f"lattice {list(lattice)}: stripes of period {period} need multiples of"
                 f" {period}; nearest to {extent}: {sorted({below, below + period})}"
             )

@@ -98,5 +98,9 @@ class Translate(Flow):
         return self._roll(x, 1), jnp.zeros((), jnp.float64)
 
     def _roll(self, x: Field, sign: int) -> Field:
+        if x.ndim <= len(self.sites):
+            raise ValueError(
+                f"flow: needs {len(self.sites)}D links, not a field of shape {list(x.shape)}"
+            )
         steps = tuple(sign * s for s in self.sites)
         return jnp.roll(x, steps, tuple(range(1, 1 + len(steps))))

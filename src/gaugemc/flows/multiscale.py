@@ -127,6 +127,8 @@ class FixedMultiscale(Flow):
 
     def _transformed(self, links: Field, inverse: bool) -> tuple[Field, Scalar]:
         """The map or its inverse, with the log-det."""
+        if links.ndim != 3 or len(links) != 2:
+            raise ValueError(f"flow: needs 2D U(1) links, not a field of shape {list(links.shape)}")
         old = plane_plaquettes(U1(), links, 0, 1)
         tree = divisions(old.shape)
         levels = [wrap(old)]
@@ -167,7 +169,7 @@ def multiscale_flow(space: Links) -> Multiscale:
         ValueError: the space is not 2D U(1).
     """
     if not space.has_charge:
-        raise ValueError(f"flow: needs 2D U(1) links, not {len(space.lattice)}D {space.group.name}")
+        raise ValueError(f"flow: needs 2D U(1) links, not {space.name}")
     return Multiscale(_identity(space.lattice, space.real_dtype))
 
 

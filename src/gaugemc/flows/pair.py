@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from gaugemc.flows.circle import Angle
-from gaugemc.flows.coupling import alternating, check_space, turned
+from gaugemc.flows.coupling import alternating, check_field, check_space, turned
 from gaugemc.flows.flow import Flow
 from gaugemc.flows.moebius import moebius_mixture
 from gaugemc.flows.pair_network import PairNetwork
@@ -63,6 +63,7 @@ class PairCoupling(Flow):
     def _move(
         self, x: Field, through: Callable[[Angle, list[Map]], tuple[Angle, Angle]]
     ) -> tuple[Field, Scalar]:
+        check_field(x, self.direction, PERIOD)
         x = turned(x, self.direction)
         plaquettes = plane_plaquettes(U1(), x, 0, 1)
         first, second = apart(plaquettes, 1, PERIOD)

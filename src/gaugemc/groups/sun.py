@@ -1,5 +1,6 @@
 """SU(N): a link is an N x N special unitary matrix."""
 
+import functools
 import itertools
 import math
 
@@ -7,13 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Complex, Float, Key
+from jaxtyping import Array, Complex, Float, Int, Key
 
+from gaugemc.groups.anywhere import anywhere
 from gaugemc.groups.group import Group
 
 Matrix = Complex[Array, "... N N"]
 
-_SQUARINGS = 4
+_SERIES_RADIUS = 0.68
+"""Norm up to which 16 terms of Taylor's series are exact to rounding in float64."""
 _TAYLOR = [1 / math.factorial(k) for k in range(16)]
 
 
@@ -35,6 +38,59 @@ def anti_hermitian_traceless(m: Matrix) -> Matrix:
     return a - trace * jnp.eye(n, dtype=m.dtype)
 
 
+def _squarings(v: Matrix) -> Int[Array, "... 1 1"]:
+    """How often the exponential of each matrix is squared: at least once, and once more each time
+    that its norm is doubled."""
+    v = jax.lax.stop_gradient(v)
+    square = jnp.sum(v.real**2 + v.imag**2, axis=(-2, -1), keepdims=True)
+    doublings = jnp.frexp(square * (1 / _SERIES_RADIUS**2))[1]
+    most = most_squarings(v.dtype) + 1
+    doublings = jnp.where(jnp.isfinite(square), (doublings + 1) // 2, most)
+    return jnp.clip(doublings, 1, most)
+
+
+def most_squarings(dtype: DTypeLike) -> int:
+    """The number for the largest norm whose exponential means something, 1 / eps."""
+    return math.ceil(-math.log2(float(jnp.finfo(dtype).eps) * _SERIES_RADIUS))
+
+
+def _inverse_power_of_two(k: Int[Array, "..."], dtype: DTypeLike) -> Float[Array, "..."]:
+    return jnp.ldexp(jnp.ones((), jnp.finfo(dtype).dtype), -k)
+
+
+def _series(a: Matrix) -> Matrix:
+    """exp(a) of small a."""
+    a2 = matmul(a, a)
+    a3 = matmul(a2, a)
+    a4 = matmul(a2, a2)
+    identity = jnp.eye(a.shape[-1], dtype=a.dtype)
+
+    def block(k: int) -> Matrix:
+        c = _TAYLOR[k : k + 4]
+        return c[0] * identity + c[1] * a + c[2] * a2 + c[3] * a3
+
+    result = block(12)
+    for k in (8, 4, 0):
+        result = matmul(result, a4) + block(k)
+    return result
+
+
+@jax.checkpoint
+def _square_further(squarings: Int[Array, "... 1 1"], u: Matrix) -> Matrix:
+    """Each matrix squared as often as it needs beyond once; NaN where it would need too many."""
+    most = most_squarings(u.dtype)
+
+    def square(u: Matrix, done: Int[Array, ""]) -> tuple[Matrix, None]:
+        need = squarings > done
+        squared = jax.lax.cond(
+            anywhere(need), lambda u: jnp.where(need, matmul(u, u), u), lambda u: u, u
+        )
+        return squared, None
+
+    u = jax.lax.scan(square, u, jnp.arange(1, most))[0]
+    return jnp.where(squarings > most, jnp.nan, u)
+
+
 class SUN(Group):
     """The group SU(N), stored as complex matrices; generators with tr(T_a T_b) = -delta_ab / 2.
 
@@ -42,6 +98,10 @@ class SUN(Group):
     """
 
     n: int
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.n, int | np.integer) or self.n < 2:
+            raise ValueError(f"SU({self.n}): N must be a whole number, at least 2")
 
     @property
     def name(self) -> str:
@@ -105,29 +165,19 @@ class SUN(Group):
         return matmul(dagger(u), matmul(v, u))
 
     def exp(self, v: Matrix) -> Matrix:
-        """exp(v) by scaling and squaring of Taylor's series: exact to rounding for norms up to 10.
+        """exp(v) by scaling and squaring of Taylor's series, to max(1, |v|) times the rounding.
 
-        The series is four blocks of four terms (Paterson and Stockmeyer 1973). It needs products
-        alone and no eigenvalues. So values and derivatives are smooth where eigenvalues meet
-        (compare hep-lat/0311018), and XLA runs one fused loop a product. The Cayley-Hamilton
+        The rounding of v alone changes exp(v) by that much. Where |v| eps > 1, exp(v) means nothing
+        and is NaN. The series is four blocks of four terms (Paterson and Stockmeyer 1973). It needs
+        products alone and no eigenvalues. So values and derivatives are smooth where eigenvalues
+        meet (compare hep-lat/0311018), and XLA runs one fused loop a product. The Cayley-Hamilton
         recurrence needs fewer operations, but XLA evaluates its scalars anew for every entry.
         """
-        a1 = v * 2.0**-_SQUARINGS
-        a2 = matmul(a1, a1)
-        a3 = matmul(a2, a1)
-        a4 = matmul(a2, a2)
-        identity = jnp.eye(self.n, dtype=v.dtype)
-
-        def block(k: int) -> Matrix:
-            c = _TAYLOR[k : k + 4]
-            return c[0] * identity + c[1] * a1 + c[2] * a2 + c[3] * a3
-
-        result = block(12)
-        for k in (8, 4, 0):
-            result = matmul(result, a4) + block(k)
-        for _ in range(_SQUARINGS):
-            result = matmul(result, result)
-        return result
+        squarings = _squarings(v)
+        result = _series(v * _inverse_power_of_two(squarings, v.dtype))
+        result = matmul(result, result)  # the usual number, also of steps of molecular dynamics
+        further = functools.partial(_square_further, squarings)
+        return jax.lax.cond(anywhere(squarings > 1), further, lambda u: u, result)
 
     def project(self, u: Matrix) -> Matrix:
         """Gram-Schmidt on the columns, then a unit determinant."""

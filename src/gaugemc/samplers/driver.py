@@ -1,5 +1,7 @@
 """The one driver: many chains of any sampler at once, in compiled chunks."""
 
+import functools
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -7,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Int, Key, PyTree, Shaped
 
 from gaugemc.samplers.progress import progress_bar
 from gaugemc.samplers.sampler import ComposeInfo, Info, Sampler
@@ -31,12 +33,25 @@ CAPACITY = 64
 """Most draws of one compiled call: one number for all calls, so that a sampler compiles once."""
 
 
-@eqx.filter_jit
 def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
     """New states of `chains` chains: the first half hot, the second half cold.
 
     Agreement of the two halves (R-hat) shows that the chains have forgotten their start.
+
+    Raises:
+        ValueError: no chain can start there, in one line that says why.
     """
+    try:
+        return jax.block_until_ready(_start_chains(sampler, key, chains))
+    except eqx.EquinoxRuntimeError as error:
+        said = re.search(r"EquinoxRuntimeError: (.*)", str(error))  # after a stack
+        if said is None:
+            raise
+        raise ValueError(said.group(1)) from None
+
+
+@eqx.filter_jit
+def _start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
     hot = jnp.arange(chains) < (chains + 1) // 2
     return jax.vmap(sampler.init)(_chain_keys(key, chains), hot)
 
@@ -84,7 +99,11 @@ def chunks(
 
     Draw i of chain c depends only on the key, c, i and the state before the draw. So a chain that
     is stopped after any chunk and continued from its state is the same chain.
+
+    Raises:
+        ValueError: a chain's state has a NaN.
     """
+    check_states(sampler, states)
     while first < draws:
         parts = []
         end = min(first + chunk, draws)
@@ -93,15 +112,45 @@ def chunks(
             states, (observables, info) = advance(
                 sampler, states, key, jnp.asarray(first), jnp.asarray(length)
             )
+            check_states(sampler, states)
             measured = jax.device_get((observables, info))
             parts.append(Draws(*jax.tree.map(lambda a, n=length: a[:, :n], measured)))
             first += length
         yield first, Samples(concatenate(parts), states)
 
 
+def check_states(sampler: Sampler, states: PyTree) -> None:
+    """Raise ValueError if a state holds a NaN: nothing is ever accepted there, in silence."""
+    bad = np.asarray(_nan_chains(states))
+    if bad.any():
+        raise ValueError(
+            f"{sampler.theory.name}: the state of chain {int(bad.argmax())}"
+            f" ({int(bad.sum())} of {len(bad)} chains) has a NaN, and it would never move again:"
+            " start where the action and the force are numbers"
+        )
+
+
+@jax.jit
+def _nan_chains(states: PyTree) -> Bool[Array, " chain"]:
+    """Whether the state of each chain has a NaN in it."""
+    leaves = [leaf for leaf in jax.tree.leaves(states) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return functools.reduce(
+        jnp.logical_or,
+        (jnp.any(jnp.isnan(leaf.reshape(len(leaf), -1)), axis=1) for leaf in leaves),
+        jnp.zeros(len(jax.tree.leaves(states)[0]), bool),
+    )
+
+
 def concatenate(parts: list[Draws]) -> Draws:
     """One set of draws from consecutive chunks."""
     return jax.tree.map(lambda *arrays: np.concatenate(arrays, axis=1), *parts)
+
+
+def check_key(key: object) -> None:
+    """Raise ValueError unless this is a random key."""
+    dtype = getattr(key, "dtype", None)
+    if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == np.uint32):
+        raise ValueError(f"key {key!r}: give a random key, such as jax.random.key(1)")
 
 
 def sample(
@@ -129,11 +178,21 @@ def sample(
 
     Returns:
         Samples: observables and infos of shape [chain, draw], and the final states.
+
+    Raises:
+        ValueError: an argument is out of range, or a chain starts where the action is NaN.
     """
-    if chains < 1 or draws < 1 or warmup < 0:
-        raise ValueError(
-            f"chains {chains}, draws {draws}, warmup {warmup}: must be at least 1, 1 and 0"
-        )
+    if not isinstance(sampler, Sampler):
+        raise ValueError(f"sample: needs a sampler, not {type(sampler).__name__}")
+    for name, number, least in (
+        ("chains", chains, 1),
+        ("draws", draws, 1),
+        ("warmup", warmup, 0),
+        ("chunk", 1 if chunk is None else chunk, 1),
+    ):
+        if not isinstance(number, int | np.integer) or number < least:
+            raise ValueError(f"{name} {number}: must be a whole number, at least {least}")
+    check_key(key)
     start_key, run_key = jax.random.split(key)
     if states is None:
         states = start_chains(sampler, start_key, chains)

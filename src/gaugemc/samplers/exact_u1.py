@@ -13,7 +13,7 @@ from gaugemc.groups import wrap
 from gaugemc.groups.u1 import von_mises
 from gaugemc.lattice import gauge_transform, links_from_plaquettes
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
-from gaugemc.theories import Wilson
+from gaugemc.theories import Links, Theory
 
 Field = Shaped[Array, "..."]
 Angles = Float[Array, " count"]
@@ -44,23 +44,34 @@ class ExactU1(Sampler):
     transformation. A draw is computed in float64 and returned in the theory's type.
     """
 
-    theory: Wilson
+    theory: Theory
 
     def __check_init__(self) -> None:
-        space = self.theory.space
-        if not space.has_charge:
+        if not self.theory.space.has_charge:
             raise ValueError(f"exact sampler: needs 2D U(1), not {self.theory.name}")
+        if self.theory.wilson_beta is None:
+            raise ValueError(
+                f"exact sampler: needs Wilson's action, not that of {self.theory.name};"
+                " choose sampler=hmc"
+            )
+
+    @property
+    def space(self) -> Links:
+        """The links of the theory."""
+        assert isinstance(self.theory.space, Links)
+        return self.theory.space
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> ExactU1State:
         return self.state(self.start(key, hot))
 
     def state(self, x: Field) -> ExactU1State:
         """The state of a chain that continues from the configuration x."""
+        self.space.check(x)
         return ExactU1State(x)
 
     def step(self, key: Key[Array, ""], state: ExactU1State) -> tuple[ExactU1State, Info]:
         plaquette_key, phase_key, gauge_key = jax.random.split(key, 3)
-        space = self.theory.space
+        space = self.space
         links = links_from_plaquettes(self.draw_plaquettes(plaquette_key))
         phases = jax.random.uniform(phase_key, (2,), jnp.float64, -np.pi, np.pi)
         links = links.at[0, 0, :].add(phases[0]).at[1, :, 0].add(phases[1])
@@ -70,7 +81,9 @@ class ExactU1(Sampler):
 
     def draw_plaquettes(self, key: Key[Array, ""]) -> Float[Array, "L0 L1"]:
         """Exact plaquette angles in [-pi, pi), shape (L_0, L_1), whose sum is 0 modulo 2 pi."""
-        beta, lattice = self.theory.beta, self.theory.space.lattice
+        beta, lattice = self.theory.wilson_beta, self.space.lattice
+        assert beta is not None
+        beta = float(beta)
         volume = int(np.prod(lattice))
         closing = closing_block(beta, volume)
         free_key, closing_key = jax.random.split(key)

@@ -182,7 +182,9 @@ class GeneralisedLeapfrog(eqx.Module):
         return end, log_det, seen
 
     def networks_are_finite(self, theory: Theory, at: Phase) -> Bool[Array, ""]:
-        """Whether all networks of all layers return numbers at a point of phase space."""
+        """Whether step sizes are positive numbers, and all networks of all layers return numbers at
+        a point of phase space."""
+        steps = jnp.exp(self.log_step_sizes)
         separate, shared = self._split()
 
         def layer(
@@ -203,7 +205,8 @@ class GeneralisedLeapfrog(eqx.Module):
             return jax.lax.scan(half, good, halves)
 
         layers = (self.masks, self._times(theory.space), separate)
-        return jax.lax.scan(layer, jnp.asarray(True), layers)[0]
+        good = jnp.all((steps > 0) & jnp.isfinite(steps))
+        return jax.lax.scan(layer, good, layers)[0]
 
     def _times(self, space: Space) -> Float[Array, "layer 2"]:
         """The time of each layer, by which its networks know their place."""

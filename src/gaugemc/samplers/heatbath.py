@@ -1,5 +1,6 @@
 """The local heatbath with overrelaxation, for Wilson's action."""
 
+import operator
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ from jaxtyping import Array, Bool, Key, Shaped
 from gaugemc.groups import Group
 from gaugemc.lattice import shift
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
-from gaugemc.theories import Wilson
+from gaugemc.theories import Links, Theory
 
 Field = Shaped[Array, "..."]
 
@@ -29,25 +30,35 @@ class Heatbath(Sampler):
     These links are drawn at once from their exact conditional density. Nothing is ever rejected.
     """
 
-    theory: Wilson
+    theory: Theory
     overrelaxation: int = 0
 
     def __check_init__(self) -> None:
-        if not isinstance(self.theory, Wilson):
-            raise ValueError("heatbath: needs Wilson's action; choose sampler=hmc")
         space = self.theory.space
+        if self.theory.wilson_beta is None or not isinstance(space, Links):
+            raise ValueError(
+                f"heatbath: needs Wilson's action, not that of {self.theory.name};"
+                " choose sampler=hmc"
+            )
         if not space.group.has_heatbath:
             raise ValueError(f"heatbath: not available for {space.group.name}; choose sampler=hmc")
         if any(length % 2 for length in space.lattice):
             raise ValueError(f"heatbath: lattice {list(space.lattice)} must have even extents")
-        if self.overrelaxation < 0:
+        if operator.index(self.overrelaxation) < 0:
             raise ValueError(f"overrelaxation {self.overrelaxation}: must not be negative")
+
+    @property
+    def space(self) -> Links:
+        """The links of the theory."""
+        assert isinstance(self.theory.space, Links)
+        return self.theory.space
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HeatbathState:
         return self.state(self.start(key, hot))
 
     def state(self, x: Field) -> HeatbathState:
         """The state of a chain that continues from the configuration x."""
+        self.space.check(x)
         return HeatbathState(x)
 
     def step(self, key: Key[Array, ""], state: HeatbathState) -> tuple[HeatbathState, Info]:
@@ -57,8 +68,8 @@ class Heatbath(Sampler):
 
     def heatbath_sweep(self, key: Key[Array, ""], x: Field) -> Field:
         """Draw every link once from its density given all others."""
-        space = self.theory.space
-        beta = jnp.asarray(self.theory.beta, space.real)
+        space = self.space
+        beta = jnp.asarray(self.theory.wilson_beta, space.real)
         subsets = checkerboard(space.lattice)
         for (mu, sites), subset_key in zip(subsets, jax.random.split(key, len(subsets))):
             neighbours = self._staples(x, mu, sites)
@@ -67,18 +78,18 @@ class Heatbath(Sampler):
 
     def overrelaxation_sweep(self, x: Field) -> Field:
         """Reflect every link once, which moves it far at constant action."""
-        group = self.theory.space.group
-        for mu, sites in checkerboard(self.theory.space.lattice):
+        group = self.space.group
+        for mu, sites in checkerboard(self.space.lattice):
             old = self._flat(x[mu])[sites]
             x = self._set(x, mu, sites, group.reflect_link(old, self._staples(x, mu, sites)))
         return x
 
     def _flat(self, field: Field) -> Field:
         """A field with its lattice axes merged into one axis of sites."""
-        return field.reshape(-1, *self.theory.space.group.link_shape)
+        return field.reshape(-1, *self.space.group.link_shape)
 
     def _staples(self, x: Field, mu: int, sites: np.ndarray) -> Field:
-        terms = staples(self.theory.space.group, x, mu)
+        terms = staples(self.space.group, x, mu)
         return jnp.stack([self._flat(term)[sites] for term in terms])
 
     def _set(self, x: Field, mu: int, sites: np.ndarray, links: Field) -> Field:

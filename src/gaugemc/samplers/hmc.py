@@ -7,12 +7,19 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
-from gaugemc.samplers.integrator import LEAPFROG, Integrator, Phase, trajectory
+from gaugemc.samplers.integrator import (
+    LEAPFROG,
+    Integrator,
+    Phase,
+    checked_n_steps,
+    checked_step_size,
+    integrator_of,
+    trajectory,
+)
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.samplers.sampler import Info, Sampler
+from gaugemc.samplers.sampler import Info, Sampler, sound
 from gaugemc.theories import Theory
 
 Field = Shaped[Array, "..."]
@@ -31,22 +38,26 @@ class HMC(Sampler):
     """Hybrid Monte Carlo (Duane et al. 1987): trajectories of n_steps * step_size, then Metropolis.
 
     `HMC(theory.pullback(flow), ...)` is field-transformation HMC (0907.5491, 2112.01586).
-    Step size and number of steps are data: changing them does not compile anew.
+    Step size and number of steps are data: changing them does not compile anew. The integrator may
+    be given by its name.
 
-    `force_scale` damps large components F of the force: momenta change by
-    F / (1 + (F / force_scale)^2). The kernel stays exact: with any function of x as its force a
-    trajectory is reversible and keeps volume, and the true action decides on acceptance. The
-    damping is for steep flows. What a good flow leaves of the force there are rare spikes, narrower
-    than any step, and a trajectory that follows a spike is rejected. For real fields.
+    `force_scale` damps large forces: momenta change by F / (1 + |F|^2 / force_scale^2), where F is
+    the force on one component of R^n or on one link, and |F| its norm in the momentum's metric,
+    which gauge transformations leave as it is. The kernel stays exact: with any function of x as
+    its force a trajectory is reversible and keeps volume, and the true action decides on
+    acceptance. The damping is for steep flows. What a good flow leaves of the force there are rare
+    spikes, narrower than any step, and a trajectory that follows a spike is rejected.
     """
 
     theory: Theory
-    step_size: Float[Array, ""] = eqx.field(converter=lambda e: jnp.asarray(e, jnp.float64))
-    n_steps: Int[Array, ""] = eqx.field(converter=lambda n: jnp.asarray(n, jnp.int32))
-    integrator: Integrator = LEAPFROG
+    step_size: Float[Array, ""] = eqx.field(converter=checked_step_size)
+    n_steps: Int[Array, ""] = eqx.field(converter=checked_n_steps)
+    integrator: Integrator = eqx.field(converter=integrator_of, default=LEAPFROG)
     force_scale: float = math.inf
 
     def __check_init__(self) -> None:
+        if not isinstance(self.theory, Theory):
+            raise ValueError(f"HMC: needs a theory, not {type(self.theory).__name__}")
         if not self.force_scale > 0:
             raise ValueError(f"force_scale {self.force_scale}: must be positive")
 
@@ -59,10 +70,11 @@ class HMC(Sampler):
         force = self.theory.force(x)
         if math.isinf(self.force_scale):
             return force
-        return force / (1 + (force / self.force_scale) ** 2)
+        return force / (1 + self.theory.space.square(force) / self.force_scale**2)
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HMCState:
-        return self.state(self.start(key, hot))
+        state = self.state(self.start(key, hot))
+        return state._replace(x=sound(self.theory, state.x, state.action))
 
     @property
     def forces_of_state(self) -> int:
@@ -70,6 +82,7 @@ class HMC(Sampler):
 
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""
+        self.theory.space.check(x)
         return HMCState(x, self.theory.action(x), self.force(x))
 
     def trajectory(self, start: Phase) -> Phase:

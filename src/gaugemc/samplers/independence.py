@@ -4,12 +4,14 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from gaugemc.flows import Flow
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.samplers.sampler import Info, Sampler
 from gaugemc.theories import Theory
+from gaugemc.theories.theory import check_flow
 
 Field = Shaped[Array, "..."]
 
@@ -21,6 +23,12 @@ class IndependenceState(NamedTuple):
     log_weight: Float[Array, ""]
 
 
+def fixed(flow: Flow) -> Flow:
+    """A flow for use; ValueError for what is no flow."""
+    check_flow(flow)
+    return flow.fixed()
+
+
 class Independence(Sampler):
     """Proposals x = flow(z), z from the reference measure; exact for any flow.
 
@@ -30,7 +38,7 @@ class Independence(Sampler):
     """
 
     theory: Theory
-    flow: Flow = eqx.field(converter=lambda flow: flow.fixed())
+    flow: Flow = eqx.field(converter=fixed)
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> IndependenceState:
         """A draw of the flow, hot or not.
@@ -38,10 +46,14 @@ class Independence(Sampler):
         The weight of the ordered configuration grows exponentially with the volume. No proposal
         may ever come near such a weight, and then a chain that started there would never leave.
         """
-        return self.propose(key)
+        state = self.propose(key)
+        empty = jnp.isnan(state.log_weight)
+        message = f"{self.theory.name}: the weight of a flow's draw is NaN"
+        return state._replace(x=eqx.error_if(state.x, empty, message))
 
     def state(self, x: Field) -> IndependenceState:
         """The state of a chain that continues from x; its weight takes the flow's inverse."""
+        self.theory.space.check(x)
         z, log_det = self.flow.inverse(x)
         log_q = self.theory.space.log_reference(z) + log_det
         return IndependenceState(x, -self.theory.action(x) - log_q)
@@ -50,6 +62,7 @@ class Independence(Sampler):
         """An independent draw from the flow, with its log weight."""
         z = self.theory.space.random(key)
         x, log_det = self.flow.forward(z)
+        self.theory.space.check_shape(x)
         log_q = self.theory.space.log_reference(z) - log_det
         return IndependenceState(x, -self.theory.action(x) - log_q)
 

@@ -6,6 +6,9 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Shaped
 
 from gaugemc.theories import Space
@@ -49,6 +52,46 @@ FOREST_RUTH = Integrator(
 """Fourth order, three forces a step (Forest and Ruth 1990)."""
 
 INTEGRATORS = {i.name: i for i in (LEAPFROG, OMELYAN, FOREST_RUTH)}
+
+
+def integrator_of(choice: Integrator | str) -> Integrator:
+    """An integrator, or the one of that name; ValueError for anything else."""
+    if isinstance(choice, Integrator):
+        return choice
+    if choice not in INTEGRATORS:
+        raise ValueError(f"integrator {choice!r}: choose {', '.join(INTEGRATORS)}")
+    return INTEGRATORS[choice]
+
+
+def checked_step_size(step_size: ArrayLike) -> Float[Array, ""]:
+    """The step size as an array; ValueError unless it is a positive number, where it is known.
+
+    Inside compiled functions step sizes are data, and not known.
+    """
+    if known(step_size) and not is_positive(step_size):
+        raise ValueError(f"step_size {step_size}: must be a positive, finite number")
+    return jnp.asarray(step_size, jnp.float64)
+
+
+def is_positive(value: ArrayLike) -> bool:
+    """Whether this is one positive, finite number."""
+    number = np.asarray(value)
+    return number.ndim == 0 and number.dtype.kind in "iuf" and bool(0 < number < np.inf)
+
+
+def checked_n_steps(n_steps: ArrayLike) -> Int[Array, ""]:
+    """The number of steps as an array; ValueError unless it is 1 or more, where it is known."""
+    if known(n_steps):
+        number = np.asarray(n_steps)
+        largest = np.iinfo(np.int32).max
+        if number.ndim or number.dtype.kind not in "iu" or not 1 <= number <= largest:
+            raise ValueError(f"n_steps {n_steps}: must be a whole number, at least 1")
+    return jnp.asarray(n_steps, jnp.int32)
+
+
+def known(value: ArrayLike) -> bool:
+    """Whether a number has a value now, and is not traced or abstract."""
+    return not isinstance(value, Tracer | jax.ShapeDtypeStruct)
 
 
 class Phase(NamedTuple):

@@ -11,7 +11,7 @@ from gaugemc.samplers.generalised_leapfrog import GeneralisedLeapfrog
 from gaugemc.samplers.hmc import HMCState
 from gaugemc.samplers.integrator import Phase
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.samplers.sampler import Info, Sampler
+from gaugemc.samplers.sampler import Info, Sampler, sound
 from gaugemc.theories import Theory
 
 Field = Shaped[Array, "..."]
@@ -66,7 +66,8 @@ class L2HMC(Sampler):
         state = self.state(self.start(start_key, hot))
         v = self.theory.space.random_momentum(momentum_key)
         good = self.leapfrog.networks_are_finite(self.theory, Phase(state.x, v, state.force))
-        x = eqx.error_if(state.x, ~good, "L2HMC: a network returned NaN or infinity")
+        message = "L2HMC: a step size or what a network returned is NaN or infinite"
+        x = eqx.error_if(sound(self.theory, state.x, state.action), ~good, message)
         return state._replace(x=x)
 
     @property
@@ -75,6 +76,7 @@ class L2HMC(Sampler):
 
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""
+        self.theory.space.check(x)
         return HMCState(x, self.theory.action(x), self.theory.force(x))
 
     def step(self, key: Key[Array, ""], state: HMCState) -> tuple[HMCState, Info]:

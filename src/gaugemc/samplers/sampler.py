@@ -47,6 +47,16 @@ def always_accepted() -> Info:
     return Info(jnp.ones((), bool), one, zero, jnp.zeros((), jnp.int32))
 
 
+def sound(theory: Theory, x: Field, action: Scalar) -> Field:
+    """Where a chain starts; an error at run time if the action is NaN or -infinity there.
+
+    All proposals would be rejected, and the chain would rest there for ever.
+    """
+    stuck = jnp.isnan(action) | jnp.isneginf(action)
+    message = f"{theory.name}: the action of the start is NaN or -infinity"
+    return eqx.error_if(x, stuck, message)
+
+
 class Sampler(eqx.Module):
     """A Markov kernel that leaves a theory's density invariant.
 

@@ -9,16 +9,17 @@ from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from gaugemc.lattice import links_from_plaquettes
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.samplers.sampler import Info, Sampler
-from gaugemc.theories import Links, Theory
+from gaugemc.samplers.sampler import Info, Sampler, sound
+from gaugemc.theories import Theory
 
 Field = Shaped[Array, "..."]
 
 
 class WindingState(NamedTuple):
-    """A chain: its configuration."""
+    """A chain: its configuration, with the action there."""
 
     x: Field
+    action: Float[Array, ""]
 
 
 class Winding(Sampler):
@@ -38,8 +39,7 @@ class Winding(Sampler):
     theory: Theory
 
     def __check_init__(self) -> None:
-        space = self.theory.space
-        if not (isinstance(space, Links) and space.has_charge):
+        if not self.theory.space.has_charge:
             raise ValueError(f"winding: needs 2D U(1), not {self.theory.name}")
 
     @property
@@ -52,11 +52,13 @@ class Winding(Sampler):
         return space.project(links).astype(space.real_dtype)
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> WindingState:
-        return self.state(self.start(key, hot))
+        state = self.state(self.start(key, hot))
+        return state._replace(x=sound(self.theory, state.x, state.action))
 
     def state(self, x: Field) -> WindingState:
         """The state of a chain that continues from the configuration x."""
-        return WindingState(x)
+        self.theory.space.check(x)
+        return WindingState(x, self.theory.action(x))
 
     def propose(self, x: Field, sign: Float[Array, ""]) -> Field:
         """x with an instanton (sign 1) or an anti-instanton (sign -1) added."""
@@ -66,5 +68,5 @@ class Winding(Sampler):
         sign_key, accept_key = jax.random.split(key)
         sign = jax.random.rademacher(sign_key, (), jnp.float64)
         x = self.theory.space.project(self.propose(state.x, sign))
-        change = self.theory.action(x) - self.theory.action(state.x)
-        return metropolis(accept_key, state, WindingState(x), change)
+        proposal = WindingState(x, self.theory.action(x))
+        return metropolis(accept_key, state, proposal, proposal.action - state.action)

@@ -1,7 +1,8 @@
 """The manifolds that fields live on: Euclidean space and the links of a lattice."""
 
 import abc
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
@@ -29,6 +30,27 @@ def total(density: Float[Array, "..."]) -> Scalar:
     return jnp.sum(density, dtype=jnp.float64)
 
 
+def extents(name: str, value: Sequence[int]) -> tuple[int, ...]:
+    """A tuple of positive whole numbers; ValueError for anything else."""
+    try:
+        numbers = tuple(operator.index(n) for n in value)
+    except TypeError:
+        numbers = (0,)
+    if any(n < 1 for n in numbers):
+        raise ValueError(f"{name} {value!r}: give positive whole numbers, such as (8, 8)")
+    return numbers
+
+
+def check_real(dtype: DTypeLike) -> None:
+    """Raise ValueError unless the physics can run in this type."""
+    try:
+        known = np.dtype(dtype) in (np.float32, np.float64)
+    except TypeError:
+        known = False
+    if not known:
+        raise ValueError(f"type {dtype!r}: the physics runs in float32 or float64")
+
+
 class Space(eqx.Module):
     """The manifold of one field configuration, with its reference measure and its momenta."""
 
@@ -41,6 +63,38 @@ class Space(eqx.Module):
     @abc.abstractmethod
     def real_dtype(self) -> DTypeLike:
         """The real type of the physics: float32 or float64."""
+
+    @property
+    def field_dtype(self) -> np.dtype:
+        """Type of a configuration's entries."""
+        return np.dtype(self.real_dtype)
+
+    @property
+    def name(self) -> str:
+        """What lives there, for messages."""
+        return f"fields of shape {list(self.field_shape)}"
+
+    @property
+    def has_charge(self) -> bool:
+        """Whether configurations carry a topological charge: two-dimensional U(1)."""
+        return False
+
+    def check_shape(self, x: Field) -> None:
+        """Raise ValueError unless x has the shape of one configuration."""
+        if jnp.shape(x) != tuple(self.field_shape):
+            raise ValueError(
+                f"field of shape {list(jnp.shape(x))}: {self.name} have shape "
+                f"{list(self.field_shape)}; use jax.vmap for many at once"
+            )
+
+    def check(self, x: Field) -> None:
+        """Raise ValueError unless x has the shape and the type of one configuration."""
+        self.check_shape(x)
+        if jnp.result_type(x) != self.field_dtype:
+            raise ValueError(
+                f"field of type {jnp.result_type(x)}: {self.name} have type "
+                f"{self.field_dtype}; convert it with jnp.asarray(x, dtype)"
+            )
 
     @abc.abstractmethod
     def random(self, key: Key[Array, ""]) -> Field:
@@ -61,6 +115,13 @@ class Space(eqx.Module):
     @abc.abstractmethod
     def kinetic_energy(self, v: Field) -> Scalar:
         """Half the squared norm of the momentum, summed in float64."""
+
+    @abc.abstractmethod
+    def square(self, v: Field) -> Float[Array, "..."]:
+        """The squared norm of the momentum of each component of R^n, or of each link.
+
+        Of a shape that broadcasts against v. Gauge transformations leave it as it is.
+        """
 
     @abc.abstractmethod
     def move(self, x: Field, v: Field, dt: Scalar | float) -> Field:
@@ -88,13 +149,14 @@ class Space(eqx.Module):
 class Euclidean(Space):
     """R^n with a normal reference measure of standard deviation `width`."""
 
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] = eqx.field(converter=lambda shape: extents("shape", shape))
     dtype: DTypeLike = jnp.float64
     width: float = 1.0
 
     def __check_init__(self) -> None:
         if not self.width > 0:
             raise ValueError(f"width {self.width}: must be positive")
+        check_real(self.dtype)
 
     @property
     def field_shape(self) -> tuple[int, ...]:
@@ -118,6 +180,9 @@ class Euclidean(Space):
 
     def kinetic_energy(self, v: Field) -> Scalar:
         return total(v**2) / 2
+
+    def square(self, v: Field) -> Float[Array, "..."]:
+        return v**2
 
     def move(self, x: Field, v: Field, dt: Scalar | float) -> Field:
         return x + jnp.asarray(dt, self.dtype) * v
@@ -144,10 +209,13 @@ class Links(Space):
     """
 
     group: Group
-    lattice: tuple[int, ...]
+    lattice: tuple[int, ...] = eqx.field(converter=lambda lattice: extents("lattice", lattice))
     real: DTypeLike = jnp.float64
 
     def __check_init__(self) -> None:
+        if not isinstance(self.group, Group):
+            raise ValueError(f"group {self.group!r}: give a group, such as U1() or SUN(3)")
+        check_real(self.real)
         if len(self.lattice) < 2 or any(length < 2 for length in self.lattice):
             raise ValueError(
                 f"lattice {list(self.lattice)}: needs two or more directions of at least 2 sites"
@@ -167,8 +235,12 @@ class Links(Space):
         return self.real
 
     @property
+    def name(self) -> str:
+        lattice = "x".join(map(str, self.lattice))
+        return f"{len(self.lattice)}D {self.group.name} links on {lattice}"
+
+    @property
     def has_charge(self) -> bool:
-        """Whether configurations carry a topological charge: two-dimensional U(1)."""
         return self.group.winds and len(self.lattice) == 2
 
     @property
@@ -180,6 +252,10 @@ class Links(Space):
     def dtype(self) -> DTypeLike:
         """Type of a configuration's entries."""
         return self.group.dtype(self.real)
+
+    @property
+    def field_dtype(self) -> np.dtype:
+        return np.dtype(self.dtype)
 
     def random(self, key: Key[Array, ""]) -> Field:
         return self.group.random(key, self.shape, self.dtype)
@@ -195,6 +271,10 @@ class Links(Space):
 
     def kinetic_energy(self, v: Field) -> Scalar:
         return total(self.group.kinetic_energy(v))
+
+    def square(self, v: Field) -> Float[Array, "..."]:
+        axes = tuple(range(-len(self.group.link_shape), 0))
+        return jnp.expand_dims(2 * self.group.kinetic_energy(v), axes)
 
     def move(self, x: Field, v: Field, dt: Scalar | float) -> Field:
         return self.group.multiply(self.group.exp(jnp.asarray(dt, self.real) * v), x)

@@ -32,6 +32,11 @@ class Tempered(Theory):
     def leading(self) -> tuple[str, ...]:
         return self.theory.leading
 
+    @property
+    def wilson_beta(self) -> Scalar | float | None:
+        inner = self.theory.wilson_beta
+        return None if inner is None else self.beta * inner
+
     def action(self, x: Field) -> Scalar:
         return self.beta * self.theory.action(x)
 

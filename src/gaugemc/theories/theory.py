@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 from jaxtyping import Array, Float, Shaped
@@ -28,10 +28,31 @@ class Transformation(Protocol):
     def fixed(self) -> Transformation: ...
 
 
+_OF_ONE_ACTION = ("force", "exact_observables", "wilson_beta")
+"""What a class says of its action, and no subclass with another action inherits."""
+
+
 class Theory(eqx.Module):
-    """A density p(x) ~ exp(-S(x)) on a space. S contains every coupling."""
+    """A density p(x) ~ exp(-S(x)) on a space. S contains every coupling.
+
+    A class that defines `action` anew does not inherit what its base knows of another action:
+    `force`, `exact_observables` and `wilson_beta` are then those of `Theory`, unless the class
+    defines them too.
+    """
 
     space: eqx.AbstractVar[Space]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+
+        def place(name: str) -> int:
+            return next(i for i, c in enumerate(cls.__mro__) if name in vars(c))
+
+        for name in _OF_ONE_ACTION:
+            inherited = vars(cls.__mro__[place(name)])[name]
+            abstract = getattr(inherited, "__isabstractmethod__", False)
+            if place(name) > place("action") and not abstract:
+                setattr(cls, name, vars(Theory)[name])
 
     @property
     @abc.abstractmethod
@@ -59,6 +80,14 @@ class Theory(eqx.Module):
         """Exact expectation values by observable, where the theory itself knows them."""
         return {}
 
+    @property
+    def wilson_beta(self) -> Scalar | float | None:
+        """beta, if the action is Wilson's, -(beta / N) sum_P Re tr P, and nothing else; or None.
+
+        Local updates, independent draws and exact results are known for this action.
+        """
+        return None
+
     def configuration(self, x: Field) -> Field:
         """The physical configuration that x stands for: x itself, unless pulled back."""
         return x
@@ -75,6 +104,14 @@ class Theory(eqx.Module):
         return Pullback(self, flow)
 
 
+def check_flow(flow: Any) -> None:
+    """Raise ValueError unless an object is a flow."""
+    if not isinstance(flow, Transformation):
+        raise ValueError(
+            f"{type(flow).__name__}: not a flow, which has methods forward, inverse and fixed"
+        )
+
+
 class Pullback(Theory):
     """A theory in the variables of a flow: S(f(z)) - log |det df/dz| (0907.5491, Eq. 2.6).
 
@@ -86,6 +123,7 @@ class Pullback(Theory):
     flow: Transformation
 
     def __init__(self, theory: Theory, flow: Transformation):
+        check_flow(flow)
         self.space = theory.space
         self.theory = theory
         self.flow = flow.fixed()
@@ -99,6 +137,7 @@ class Pullback(Theory):
         return self.theory.leading
 
     def action(self, x: Field) -> Scalar:
+        self.space.check_shape(x)
         physical, log_det = self.flow.forward(x)
         return self.theory.action(physical) - log_det
 

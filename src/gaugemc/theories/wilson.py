@@ -24,6 +24,8 @@ class Wilson(Theory):
     beta: float
 
     def __check_init__(self) -> None:
+        if not isinstance(self.space, Links):
+            raise ValueError(f"Wilson's action: needs links, not {self.space!r}")
         if not 0 <= self.beta < math.inf:
             raise ValueError(f"beta {self.beta}: must be finite and not negative")
 
@@ -35,11 +37,17 @@ class Wilson(Theory):
     def leading(self) -> tuple[str, ...]:
         return ("charge", "plaquette") if self.space.has_charge else ("plaquette",)
 
+    @property
+    def wilson_beta(self) -> Scalar | float | None:
+        return self.beta
+
     def action(self, x: Field) -> Scalar:
+        self.space.check_shape(x)
         return -self.beta * total(self.space.group.trace(plaquettes(self.space.group, x)))
 
     def force(self, x: Field) -> Field:
         """The left derivative of S: each plaquette's gradient, carried to its four links."""
+        self.space.check_shape(x)
         group = self.space.group
         force: list[Field] = [jnp.zeros_like(direction) for direction in x]
         for mu, nu in planes(len(self.space.lattice)):
@@ -50,6 +58,7 @@ class Wilson(Theory):
         return jnp.stack(force)
 
     def observables(self, x: Field) -> dict[str, Scalar]:
+        self.space.check_shape(x)
         group = self.space.group
         loops = plaquettes(group, x)
         result = {"plaquette": jnp.mean(group.trace(loops), dtype=jnp.float64)}

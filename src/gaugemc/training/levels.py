@@ -19,7 +19,7 @@ from gaugemc.flows import Multiscale
 from gaugemc.flows.knots import N_ANGLES, angle_at, position_slope
 from gaugemc.flows.multiscale import Kind, divisions
 from gaugemc.flows.split import Split
-from gaugemc.theories import Wilson
+from gaugemc.theories import Links, Theory
 
 Scalar = Float[Array, ""]
 NumpyTable = Float[np.ndarray, " grid"]
@@ -67,11 +67,9 @@ class LevelKL(eqx.Module):
     levels: dict[Kind, Level]
     minus_log_z: float
 
-    def __init__(self, theory: Wilson, nodes: int, log_partition: float):
+    def __init__(self, theory: Theory, nodes: int, log_partition: float):
         self.nodes = nodes
-        self.levels = jax.tree.map(
-            jnp.asarray, level_targets(theory.space.lattice, float(theory.beta))
-        )
+        self.levels = jax.tree.map(jnp.asarray, level_targets(*lattice_and_beta(theory)))
         self.minus_log_z = -log_partition
 
     def __call__(self, flow: Multiscale, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
@@ -96,6 +94,18 @@ class LevelKL(eqx.Module):
         log_p = _periodic(level.part, part) + _periodic(level.rest, flux - part)
         log_ratio = log_slope + log_p - _periodic(level.whole, flux)
         return -level.count * jnp.mean(density[:, None] * weight * log_ratio, dtype=jnp.float64)
+
+
+def lattice_and_beta(theory: Theory) -> tuple[tuple[int, ...], float]:
+    """What the densities of blocks follow from.
+
+    Raises:
+        ValueError: the theory is not 2D U(1) with Wilson's action.
+    """
+    beta, space = theory.wilson_beta, theory.space
+    if beta is None or not (isinstance(space, Links) and space.has_charge):
+        raise ValueError(f"levels: need 2D U(1) with Wilson's action, not {theory.name}")
+    return space.lattice, float(beta)
 
 
 @cache

@@ -11,23 +11,25 @@ from gaugemc.flows import Multiscale, multiscale_flow
 from gaugemc.flows.knots import N_ANGLES, identity_logs, inverse_position
 from gaugemc.flows.multiscale import Kind
 from gaugemc.flows.split_table import N_FLUXES
-from gaugemc.theories import Wilson
-from gaugemc.training.levels import Level, level_targets
+from gaugemc.theories import Links, Theory
+from gaugemc.training.levels import Level, lattice_and_beta, level_targets
 
 Rows = Float[np.ndarray, "flux part"]
 Steps = Float[np.ndarray, "flux angle"]
 
 
-def quantile_flow(theory: Wilson) -> Multiscale:
+def quantile_flow(theory: Theory) -> Multiscale:
     """Every split takes the knots of its spline to the quantiles of its target.
 
     Between the knots each map is a spline, so the flow is not exact. Training starts from here.
 
     Raises:
-        ValueError: the space is not 2D U(1).
+        ValueError: the theory is not 2D U(1) with Wilson's action.
     """
-    flow, dtype = multiscale_flow(theory.space), theory.space.real_dtype
-    logs = _log_steps(theory.space.lattice, float(theory.beta))
+    logs = _log_steps(*lattice_and_beta(theory))
+    space = theory.space
+    assert isinstance(space, Links)
+    flow, dtype = multiscale_flow(space), space.real_dtype
     return Multiscale(
         {
             kind: eqx.tree_at(lambda s: s.log_increments, split, jnp.asarray(logs[kind], dtype))

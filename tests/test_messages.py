@@ -1,0 +1,82 @@
+"""What a mistake in Python says: one line each. Where a type is wrong, the test run's own checks of
+types would come first, so the mistakes are made in a process without them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEADER = """
+import json
+import jax, jax.numpy as jnp
+jax.config.update("jax_enable_x64", True)
+from gaugemc.flows import *
+from gaugemc.groups import *
+from gaugemc.samplers import *
+from gaugemc.theories import *
+key = jax.random.key(1)
+space = Links(U1(), (4, 4))
+theory = Wilson(space, 1.0)
+hmc = HMC(theory, 0.1, 2)
+vector = Gaussian(jnp.zeros(2), jnp.eye(2))
+gauge = gauge_flow(key, space, NCP(), n_layers=2)
+pair = pair_flow(key, space, n_layers=2)
+"""
+MISTAKES = {
+    "Links(U1(), 8)": "lattice 8: give positive whole numbers, such as (8, 8)",
+    "Links(U1(), (8, 8.5))": "lattice (8, 8.5): give positive whole numbers",
+    "Links(U1(), (8, -8))": "lattice (8, -8): give positive whole numbers",
+    "Links('SU3', (8, 8))": "group 'SU3': give a group, such as U1() or SUN(3)",
+    "Links(U1(), (8, 8), 'float16')": "type 'float16': the physics runs in float32 or float64",
+    "Euclidean(2)": "shape 2: give positive whole numbers",
+    "Euclidean((2,), jnp.int32)": "type <class 'jax.numpy.int32'>: the physics runs in",
+    "SUN(1)": "SU(1): N must be a whole number, at least 2",
+    "SUN(2.5)": "SU(2.5): N must be a whole number, at least 2",
+    "Wilson(vector.space, 1.0)": "Wilson's action: needs links, not",
+    "theory.pullback(jnp.sin)": "PjitFunction: not a flow, which has methods forward, inverse",
+    "Independence(theory, None)": "NoneType: not a flow, which has methods forward, inverse",
+    "gauge_flow(key, vector.space, NCP())": "flow: needs 2D U(1) links, not fields of shape [2]",
+    "multiscale_flow(vector.space)": "flow: needs 2D U(1) links, not fields of shape [2]",
+    "affine_flow(key, space)": "affine flow: needs vectors, not 2D U(1) links on 4x4",
+    "gauge.forward(Links(SUN(2), (4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
+    "pair.forward(Links(U1(), (4, 4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
+    "gauge.inverse(jnp.zeros(8))": "flow: needs 2D links, not a field of shape [8]",
+    "multiscale_flow(space).forward(jnp.zeros((3, 4, 4, 4)))": "flow: needs 2D U(1) links, not a",
+    "ExactU1(vector)": "exact sampler: needs 2D U(1), not 2D Gaussian",
+    "Winding(vector)": "winding: needs 2D U(1), not 2D Gaussian",
+    "HMC(space, 0.1, 2)": "HMC: needs a theory, not Links",
+    "HMC(theory, 0.1, 2, 'omelian')": "integrator 'omelian': choose leapfrog, omelyan, forest_ruth",
+    "HMC(theory, 0.1, 2, 5)": "integrator 5: choose leapfrog, omelyan, forest_ruth",
+    "HMC(theory, '0.1', 2)": "step_size 0.1: must be a positive, finite number",
+    "HMC(theory, 0.1, 2.5)": "n_steps 2.5: must be a whole number, at least 1",
+    "hmc.with_steps(0.1, 0)": "n_steps 0: must be a whole number, at least 1",
+    "sample(theory, key)": "sample: needs a sampler, not Wilson",
+    "sample(hmc, 7)": "key 7: give a random key, such as jax.random.key(1)",
+    "sample(hmc, key, chains=0)": "chains 0: must be a whole number, at least 1",
+    "sample(hmc, key, draws=2.5)": "draws 2.5: must be a whole number, at least 1",
+    "sample(hmc, key, warmup=-1)": "warmup -1: must be a whole number, at least 0",
+    "sample(hmc, key, chunk=0)": "chunk 0: must be a whole number, at least 1",
+    "hmc.state([0.0] * 32)": "field of shape [32]: 2D U(1) links on 4x4 have shape [2, 4, 4]",
+    "hmc.state(space.origin().astype(int))": "field of type int64: 2D U(1) links on 4x4 have type",
+}
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, str]:
+    """Each mistake, and the type and text of its exception."""
+    lines = [HEADER, "said = {}"]
+    for mistake in MISTAKES:
+        lines += ["try:", f"    {mistake}", "except Exception as error:"]
+        lines += [f"    said[{mistake!r}] = type(error).__name__ + ': ' + str(error)"]
+    code = "\n".join([*lines, "print(json.dumps(said))"])
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return json.loads(output.stdout)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_in_one_line(mistake: str, said: dict[str, str]):
+    assert said.get(mistake, "nothing").startswith(f"ValueError: {MISTAKES[mistake]}")
+    assert "\n" not in said[mistake]
