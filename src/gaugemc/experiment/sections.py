@@ -126,9 +126,9 @@ def key_numbers(run: Run) -> str:
         observed = observables[name] or {}
         mean = format_error(number(observed.get("mean")), number(observed.get("error")))
         entries.append((tables.name_of(tables.OBSERVABLES, name), mean))
-    acceptance, ess = number(evaluate.get("acceptance")), number(run.part("training").get("ess"))
-    entries.append(("Acceptance", format_number(acceptance, 3)))
-    entries.append(("ESS of the flow, as a fraction", format_number(ess, 3)))
+    ess = tables.quality_text(run.part("training"), "ess", lambda value: format_number(value, 3))
+    entries.append(("Acceptance", format_number(number(evaluate.get("acceptance")), 3)))
+    entries.append(("ESS of the flow, as a fraction", ess))
     shown = [(name, text) for name, text in entries if text != MISSING]
     items = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>\n" for name, text in shown)
     return f'<dl class="key">\n{items}</dl>\n' if items else ""
@@ -170,16 +170,19 @@ def tuning(run: Run) -> str:
 
 
 def training(run: Run) -> str:
-    """What the training ended with."""
+    """What the training ended with, and what went wrong in it."""
     summary = run.part("training")
     if not summary:
         return ""
     formats = {
         "steps": ("Steps", format_integer),
+        "best_step": ("Step of the model that is used", format_integer),
         "seconds": ("Duration", format_seconds),
-        "loss": ("Final loss", format_number),
+        "loss": ("Loss", format_number),
         "kl": ("KL divergence", format_number),
+        "last_kl": ("KL divergence of the last model", format_number),
         "ess": ("ESS, as a fraction", lambda value: format_number(value, 3)),
+        "last_ess": ("ESS of the last model", lambda value: format_number(value, 3)),
         "ess_samples": ("Fresh samples for the ESS", format_integer),
         "acceptance": ("Acceptance", lambda value: format_number(value, 3)),
         **{
@@ -190,11 +193,18 @@ def training(run: Run) -> str:
         "charge_squared": ("⟨<i>Q</i>²⟩ under the flow", format_number),
         "charge_squared_exact": ("⟨<i>Q</i>²⟩, exact", format_number),
     }
-    rows = [[title, write(number(summary.get(name)))] for name, (title, write) in formats.items()]
+    if summary.get("best_step") == summary.get("steps"):
+        del formats["best_step"], formats["last_kl"], formats["last_ess"]
+    rows = [
+        [title, tables.quality_text(summary, name, write)]
+        for name, (title, write) in formats.items()
+    ]
     rows = [row for row in rows if row[1] != MISSING]
-    return section(
-        "Training", "", tables.table("Training", ["Quantity", "Value"], rows, kind="narrow")
-    )
+    warnings = [
+        f'<p class="warning">⚠ {html.escape(text)}.</p>\n' for text in summary.get("warnings") or []
+    ]
+    table = tables.table("Training", ["Quantity", "Value"], rows, kind="narrow")
+    return section("Training", "", "".join(warnings) + table)
 
 
 def configuration(run: Run) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gaugemc.experiment.notation import (
@@ -116,6 +116,15 @@ def ratio_text(compared: Mapping[str, Any], value: str, error: str) -> str:
     if low or high:
         return bound(text, "≥" if low else "≤")
     return text
+
+
+def quality_text(
+    training: Mapping[str, Any], name: str, write: Callable[[float], str] = format_number
+) -> str:
+    """A number of the training, with its error where it has one; an ESS may be a bound."""
+    value, error = number(training.get(name)), number(training.get(f"{name}_error"))
+    text = write(value) if math.isnan(error) else format_error(value, error)
+    return bound(text, "≤") if training.get(f"{name}_upper_bound") else text
 
 
 def cost_table(
