@@ -61,6 +61,7 @@ def test_the_identity_has_the_exact_divergence(key: Array) -> None:
     assert measured.kl == pytest.approx(exact, abs=4 * np.sqrt(8 / 4096))
     assert measured.kl_error == pytest.approx(np.sqrt(8 / 4096), rel=0.1)
     assert measured.charge_squared is not None
+    assert measured.charge_squared_error == pytest.approx(0.03, rel=0.5)
     assert measured.charge_squared == pytest.approx(exact_u1.charge_squared(0.0, 16), rel=0.15)
 
 

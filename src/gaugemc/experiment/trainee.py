@@ -143,6 +143,7 @@ class FlowTrainee(Trainee):
             "ess_upper_bound": measured.ess_bound,
             "ess_samples": measured.samples,
             "charge_squared": measured.charge_squared,
+            "charge_squared_error": measured.charge_squared_error,
             "charge_squared_exact": exact_observables(self.theory).get("charge_squared"),
         }
 

@@ -72,7 +72,7 @@ class Theory(eqx.Module):
     @property
     def own_beta(self) -> float:
         """The beta at which `at` gives this theory itself: its field `beta`, or 1 without one."""
-        return float(self.beta) if _has_beta(self) else 1.0
+        return float(vars(self)["beta"]) if _has_beta(self) else 1.0
 
     def at(self, beta: Scalar | float) -> Theory:
         """The same theory at another coupling: what annealing and scans do.

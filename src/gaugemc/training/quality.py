@@ -32,6 +32,7 @@ class Quality(NamedTuple):
     ess_bound: bool
     """Whether the ESS is only an upper bound: few large weights decide it, and what the draws have
     missed would lower it."""
+    charge_squared_error: float | None
 
 
 class Ess(NamedTuple):
@@ -88,15 +89,17 @@ def quality(
     ]
     log_w = np.concatenate([w for w, _ in parts])
     charges = [o["charge_squared"] for _, o in parts if "charge_squared" in o]
+    squares = np.concatenate(charges) if charges else None
     loss = -float(log_w.mean())
     ess = effective_sample_size(log_w)
     return Quality(
         loss,
         None if log_partition is None else loss + log_partition,
         ess.fraction,
-        float(np.mean(np.concatenate(charges))) if charges else None,
+        None if squares is None else float(np.mean(squares)),
         len(log_w),
         standard_error(log_w),
         ess.error,
         ess.bound,
+        None if squares is None else standard_error(squares),
     )
