@@ -45,6 +45,8 @@ def test_the_smallest_loss_is_the_best() -> None:
     assert best(1, -5.0).beats(None)
     assert best(2, -6.0).beats(best(1, -5.0))
     assert not best(2, -5.0).beats(best(1, -5.0))
+    ended = settle(None, best(1, -5.0), lambda model: measured(0.0))
+    assert not best(1, -6.0).beats(ended)
     assert not nan.beats(None)
     assert not nan.beats(best(1, -5.0))
 

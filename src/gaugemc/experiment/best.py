@@ -28,11 +28,14 @@ class Best(NamedTuple):
     """What was measured of the model of that step."""
 
     def beats(self, other: "Best | None") -> bool:
-        """Whether its loss is the smaller one; NaN beats nothing."""
+        """Whether its loss is the smaller one; NaN beats nothing.
+
+        Nothing beats the model that a training ended with, when steps are made again.
+        """
         loss = number(self.measured["loss"])
         if other is None:
             return math.isfinite(loss)
-        return loss < number(other.measured["loss"])
+        return other.end is None and loss < number(other.measured["loss"])
 
     @property
     def warning(self) -> str | None:

@@ -194,7 +194,8 @@ def write_metrics(
     """metrics.csv, with empty cells where nothing was measured."""
     lines = [",".join(columns)]
     for row in rows:
-        lines.append(",".join("" if row[c] is None else str(row[c]) for c in columns))
+        cells = [row.get(column) for column in columns]
+        lines.append(",".join("" if cell is None else str(cell) for cell in cells))
     directory.write(directory.metrics, "\n".join(lines) + "\n")
 
 
