@@ -105,7 +105,11 @@ def test_a_leapfrog_learns_long_jumps(key: Array) -> None:
     assert jumps[1] > 3 * jumps[0]
 
 
-@pytest.mark.parametrize("theory", [WILSON, CUBE], ids=["charged", "3D"])
+@pytest.mark.parametrize(
+    "theory",
+    [WILSON, pytest.param(CUBE, marks=pytest.mark.slow)],
+    ids=["charged", "3D"],
+)
 def test_a_leapfrog_of_links_is_trained_on_what_they_have(theory: Theory, key: Array) -> None:
     leapfrog = trainable_leapfrog(key, theory.space, n_layers=1, hidden=(4,))
     trained, metrics = fit(leapfrog, theory, key, steps=2, batch=4)
