@@ -1,5 +1,6 @@
 """A whole run in this process: samplers, precisions, volume transfer, interruptions, summary."""
 
+import html
 import json
 import shutil
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from composed import composed
 
 from gaugemc.analysis import exact_sun
-from gaugemc.experiment import chain_phase, train_phase
+from gaugemc.experiment import best, chain_phase, train_phase
 from gaugemc.experiment.build import build_theory
 from gaugemc.experiment.experiment import run
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
@@ -34,6 +35,7 @@ TINY = [
     "network.hidden=[4]",
     "training.steps=6",
     "training.chunk=2",
+    "training.quality_every=2",
     "evaluate.draws=24",
     "evaluate.warmup=4",
     "evaluate.hmc_draws=40",
@@ -58,7 +60,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def results(path: Path) -> dict[str, np.ndarray]:
-    """All draws, and the parameters at the end of training."""
+    """All draws, and the parameters of the trained model."""
     made = settings(f"flow.load={path}")
     flow, _ = train_phase.load_model(build_trainee(made, build_theory(made)))
     found = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(flow))}
@@ -74,6 +76,7 @@ class Killed(BaseException):
 
 
 MOMENTS = [
+    (best, "best-00000002", "after"),
     (train_phase, "train-00000002", "before"),
     (train_phase, "train-00000004", "after"),
     (chain_phase, "tune-evaluate-00000000", "before"),
@@ -113,6 +116,10 @@ def test_a_run_goes_on_bit_for_bit(
     assert wanted.keys() == found.keys()
     for name, values in wanted.items():
         np.testing.assert_array_equal(found[name], values, err_msg=name)
+    trained, again = (
+        json.loads((path / "summary.json").read_text())["training"] for path in (finished, tmp_path)
+    )
+    assert again | {"seconds": trained["seconds"]} == trained
 
 
 def test_more_draws_are_those_of_a_longer_run(
@@ -179,6 +186,13 @@ def test_the_summary_has_its_schema(finished: Path) -> None:
     assert training["kl"] > 0
     assert 0 < training["ess"] <= 1
     assert training["seconds"] > 0
+    assert training["kl_error"] > 0
+    assert training["ess_error"] > 0
+    assert training["best_step"] in (2, 4, 6)
+    assert training["last_kl"] > 0
+    assert training["warnings"] == []
+    header = (finished / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"kl", "kl_error", "ess", "ess_error"} <= set(header)
     for section, draws in (("evaluate", 24), ("hmc", 40)):
         part = summary[section]
         assert (part["chains"], part["draws"]) == (4, draws)
@@ -360,6 +374,40 @@ def test_another_run_is_not_continued(finished: Path) -> None:
 def diverges(*_: Any) -> Any:
     """A training that ends in a NaN at step 5, after one chunk that went well."""
     raise TrainingDivergedError("training diverged at step 5: try a smaller training.learning_rate")
+
+
+def test_training_that_rots_is_said_and_not_used(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A learning rate of 1: after a few steps the gradients are noise, and the flow gets worse."""
+    rotten = ("sampler=flow", "flow.n_layers=8", "theory.beta=6", "evaluate.hmc_draws=0")
+    hasty = ("learning_rate=1", "steps=60", "chunk=5", "quality_every=5", "warmup=30")
+    made = settings(*rotten, *(f"training.{setting}" for setting in hasty))
+    training = run(made, tmp_path)["training"]
+    noise, left_behind = training["warnings"]
+    assert "gradients are noise from step" in noise
+    assert "training.learning_rate" in noise
+    assert f"the model of step {training['best_step']} (D_KL" in left_behind
+    assert training["best_step"] < training["steps"] == 60
+    assert training["kl"] + 5 * training["kl_error"] < training["last_kl"]
+    assert training["ess_upper_bound"]
+    names = [path.name for path in tmp_path.glob("checkpoints/best-*")]
+    assert names == [f"best-{training['best_step']:08d}.ckpt"]
+    load = settings(*rotten, f"flow.load={tmp_path}", "training.steps=0")
+    loaded = run(load, tmp_path / "loaded")["training"]
+    assert abs(loaded["kl"] - training["kl"]) < 5 * np.hypot(
+        loaded["kl_error"], training["kl_error"]
+    )
+    said = capfd.readouterr().err.splitlines()
+    log = (tmp_path / "log.txt").read_text()
+    report = (tmp_path / "report.html").read_text()
+    for warning in training["warnings"]:
+        assert said.count(f"gaugemc: warning: {warning}") == 1
+        assert log.count(f"warning: {warning}") == 1
+        assert html.escape(warning) in report
+    assert "KL divergence of the last model" in report
+    assert run(made, tmp_path)["training"] == training
+    assert "warning" not in capfd.readouterr().err
 
 
 def test_a_divergence_names_the_last_good_checkpoint(

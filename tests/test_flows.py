@@ -11,16 +11,19 @@ from jaxtyping import Array
 
 from gaugemc.flows import (
     NCP,
+    Affine,
     Chain,
     CircleMap,
     Flow,
     GaugeCoupling,
+    LineMap,
+    LineSpline,
     Spline,
     Translate,
-    affine_flow,
     gauge_flow,
     multiscale_flow,
     pair_flow,
+    vector_flow,
 )
 from gaugemc.flows.stripes import PERIOD, StripeNetwork
 from gaugemc.groups import SUN, U1, wrap
@@ -33,6 +36,8 @@ U1_4X8 = Links(U1(), (4, 8), jnp.float64)
 U1_6X4 = Links(U1(), (6, 4), jnp.float64)
 U1_5X3 = Links(U1(), (5, 3), jnp.float64)
 VECTOR = Euclidean((7,), jnp.float64)
+MATRIX = Euclidean((2, 3), jnp.float64, 2.0)
+NUMBER = Euclidean((1,), jnp.float64)
 
 
 AnyFlow = TypeVar("AnyFlow", bound=Flow)
@@ -59,7 +64,10 @@ FLOWS = {
     "multiscale": (U1_8X8, lambda key: multiscale_flow(U1_8X8)),
     "multiscale, 6x4": (U1_6X4, lambda key: multiscale_flow(U1_6X4)),
     "multiscale, 5x3": (U1_5X3, lambda key: multiscale_flow(U1_5X3)),
-    "affine": (VECTOR, lambda key: affine_flow(key, VECTOR)),
+    "affine": (VECTOR, lambda key: vector_flow(key, VECTOR, Affine())),
+    "line spline": (VECTOR, lambda key: vector_flow(key, VECTOR)),
+    "line spline, 2x3": (MATRIX, lambda key: vector_flow(key, MATRIX, LineSpline(3, 2.0))),
+    "line spline of one number": (NUMBER, lambda key: vector_flow(key, NUMBER, n_layers=2)),
 }
 
 
@@ -193,6 +201,38 @@ def test_circle_maps_are_inverted_to_their_rounding(
     assert np.max(moved / flat) < rounding
 
 
+@pytest.mark.parametrize("line", [Affine(), LineSpline(), LineSpline(2, 1.5)], ids=repr)
+class TestLineMaps:
+    def test_derivative_and_inverse(self, line: LineMap, key: Array):
+        """Inside the interval of a spline and outside."""
+        parameters = jax.random.normal(key, (line.n_parameters, 300))
+        x = jnp.linspace(-8, 8, 300)
+        y, log_derivative = line.forward(x, parameters)
+        back, inverse_log_derivative = line.inverse(y, parameters)
+        slopes = jax.vmap(jax.grad(lambda x, p: line.forward(x, p)[0]), (0, 1))(x, parameters)
+        np.testing.assert_allclose(jnp.exp(log_derivative), slopes, rtol=1e-9)
+        np.testing.assert_allclose(inverse_log_derivative, log_derivative, atol=1e-8)
+        np.testing.assert_allclose(back, x, atol=1e-11)
+
+    def test_is_increasing_and_smooth_across_its_ends(self, line: LineMap, key: Array):
+        parameters = jax.random.normal(key, (line.n_parameters, 1))
+        x = jnp.linspace(-8, 8, 4001)
+        y = line.forward(x, jnp.broadcast_to(parameters, (len(parameters), 4001)))[0]
+        assert np.all(np.diff(y) > 0)
+        for end in (-5.0, -1.5, 1.5, 5.0):
+            sides = jnp.asarray([end - 1e-9, end + 1e-9])
+            both = jnp.broadcast_to(parameters, (len(parameters), 2))
+            (below, above), (left, right) = line.forward(sides, both)
+            assert float(above - below) == pytest.approx(0, abs=1e-7)
+            assert float(left) == pytest.approx(float(right), abs=1e-6)
+
+    def test_zero_is_the_identity(self, line: LineMap):
+        x = jnp.linspace(-8, 8, 100)
+        y, log_derivative = line.forward(x, jnp.zeros((line.n_parameters, 100)))
+        np.testing.assert_allclose(y, x, atol=1e-12)
+        np.testing.assert_allclose(log_derivative, 0, atol=1e-12)
+
+
 @pytest.mark.parametrize("circle", [NCP(), Spline()], ids=repr)
 def test_inverse_that_cannot_converge_says_so(circle: CircleMap):
     with pytest.raises(Exception, match="did not converge"):
@@ -280,6 +320,15 @@ def test_spaces_that_do_not_fit_are_refused(space: Links, message: str, key: Arr
         gauge_flow(key, space, NCP())
 
 
+def test_vector_flows_are_for_vectors(key: Array):
+    with pytest.raises(ValueError, match=r"needs R\^n, not Links"):
+        vector_flow(key, U1_8X8)
+    with pytest.raises(ValueError, match="n_layers 3"):
+        vector_flow(key, VECTOR, n_layers=3)
+    with pytest.raises(ValueError, match="bins 1"):
+        LineSpline(1)
+
+
 def test_odd_numbers_of_layers_and_even_kernels_are_refused(key: Array):
     with pytest.raises(ValueError, match="n_layers 5"):
         gauge_flow(key, U1_8X8, NCP(), n_layers=5)
@@ -321,7 +370,7 @@ def test_fields_of_other_lattices_are_refused(key: Array):
         ValueError, match=r"^lattice \[3\]: stripes of period 2 need multiples of 2"
     ):
         pair.forward(Links(U1(), (5, 3)).origin())
-    affine = affine_flow(key, VECTOR)
+    vectors = vector_flow(key, VECTOR)
     for shape in ((3, 7), (1,), (8,)):
         with pytest.raises(ValueError, match=r"^flow: is for fields of shape \[7\], not"):
-            affine.forward(jnp.zeros(shape))
+            vectors.forward(jnp.zeros(shape))

@@ -38,7 +38,7 @@ MISTAKES = {
     "Independence(theory, None)": "NoneType: not a flow, which has methods forward, inverse",
     "gauge_flow(key, vector.space, NCP())": "flow: needs 2D U(1) links, not fields of shape [2]",
     "multiscale_flow(vector.space)": "flow: needs 2D U(1) links, not fields of shape [2]",
-    "affine_flow(key, space)": "affine flow: needs vectors, not 2D U(1) links on 4x4",
+    "vector_flow(key, space)": "vector flow: needs R^n, not 2D U(1) links on 4x4",
     "gauge.forward(Links(SUN(2), (4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
     "pair.forward(Links(U1(), (4, 4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
     "gauge.inverse(jnp.zeros(8))": "flow: needs 2D links, not a field of shape [8]",

@@ -275,6 +275,36 @@ def test_undefined_numbers_are_shown_as_such(tmp_path: pathlib.Path) -> None:
     assert "inf" not in re.sub("inform", "", text)
 
 
+def test_qualities_have_errors_and_an_uncertain_ess_is_a_bound(tmp_path: pathlib.Path) -> None:
+    run = u1_run(tmp_path)
+    training = json.loads((run / "summary.json").read_text())["training"]
+    measured = {"kl_error": 0.012, "ess": 0.9832, "ess_error": 0.0021, "best_step": 2000}
+    change(run, training=training | measured | {"last_kl": 0.368, "warnings": []})
+    source, text = read_page(run)
+    assert "<td>0.368(12)</td>" in source
+    assert text.count("0.983(2)") == 2  # among the first numbers, and in the table
+    assert "bound" not in source[source.index("<h2>Training</h2>") :].split("<h2>")[1]
+    for absent in ("of the last model", "that is used", 'class="warning"'):
+        assert absent not in source
+    change(run, training=training | measured | {"ess_upper_bound": True})
+    assert "≤ 0.983(2) upper bound" in read_page(run)[1]
+
+
+def test_training_that_went_wrong_is_said(tmp_path: pathlib.Path) -> None:
+    run = u1_run(tmp_path)
+    training = json.loads((run / "summary.json").read_text())["training"]
+    last = {"last_kl": 57.1, "last_kl_error": 0.9, "last_ess": 3e-4, "last_ess_upper_bound": True}
+    warnings = ["gradients are noise from step 700 on", "the norm > 1e6"]
+    change(run, training=training | last | {"best_step": 900, "warnings": warnings})
+    source, text = read_page(run)
+    assert "Step of the model that is used</th><td>900</td>" in source
+    assert "KL divergence of the last model</th><td>57.1(9)</td>" in source
+    assert "ESS of the last model≤ 0.000300 upper bound" in text
+    assert source.count('<p class="warning">') == 2
+    assert "⚠ gradients are noise from step 700 on." in text
+    assert "the norm > 1e6" in text
+
+
 def test_frozen_charge_is_said_to_be_frozen(tmp_path: pathlib.Path) -> None:
     run = u1_run(tmp_path / "run", draws=200)
     path = run / "chains" / "hmc.h5"

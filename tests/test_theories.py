@@ -8,9 +8,20 @@ import pytest
 
 from gaugemc.analysis import exact_sun
 from gaugemc.analysis.exact import exact_observables, log_partition_function
+from gaugemc.flows import NCP, gauge_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.lattice import gauge_transform
-from gaugemc.theories import Euclidean, Gaussian, Links, Ring, Space, Tempered, Theory, Wilson
+from gaugemc.theories import (
+    Euclidean,
+    Gaussian,
+    Links,
+    Ring,
+    Space,
+    Tempered,
+    Theory,
+    Wilson,
+    total,
+)
 from gaugemc.training import LevelKL, quantile_flow
 
 WILSON = [
@@ -56,6 +67,79 @@ def test_force_agrees_with_autodiff(theory: Theory, key: jax.Array) -> None:
     value, gradient = differentiate(x)
     np.testing.assert_allclose(force, gradient, rtol=0, atol=1e-12 * float(jnp.abs(force).max()))
     np.testing.assert_allclose(value, eqx.filter_jit(theory.action)(x), rtol=1e-13)
+
+
+class Quartic(Theory):
+    """A user's own theory, whose coupling is its field `beta`, linear in the action or not."""
+
+    space: Euclidean
+    beta: float
+
+    @property
+    def name(self) -> str:
+        return "quartic"
+
+    def action(self, x: jax.Array) -> jax.Array:
+        return total(x**2 / 2 + self.beta**2 * x**4)
+
+    def observables(self, x: jax.Array) -> dict[str, jax.Array]:
+        return {"square": jnp.mean(x**2)}
+
+
+class FixedQuartic(Quartic):
+    """The same, with a beta that is not data: `at` has to temper it."""
+
+    beta: float = eqx.field(static=True)
+
+
+def pulled_back() -> Theory:
+    space = Links(U1(), (4, 4))
+    return Wilson(space, 2.0).pullback(gauge_flow(jax.random.key(1), space, NCP(), n_layers=2))
+
+
+PLANE = Euclidean((2,))
+SMALLER = {
+    "wilson": (WILSON[1], 1.0, lambda t, x: t.action(x) / 2),
+    "gaussian": (GAUSSIAN, 0.5, lambda t, x: t.action(x) / 2),
+    "tempered": (Tempered(GAUSSIAN, 3.0), 1.5, lambda t, x: t.action(x) / 2),
+    "of its own": (Quartic(PLANE, 2.0), 1.0, lambda t, x: Quartic(PLANE, 1.0).action(x)),
+    "static": (FixedQuartic(PLANE, 2.0), 0.5, lambda t, x: t.action(x) / 2),
+    "pulled back": (
+        pulled_back(),
+        1.0,
+        lambda t, x: t.action(x) - t.theory.action(t.configuration(x)) / 2,
+    ),
+}
+
+
+@pytest.mark.parametrize(("theory", "beta", "action"), SMALLER.values(), ids=SMALLER)
+def test_another_beta_is_the_same_theory(theory, beta, action, key: jax.Array) -> None:
+    """At half of its own beta, and at its own; without compiling anew."""
+    x, _ = random_phase(theory.space, key)
+    traced = []
+
+    @jax.jit
+    def at(beta: jax.Array) -> tuple[jax.Array, dict[str, jax.Array], jax.Array]:
+        traced.append(beta)
+        other = theory.at(beta)
+        return other.action(x), other.observables(x), other.configuration(x)
+
+    half, own = at(jnp.asarray(beta)), at(jnp.asarray(theory.own_beta))
+    assert len(traced) == 1
+    assert theory.own_beta == 2 * beta
+    np.testing.assert_allclose(half[0], action(theory, x), rtol=1e-12)
+    np.testing.assert_allclose(own[0], theory.action(x), rtol=1e-12)
+    for observables, configuration in (half[1:], own[1:]):
+        jax.tree.map(np.testing.assert_allclose, observables, theory.observables(x))
+        np.testing.assert_allclose(configuration, theory.configuration(x), atol=1e-12)
+
+
+def test_another_temperature_of_flow_variables_keeps_the_configuration(key: jax.Array) -> None:
+    theory = pulled_back()
+    x, _ = random_phase(theory.space, key)
+    tempered = Tempered(theory, 0.5)
+    np.testing.assert_array_equal(tempered.configuration(x), theory.configuration(x))
+    np.testing.assert_array_equal(tempered.variable(x), theory.variable(x))
 
 
 @pytest.mark.parametrize("theory", WILSON, ids=name)

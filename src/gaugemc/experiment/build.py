@@ -27,7 +27,7 @@ from gaugemc.samplers import (
     trainable_leapfrog,
 )
 from gaugemc.samplers.compose import hmc_in, with_hmc
-from gaugemc.theories import TOYS, Links, Tempered, Theory, Wilson
+from gaugemc.theories import TOYS, Links, Theory, Wilson
 from gaugemc.training import quantile_flow
 
 Model = Flow | GeneralisedLeapfrog
@@ -41,11 +41,11 @@ STARTS = ("quantiles", "identity")
 SAMPLERS = ("hmc", *TRAINED, "heatbath", "winding", "exact")
 
 
-def build_theory(settings: Settings) -> Wilson | Tempered:
-    """The theory, in the run's precision; both kinds have a beta that training can anneal."""
+def build_theory(settings: Settings) -> Theory:
+    """The theory, in the run's precision."""
     real = PRECISIONS[settings.precision]
     if settings.theory.toy is not None:
-        return Tempered(TOYS[settings.theory.toy](real))
+        return TOYS[settings.theory.toy](real)
     assert settings.theory.group is not None
     try:
         space = Links(GROUPS[settings.theory.group], tuple(settings.theory.lattice), real)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gaugemc.checks import tally
 from gaugemc.experiment import tables
 from gaugemc.experiment.notation import (
     MISSING,
-    format_error,
     format_integer,
     format_lattice,
     format_number,
@@ -130,17 +129,12 @@ def key_numbers(run: Run) -> str:
     for name in run.leading[:2][-1:]:
         mean = tables.mean_text(observables[name] or {})
         entries.append((tables.name_of(tables.OBSERVABLES, name), mean))
+    ess = tables.quality_text(run.part("training"), "ess", lambda value: format_number(value, 3))
     entries.append(("Acceptance", format_number(number(evaluate.get("acceptance")), 3)))
-    entries.append(("ESS of the flow, as a fraction", measured(run.part("training"), "ess", 3)))
+    entries.append(("ESS of the flow, as a fraction", ess))
     shown = [(name, text) for name, text in entries if text != MISSING]
     items = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>\n" for name, text in shown)
     return f'<dl class="key">\n{items}</dl>\n' if items else ""
-
-
-def measured(training: Mapping[str, Any], name: str, digits: int = 4) -> str:
-    """A number of the training, with its error where there is one."""
-    value, error = number(training.get(name)), number(training.get(f"{name}_error"))
-    return format_number(value, digits) if math.isnan(error) else format_error(value, error)
 
 
 def cost(run: Run) -> str:
@@ -215,34 +209,41 @@ def reasons(tuning: Sequence[Mapping[str, Any]]) -> str:
 
 
 def training(run: Run) -> str:
-    """What the training ended with."""
+    """What the training ended with, and what went wrong in it."""
     summary = run.part("training")
     if not summary:
         return ""
-
-    def shown(name: str, write: Callable[[float], str]) -> str:
-        return write(number(summary.get(name)))
-
-    rows = [
-        ["Steps", shown("steps", format_integer)],
-        ["Duration", shown("seconds", format_seconds)],
-        ["Final loss", measured(summary, "loss")],
-        ["KL divergence", measured(summary, "kl")],
-        ["ESS, as a fraction", measured(summary, "ess", 3)],
-        ["Fresh samples for the ESS", shown("ess_samples", format_integer)],
-        ["Acceptance", measured(summary, "acceptance", 3)],
-        *(
-            [f"⟨Δ²⟩ of {tables.name_of(tables.SYMBOLS, name)}", measured(summary, f"{name}_jump")]
+    formats = {
+        "steps": ("Steps", format_integer),
+        "best_step": ("Step of the model that is used", format_integer),
+        "seconds": ("Duration", format_seconds),
+        "loss": ("Loss", format_number),
+        "kl": ("KL divergence", format_number),
+        "last_kl": ("KL divergence of the last model", format_number),
+        "ess": ("ESS, as a fraction", lambda value: format_number(value, 3)),
+        "last_ess": ("ESS of the last model", lambda value: format_number(value, 3)),
+        "ess_samples": ("Fresh samples for the ESS", format_integer),
+        "acceptance": ("Acceptance", lambda value: format_number(value, 3)),
+        **{
+            f"{name}_jump": (f"⟨Δ²⟩ of {tables.name_of(tables.SYMBOLS, name)}", format_number)
             for name in run.leading
-        ),
-        ["Mean step size", measured(summary, "step_size")],
-        ["⟨<i>Q</i>²⟩ under the flow", measured(summary, "charge_squared")],
-        ["⟨<i>Q</i>²⟩, exact", measured(summary, "charge_squared_exact")],
+        },
+        "step_size": ("Mean step size", format_number),
+        "charge_squared": ("⟨<i>Q</i>²⟩ under the flow", format_number),
+        "charge_squared_exact": ("⟨<i>Q</i>²⟩, exact", format_number),
+    }
+    if summary.get("best_step") == summary.get("steps"):
+        del formats["best_step"], formats["last_kl"], formats["last_ess"]
+    rows = [
+        [title, tables.quality_text(summary, name, write)]
+        for name, (title, write) in formats.items()
     ]
     rows = [row for row in rows if row[1] != MISSING]
-    return section(
-        "Training", "", tables.table("Training", ["Quantity", "Value"], rows, kind="narrow")
-    )
+    warnings = [
+        f'<p class="warning">⚠ {html.escape(text)}.</p>\n' for text in summary.get("warnings") or []
+    ]
+    table = tables.table("Training", ["Quantity", "Value"], rows, kind="narrow")
+    return section("Training", "", "".join(warnings) + table)
 
 
 def configuration(run: Run) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gaugemc.checks.outcome import Outcome, baseline_of, outcome_of
@@ -137,6 +137,16 @@ def ratio_text(
     text = format_bound(ratio, number(compared.get(error)), lower=low, upper=high)
     sign, _, digits = text.rpartition(" ")
     return tagged(f"{sign} ×&#8202;{digits}".strip(), low, high, reasons)
+
+
+def quality_text(
+    training: Mapping[str, Any], name: str, write: Callable[[float], str] = format_number
+) -> str:
+    """A number of the training, with its error where it has one; an ESS may be a bound."""
+    value, error = number(training.get(name)), number(training.get(f"{name}_error"))
+    if training.get(f"{name}_upper_bound"):
+        return tagged(format_bound(value, error, upper=True), upper=True)
+    return write(value) if math.isnan(error) else format_error(value, error)
 
 
 def cost_table(

@@ -1,6 +1,7 @@
 """Training what a run's sampler needs, with checkpoints, a history and measures of quality."""
 
 import dataclasses
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Key, PyTree
 
+from gaugemc.experiment.best import Best, load_best, save_best, settle
 from gaugemc.experiment.build import Model, build_theory
 from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.experiment.settings import SettingsError
@@ -35,6 +37,7 @@ from gaugemc.training import (
     plateau_scale,
     train,
 )
+from gaugemc.training.noise import NoiseWatch, noise_watch
 from gaugemc.training.schedule import Rates
 
 FIRST_COLUMNS = ("step", "seconds", "beta", "loss")
@@ -47,11 +50,14 @@ class Trained(NamedTuple):
 
     model: Model
     numbers: dict[str, Any]
-    """The section of summary.json: steps, seconds, loss and quality."""
+    """The section of summary.json: steps, seconds, quality of the model and of the last one."""
 
 
 def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""]) -> Trained:
-    """Train, or go on training from the last valid checkpoint, to settings.training.steps."""
+    """Train, or go on training from the last valid checkpoint, to settings.training.steps.
+
+    The model is the last one, or that of the best measured quality if the last one is worse.
+    """
     settings = trainee.settings
     t = settings.training
     init_key, train_key, quality_key, chain_key = jax.random.split(key, 4)
@@ -61,6 +67,7 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
     columns = (*FIRST_COLUMNS, *trainee.columns, *LAST_COLUMNS)
     rows: list[dict[str, Any]] = []
     seconds = 0.0
+    watch = noise_watch(t.steps, t.clip)
     newest = directory.newest("train")
     if newest is None and trainee.load is not None:
         model, source = load_model(trainee)
@@ -76,7 +83,11 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
         if trainee.load is None:
             check_untrained(newest, state.model, fresh)
         rows, seconds = metadata["rows"], metadata["seconds"]
+        if "noise" in metadata:
+            watch = NoiseWatch.restored(metadata["noise"])
         directory.note(f"training goes on from step {int(state.step)} ({newest.name})")
+
+    best = load_best(directory, state.model)
 
     def measure(state: TrainingState) -> dict[str, Any]:
         return trainee.measure(state, jax.random.fold_in(quality_key, state.step))
@@ -95,6 +106,13 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
                 step = int(state.step)
                 due = step == t.steps or step // t.quality_every > last_good // t.quality_every
                 measured = measure(state) if due else {}
+                candidate = Best(state.model, step, measured)
+                if due and trainee.comparable(step) and candidate.beats(best):
+                    best = candidate
+                    save_best(directory, best)
+                quiet, watch = watch.warning is None, watch.after(metrics.gradient_norm)
+                if quiet and watch.warning is not None:
+                    warn(directory, watch.warning)
                 seconds = time.perf_counter() - started
                 row = {
                     "step": step,
@@ -111,7 +129,7 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
                 save_checkpoint(
                     checkpoint_path(directory.checkpoints, "train", step),
                     state,
-                    {"rows": rows, "seconds": seconds},
+                    {"rows": rows, "seconds": seconds, "noise": watch._asdict()},
                 )
                 prune(directory.checkpoints, "train", t.keep)
                 write_metrics(directory, rows, columns)
@@ -128,9 +146,34 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
             f"{error} (last good checkpoint: step {last_good} in {directory.checkpoints})"
         ) from error
     write_metrics(directory, rows, columns)
-    loss = rows[-1]["loss"] if rows else None
-    numbers = {"steps": int(state.step), "seconds": seconds, "loss": loss}
-    return Trained(state.model, numbers | (measured or measure(state)))
+    if best is None or best.end is None:
+        last = Best(state.model, int(state.step), measured or measure(state))
+        key = jax.random.fold_in(quality_key, state.step + 1)  # fresh draws
+        best = settle(best, last, lambda m: trainee.measure(state._replace(model=m), key))
+        save_best(directory, best)
+        if best.warning is not None:
+            warn(directory, best.warning)
+    return Trained(best.model, numbers_of(best, int(state.step), seconds, watch))
+
+
+def numbers_of(best: Best, steps: int, seconds: float, watch: NoiseWatch) -> dict[str, Any]:
+    """The section of summary.json, from the model that is used."""
+    last = {f"last_{name}": value for name, value in (best.last or {}).items()}
+    warnings = [text for text in (watch.warning, best.warning) if text is not None]
+    return {
+        "steps": steps,
+        "seconds": seconds,
+        **best.measured,
+        "best_step": best.step,
+        **last,
+        "warnings": warnings,
+    }
+
+
+def warn(directory: RunDirectory, warning: str) -> None:
+    """Say it on stderr and in the log."""
+    print(f"gaugemc: warning: {warning}", file=sys.stderr)
+    directory.note(f"warning: {warning}")
 
 
 def build_optimiser(trainee: Trainee) -> optax.GradientTransformationExtraArgs:
@@ -152,7 +195,8 @@ def write_metrics(
     """metrics.csv, with empty cells where nothing was measured."""
     lines = [",".join(columns)]
     for row in rows:
-        lines.append(",".join("" if row[c] is None else str(row[c]) for c in columns))
+        cells = [row.get(column) for column in columns]
+        lines.append(",".join("" if cell is None else str(cell) for cell in cells))
     directory.write(directory.metrics, "\n".join(lines) + "\n")
 
 
@@ -200,10 +244,16 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
         optimise = build_optimiser(trained)
         key = jax.random.key(0)
         like: PyTree = eqx.filter_eval_shape(lambda k: trained.start(optimise, k, k), key)
-        newest = latest_checkpoint(directory.checkpoints, "train")
-        if newest is None:
-            raise RunDirectoryError(f"{directory.checkpoints} holds no valid training checkpoint")
-        model = load_checkpoint(newest, like)[0].model
+        newest = latest_checkpoint(directory.checkpoints, "best")
+        if newest is not None:
+            model = load_checkpoint(newest, like.model)[0]
+        else:  # nothing was measured yet
+            newest = latest_checkpoint(directory.checkpoints, "train")
+            if newest is None:
+                raise RunDirectoryError(
+                    f"{directory.checkpoints} holds no valid training checkpoint"
+                )
+            model = load_checkpoint(newest, like)[0].model
         check_finite(newest, model)
         return trainee.carried(model), newest
     except (CheckpointError, RunDirectoryError, ValueError) as error:

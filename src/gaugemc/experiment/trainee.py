@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Float, Key, PyTree
 
 from gaugemc.analysis.exact import exact_observables, log_partition_function
 from gaugemc.experiment.build import Model, build_model
@@ -16,7 +16,7 @@ from gaugemc.experiment.settings import Settings
 from gaugemc.flows import Flow
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, on_lattice
 from gaugemc.samplers.driver import chunks
-from gaugemc.theories import Links, Tempered, Wilson
+from gaugemc.theories import Links, Theory, Wilson
 from gaugemc.training import (
     BetaSchedule,
     ChargeJump,
@@ -34,6 +34,7 @@ from gaugemc.training import (
     quality,
     start_training,
 )
+from gaugemc.training.quality import standard_error
 from gaugemc.training.schedule import Annealing
 from gaugemc.training.train import ChainObjective, Objective
 
@@ -49,12 +50,12 @@ class Trainee(abc.ABC):
     load_key: str
     """The setting that names a run to start from."""
 
-    def __init__(self, settings: Settings, theory: Wilson | Tempered):
+    def __init__(self, settings: Settings, theory: Theory):
         t = settings.training
         self.settings, self.theory = settings, theory
         annealing = "none" if t.objective == "levels" else cast(Annealing, t.annealing)
         self.beta = BetaSchedule(
-            theory.beta, t.steps, annealing, t.anneal_start, t.anneal_fraction, t.eras
+            theory.own_beta, t.steps, annealing, t.anneal_start, t.anneal_fraction, t.eras
         )
 
     @property
@@ -91,13 +92,17 @@ class Trainee(abc.ABC):
 
     @abc.abstractmethod
     def measure(self, state: TrainingState, key: Key[Array, ""]) -> dict[str, Any]:
-        """The quality of the model: numbers, or None, by name."""
+        """The quality of the model: numbers, or None, by name; among them `loss` and its error."""
+
+    def comparable(self, step: int) -> bool:
+        """Whether what is measured at this step can be compared with the end of training."""
+        return step >= self.beta.settled
 
 
 class FlowTrainee(Trainee):
     """A flow: the reverse KL divergence, on configurations or level by level."""
 
-    columns = ("kl", "ess", "charge_squared")
+    columns = ("kl", "kl_error", "ess", "ess_error", "charge_squared")
     headline = ("ess", "ESS")
     load_key = "flow.load"
     theory: Wilson
@@ -130,12 +135,20 @@ class FlowTrainee(Trainee):
         )
         return {
             "loss": measured.loss,
+            "loss_error": measured.kl_error,
             "kl": measured.kl,
+            "kl_error": measured.kl_error,
             "ess": measured.ess,
+            "ess_error": measured.ess_error,
+            "ess_upper_bound": measured.ess_bound,
             "ess_samples": measured.samples,
             "charge_squared": measured.charge_squared,
+            "charge_squared_error": measured.charge_squared_error,
             "charge_squared_exact": exact_observables(self.theory).get("charge_squared"),
         }
+
+    def comparable(self, step: int) -> bool:
+        return True  # measured at the theory's own beta
 
 
 class LeapfrogTrainee(Trainee):
@@ -147,7 +160,7 @@ class LeapfrogTrainee(Trainee):
     headline = ("acceptance", "acceptance")
     load_key = "dynamics.load"
 
-    def __init__(self, settings: Settings, theory: Wilson | Tempered):
+    def __init__(self, settings: Settings, theory: Theory):
         super().__init__(settings, theory)
         self.columns = ("acceptance", *(f"{name}_jump" for name in theory.leading), "step_size")
         loss = settings.loss
@@ -182,7 +195,7 @@ class LeapfrogTrainee(Trainee):
         """
         t = self.settings.training
         # An array, so that another beta does not compile anew.
-        theory = eqx.tree_at(lambda w: w.beta, self.theory, jnp.asarray(self.beta(state.step)))
+        theory = self.theory.at(jnp.asarray(self.beta(state.step)))
         sampler = L2HMC(theory, state.model, self.settings.dynamics.direction)
         states = eqx.filter_jit(lambda s, x: jax.vmap(s.state)(x))(sampler, state.chains)
         draws = max(2, -(-t.ess_samples // t.batch))
@@ -192,14 +205,33 @@ class LeapfrogTrainee(Trainee):
             f"{name}_jump": float(np.mean(np.diff(observables[name], axis=1) ** 2))
             for name in self.theory.leading
         }
+        losses = np.asarray(_losses(self.expected_jump, state, key, draws))
         return {
+            "loss": float(np.mean(losses)),
+            "loss_error": standard_error(losses.mean(axis=1)),
             "acceptance": float(samples.draws.info.acceptance.mean()),
             **jumps,
             "step_size": float(jnp.exp(jnp.mean(state.model.log_step_sizes))),
         }
 
 
-def build_trainee(settings: Settings, theory: Wilson | Tempered) -> Trainee:
+@eqx.filter_jit
+def _losses(
+    objective: ExpectedJump, state: TrainingState, key: Key[Array, ""], draws: int
+) -> Float[Array, "chain draw"]:
+    """The loss of each chain in so many draws that go on; the model stands still."""
+
+    def draw(x: PyTree, key: Key[Array, ""]) -> tuple[PyTree, Float[Array, ""]]:
+        loss, moved = objective(state.model, key, state.step, x[None])
+        return moved[0], loss
+
+    def chain(x: PyTree, key: Key[Array, ""]) -> Float[Array, " draw"]:
+        return jax.lax.scan(draw, x, jax.random.split(key, draws))[1]
+
+    return jax.vmap(chain)(state.chains, jax.random.split(key, len(state.chains)))
+
+
+def build_trainee(settings: Settings, theory: Theory) -> Trainee:
     """What a run of these settings trains."""
     if settings.sampler.name == "l2hmc":
         return LeapfrogTrainee(settings, theory)

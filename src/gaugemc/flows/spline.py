@@ -32,50 +32,57 @@ class Spline(CircleMap):
 
     def forward(self, x: Angle, parameters: Parameters) -> tuple[Angle, Angle]:
         knots = self._knots(parameters)
-        y, log_derivative = _rational_quadratic(x, *_in_bin(x, knots[0], knots))
+        y, log_derivative = rational_quadratic(x, *in_bin(x, knots[0], knots))
         return wrap(y + parameters[-1]), log_derivative
 
     def inverse(self, y: Angle, parameters: Parameters) -> tuple[Angle, Angle]:
         y = wrap(y - parameters[-1])
         knots = self._knots(parameters)
-        cell = _in_bin(y, knots[1], knots)
-        x = _invert_rational_quadratic(y, *cell)
-        value, log_derivative = _rational_quadratic(x, *cell)
+        cell = in_bin(y, knots[1], knots)
+        x = invert_rational_quadratic(y, *cell)
+        value, log_derivative = rational_quadratic(x, *cell)
         return wrap(converged(x, value - y, log_derivative)), log_derivative
 
-    def _knots(self, parameters: Parameters) -> tuple[Knots, Knots, Knots, Knots, Knots]:
-        """Left edges in x and y, widths, heights, and slopes at the left edges."""
+    def _knots(self, parameters: Parameters) -> tuple[Knots, ...]:
+        """Left edges in x and y, widths, heights, and slopes at the left and right edges."""
         k = self.bins
-
-        def lengths(logits: Knots) -> Knots:
-            share = self.minimum + (1 - self.minimum) * k * jax.nn.softmax(logits, axis=0)
-            return share * (2 * np.pi / k)
-
-        widths, heights = lengths(parameters[:k]), lengths(parameters[k : 2 * k])
-        softplus = jax.nn.softplus(parameters[2 * k : 3 * k] + _SLOPE_AT_ZERO)
-        slopes = self.minimum + (1 - self.minimum) * softplus
-        return _left_edges(widths), _left_edges(heights), widths, heights, slopes
+        widths = bin_lengths(parameters[:k], 2 * np.pi, self.minimum)
+        heights = bin_lengths(parameters[k : 2 * k], 2 * np.pi, self.minimum)
+        slopes = knot_slopes(parameters[2 * k : 3 * k], self.minimum)
+        edges = left_edges(widths, -np.pi), left_edges(heights, -np.pi)
+        return *edges, widths, heights, slopes, jnp.roll(slopes, -1, axis=0)
 
 
-def _in_bin(value: Angle, edges: Knots, knots: tuple[Knots, ...]) -> tuple[Angle, ...]:
-    """Each knot quantity in the bin that holds the value, and the slope at the bin's right edge."""
-    quantities = (*knots, jnp.roll(knots[-1], -1, axis=0))
-    here = [q[0] for q in quantities]
+def bin_lengths(logits: Knots, whole: float, minimum: float) -> Knots:
+    """Lengths of bins that fill the whole, each at least `minimum` times the mean one."""
+    bins = len(logits)
+    share = minimum + (1 - minimum) * bins * jax.nn.softmax(logits, axis=0)
+    return share * (whole / bins)
+
+
+def knot_slopes(parameters: Knots, minimum: float) -> Knots:
+    """Slopes at knots, at least `minimum`; 1 where the parameter is 0."""
+    return minimum + (1 - minimum) * jax.nn.softplus(parameters + _SLOPE_AT_ZERO)
+
+
+def in_bin(value: Angle, edges: Knots, knots: tuple[Knots, ...]) -> tuple[Angle, ...]:
+    """Each quantity of the knots in the bin that holds the value."""
+    here = [q[0] for q in knots]
     for k in range(1, len(edges)):  # selections alone, which XLA fuses into one loop
         reached = value >= edges[k]
-        here = [jnp.where(reached, q[k], h) for q, h in zip(quantities, here)]
+        here = [jnp.where(reached, q[k], h) for q, h in zip(knots, here)]
     return tuple(here)
 
 
-def _left_edges(lengths: Knots) -> Knots:
-    """Where each bin starts; the first at -pi."""
-    edges = [jnp.full_like(lengths[0], -np.pi)]
+def left_edges(lengths: Knots, start: float) -> Knots:
+    """Where each bin starts; the first at `start`."""
+    edges = [jnp.full_like(lengths[0], start)]
     for length in lengths[:-1]:
         edges.append(edges[-1] + length)
     return jnp.stack(edges)
 
 
-def _rational_quadratic(
+def rational_quadratic(
     x: Angle, x0: Angle, y0: Angle, width: Angle, height: Angle, d0: Angle, d1: Angle
 ) -> tuple[Angle, Angle]:
     """The segment from (x0, y0) with end slopes d0, d1, and the log of its derivative."""
@@ -88,7 +95,7 @@ def _rational_quadratic(
     return y, 2 * jnp.log(s) + jnp.log(numerator) - 2 * jnp.log(denominator)
 
 
-def _invert_rational_quadratic(
+def invert_rational_quadratic(
     y: Angle, x0: Angle, y0: Angle, width: Angle, height: Angle, d0: Angle, d1: Angle
 ) -> Angle:
     """The x of a segment at height y: the stable root of a quadratic (1906.04032, Eqs. 6-8).

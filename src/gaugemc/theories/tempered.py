@@ -17,9 +17,9 @@ class Tempered(Theory):
 
     space: Space
     theory: Theory
-    beta: float
+    beta: Scalar | float
 
-    def __init__(self, theory: Theory, beta: float = 1.0):
+    def __init__(self, theory: Theory, beta: Scalar | float = 1.0):
         self.space = theory.space
         self.theory = theory
         self.beta = beta
@@ -45,6 +45,12 @@ class Tempered(Theory):
 
     def observables(self, x: Field) -> dict[str, Scalar]:
         return self.theory.observables(x)
+
+    def configuration(self, x: Field) -> Field:
+        return self.theory.configuration(x)
+
+    def variable(self, x: Field) -> Field:
+        return self.theory.variable(x)
 
     def exact_observables(self) -> dict[str, float]:
         return self.theory.exact_observables() if self.beta == 1 else {}

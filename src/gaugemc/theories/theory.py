@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -99,6 +100,26 @@ class Theory(eqx.Module):
         """
         return x
 
+    @property
+    def own_beta(self) -> float:
+        """The beta at which `at` gives this theory itself: its field `beta`, or 1 without one."""
+        return float(vars(self)["beta"]) if _has_beta(self) else 1.0
+
+    def at(self, beta: Scalar | float) -> Theory:
+        """The same theory at another coupling: what annealing and scans do.
+
+        A theory with a field `beta` gets another one; any other becomes `Tempered`, its action
+        times beta. Override it, with `own_beta`, where the coupling has another name.
+
+        Args:
+            beta: the coupling. It is data: another one compiles nothing anew.
+        """
+        if _has_beta(self):
+            return eqx.tree_at(lambda theory: theory.beta, self, beta)
+        from gaugemc.theories.tempered import Tempered  # itself a Theory
+
+        return Tempered(self, beta)
+
     def pullback(self, flow: Transformation) -> Pullback:
         """The same theory in the variables z of x = flow(z)."""
         return Pullback(self, flow)
@@ -110,6 +131,14 @@ def check_flow(flow: Any) -> None:
         raise ValueError(
             f"{type(flow).__name__}: not a flow, which has methods forward, inverse and fixed"
         )
+
+
+def _has_beta(theory: Theory) -> bool:
+    """Whether the theory has a beta that is data."""
+    return any(
+        field.name == "beta" and not field.metadata.get("static")
+        for field in dataclasses.fields(theory)
+    )
 
 
 class Pullback(Theory):
@@ -135,6 +164,13 @@ class Pullback(Theory):
     @property
     def leading(self) -> tuple[str, ...]:
         return self.theory.leading
+
+    @property
+    def own_beta(self) -> float:
+        return self.theory.own_beta
+
+    def at(self, beta: Scalar | float) -> Theory:
+        return Pullback(self.theory.at(beta), self.flow)
 
     def action(self, x: Field) -> Scalar:
         self.space.check_shape(x)

@@ -1,7 +1,9 @@
 """Training of samplers: objectives, schedules, the one loop."""
 
 from gaugemc.training.fit import Fit as Fit
+from gaugemc.training.fit import TrainingWarning as TrainingWarning
 from gaugemc.training.fit import fit as fit
+from gaugemc.training.fit import usual_jumps as usual_jumps
 from gaugemc.training.growth import GrowingBatch as GrowingBatch
 from gaugemc.training.jump import ChargeJump as ChargeJump
 from gaugemc.training.jump import DistanceJump as DistanceJump
@@ -11,10 +13,10 @@ from gaugemc.training.jump import PlaquetteJump as PlaquetteJump
 from gaugemc.training.jump import SquareJump as SquareJump
 from gaugemc.training.jump import WhitenedJump as WhitenedJump
 from gaugemc.training.levels import LevelKL as LevelKL
-from gaugemc.training.objective import Quality as Quality
 from gaugemc.training.objective import ReverseKL as ReverseKL
-from gaugemc.training.objective import quality as quality
 from gaugemc.training.path_gradient import PathGradient as PathGradient
+from gaugemc.training.quality import Quality as Quality
+from gaugemc.training.quality import quality as quality
 from gaugemc.training.quantiles import quantile_flow as quantile_flow
 from gaugemc.training.schedule import BetaSchedule as BetaSchedule
 from gaugemc.training.schedule import Plateau as Plateau

@@ -1,71 +1,147 @@
-"""Training a flow on a theory in one call, with the loop that runs use."""
+"""Training a flow or a leapfrog on a theory in one call, with the loop that runs use."""
 
-from typing import NamedTuple
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, PyTree
 
 from gaugemc.flows import Flow
+from gaugemc.samplers import GeneralisedLeapfrog
 from gaugemc.samplers.progress import progress_bar
-from gaugemc.theories import Wilson
+from gaugemc.theories import Links, Theory
+from gaugemc.training.jump import ChargeJump, DistanceJump, ExpectedJump, Jump, PlaquetteJump
+from gaugemc.training.noise import noise_watch
 from gaugemc.training.objective import ReverseKL
 from gaugemc.training.schedule import Annealing, BetaSchedule, optimiser
-from gaugemc.training.train import Metrics, start_training, train
+from gaugemc.training.train import ChainObjective, Metrics, Objective, start_training, train
+
+CLIP = 1.0
+"""The largest norm of the gradient."""
 
 
 class Fit(NamedTuple):
-    """A trained flow, and what each step of its training reported."""
+    """A trained flow or leapfrog, and what each step of its training reported."""
 
-    flow: Flow
+    model: PyTree
     metrics: Metrics
 
 
+class TrainingWarning(UserWarning):
+    """Training has gone wrong without an end: what it made is exact, but not good."""
+
+
 def fit(
-    flow: Flow,
-    theory: Wilson,
+    model: PyTree,
+    theory: Theory,
     key: Key[Array, ""],
     *,
     steps: int = 1000,
     batch: int = 64,
     learning_rate: float = 3e-3,
     annealing: Annealing = "linear",
+    jumps: Sequence[Jump] | None = None,
     chunk: int = 50,
     progress: bool = False,
 ) -> Fit:
-    """Minimise the reverse KL divergence of a flow to a theory (2112.01586, Eq. 4).
+    """Train a flow by its reverse KL divergence, a leapfrog of L2HMC by its expected jumps.
 
-    Adam with warm-up and a cosine learning rate; beta rises from a fifth of the theory's over the
-    first half of the steps, unless annealing is "none". Step i depends on the key, i and the state
-    before it alone.
+    For flows 2112.01586, Eq. 4; for leapfrogs 1711.09268 in the form "plain". Adam with warm-up, a
+    cosine learning rate and gradients clipped at 1. The theory is annealed, `theory.at(beta)`: beta
+    rises from a fifth of its own over the first half of the steps, unless annealing is "none"; a
+    theory without a beta is tempered. Step i depends on the key, i and the state before it alone.
 
     Args:
-        flow: the flow to start from; it is not changed.
-        theory: the target.
+        model: the flow or the leapfrog to start from; it is not changed.
+        theory: the target, on any space that the model fits.
         key: the one source of randomness.
         steps: gradient steps.
-        batch: configurations in each step.
+        batch: configurations, or chains of a leapfrog, in each step.
         learning_rate: the largest learning rate.
         annealing: how beta rises: none, linear or eras.
+        jumps: what a leapfrog maximises; by default `usual_jumps(theory)`.
         chunk: steps compiled into one call.
         progress: show a progress bar on stderr.
 
     Returns:
-        The trained flow, and loss and gradient norm of shape [step]. With annealing, the loss is
+        The trained model, and loss and gradient norm of shape [step]. With annealing, the loss is
         that of the step's own beta.
 
     Raises:
-        ValueError: steps is less than 1.
+        TypeError: the model is neither a flow nor a leapfrog.
+        ValueError: steps or batch is less than 1, the model does not fit the theory's space, or the
+            jumps do not.
         TrainingDivergedError: the loss or the gradient is no longer finite.
+
+    Warns:
+        TrainingWarning: gradients have become noise; measure the model before you use it.
     """
-    if steps < 1:
-        raise ValueError(f"steps {steps}: must be at least 1")
-    optimise = optimiser(learning_rate, steps)
-    state = start_training(flow, optimise)
-    objective = ReverseKL(theory, batch, BetaSchedule(theory.beta, steps, annealing))
+    for name, value in (("steps", steps), ("batch", batch)):
+        if value < 1:
+            raise ValueError(f"{name} {value}: must be at least 1")
+    beta = BetaSchedule(theory.own_beta, steps, annealing)
+    objective, chains = _objective(model, theory, key, steps, batch, beta, jumps)
+    optimise = optimiser(learning_rate, steps, clip=CLIP)
+    state = start_training(model, optimise, chains)
+    watch = noise_watch(steps, CLIP)
     parts: list[Metrics] = []
     with progress_bar("training", steps, progress) as report:
         for state, metrics in train(objective, optimise, state, key, steps, chunk):
             parts.append(metrics)
+            watch = watch.after(metrics.gradient_norm)
             report(int(state.step), f"loss {metrics.loss.mean():.2f}")
+    if watch.warning is not None:
+        warnings.warn(watch.warning, TrainingWarning, stacklevel=2)
     return Fit(state.model, jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts))
+
+
+def usual_jumps(theory: Theory) -> tuple[Jump, ...]:
+    """The jumps that suit a space: of charge and plaquettes where links have a charge, of
+    plaquettes for other links, of the distance for vectors."""
+    if not isinstance(theory.space, Links):
+        return (DistanceJump(),)
+    return (ChargeJump(), PlaquetteJump()) if theory.space.has_charge else (PlaquetteJump(),)
+
+
+def _objective(
+    model: Any,
+    theory: Theory,
+    key: Key[Array, ""],
+    steps: int,
+    batch: int,
+    beta: BetaSchedule,
+    jumps: Sequence[Jump] | None,
+) -> tuple[Objective | ChainObjective, PyTree]:
+    """What is minimised, and the chains that it needs."""
+    if isinstance(model, GeneralisedLeapfrog):
+        model.check_space(theory.space)
+        chosen = usual_jumps(theory) if jumps is None else tuple(jumps)
+        expected = ExpectedJump(theory, chosen, form="plain", beta=beta)
+        after = jax.random.fold_in(key, steps)  # steps have the keys before
+        return expected, expected.start(model, after, batch)
+    if not isinstance(model, Flow):
+        raise TypeError(
+            f"fit trains a flow or the leapfrog of an L2HMC sampler, not {type(model).__name__}:"
+            " give it what vector_flow, gauge_flow or trainable_leapfrog makes"
+        )
+    if jumps is not None:
+        raise ValueError("jumps: they are for a leapfrog; a flow is trained by its divergence")
+    _check_fit(model, theory)
+    return ReverseKL(theory, batch, beta), None
+
+
+def _check_fit(flow: Flow, theory: Theory) -> None:
+    """Raise ValueError unless the flow maps the theory's space to itself."""
+    shape = theory.space.field_shape
+    try:
+        x, _ = eqx.filter_eval_shape(flow.forward, theory.space.origin())
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"flow: does not fit {theory.name} with fields of shape {list(shape)}: {reason}"
+        ) from error
+    if x.shape != shape:
+        raise ValueError(f"flow: makes fields of shape {list(x.shape)} of those of {list(shape)}")

@@ -96,7 +96,7 @@ class ExpectedJump(eqx.Module):
     that would rest (1711.09268, Eq. 5). The chains are draws of the sampler that is being trained,
     with a Metropolis step.
 
-    `beta` gives the coupling at each training step (annealing), for theories that have one.
+    `beta` gives the coupling at each training step (annealing), for `Theory.at`.
 
     With an `aux_weight`, as many configurations of the prior make a proposal too. They are drawn
     anew in each step, and their loss is added with this weight. The extra loss teaches the way in
@@ -129,9 +129,7 @@ class ExpectedJump(eqx.Module):
     def __call__(
         self, leapfrog: GeneralisedLeapfrog, key: Key[Array, ""], step: Int[Array, ""], x: Fields
     ) -> tuple[Scalar, Fields]:
-        theory = self.theory
-        if self.beta is not None:
-            theory = eqx.tree_at(lambda t: t.beta, theory, self.beta(step))
+        theory = self.theory if self.beta is None else self.theory.at(self.beta(step))
         sampler = L2HMC(theory, leapfrog, self.direction)
 
         def draw(key: Key[Array, ""], x: Field) -> tuple[Float[Array, " jump"], Field]:

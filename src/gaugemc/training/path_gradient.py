@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from gaugemc.flows import Flow
-from gaugemc.theories import Wilson
+from gaugemc.theories import Theory
 from gaugemc.training.objective import Schedule
 
 Scalar = Float[Array, ""]
@@ -21,12 +21,12 @@ class PathGradient(eqx.Module):
     inverse of the flow, whose circle maps are differentiated by the implicit function rule.
     """
 
-    theory: Wilson
+    theory: Theory
     batch: int
     beta: Schedule
 
     def __call__(self, flow: Flow, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
-        theory = eqx.tree_at(lambda t: t.beta, self.theory, self.beta(step))
+        theory = self.theory.at(self.beta(step))
         flow = flow.fixed()
         parameters, static = eqx.partition(flow, eqx.is_inexact_array)
         frozen = eqx.combine(jax.lax.stop_gradient(parameters), static)
