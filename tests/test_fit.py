@@ -147,7 +147,7 @@ LEAPFROG = trainable_leapfrog(jax.random.key(0), Ring().space, n_layers=1, hidde
         (FLOW, WILSON, {"steps": 0}, "steps 0"),
         (FLOW, WILSON, {"batch": 0}, "batch 0"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_cannot_be_trained_is_refused_in_one_line(
     model: Any, theory: Theory, options: dict[str, Any], message: str, key: Array
