@@ -66,7 +66,7 @@ def said(check: Check) -> str:
 
 
 def check(
-    subject: Flow | Theory | Space | Sampler,
+    subject: object,
     on: Space | Theory | None = None,
     *,
     key: Key[Array, ""] | None = None,
@@ -87,7 +87,7 @@ def check(
     fails each with probability 6e-5, always or never for the same key.
 
     Args:
-        subject: what to check.
+        subject: a Flow, Theory, Space or Sampler.
         on: the space of a flow, or a theory on that space; of a flow alone.
         key: the source of randomness; the same one every time by default.
         chains: chains of a sampler.
