@@ -153,7 +153,14 @@ RULES = (
     Rule(
         tuple(
             f"evaluate.{name}"
-            for name in ("lengths", "targets", "tune_iterations", "tune_draws", "most_steps")
+            for name in (
+                "lengths",
+                "targets",
+                "tune_iterations",
+                "tune_draws",
+                "tune_doublings",
+                "most_steps",
+            )
         ),
         has_tuning,
         "nothing is tuned",
