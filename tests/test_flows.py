@@ -321,7 +321,7 @@ def test_spaces_that_do_not_fit_are_refused(space: Links, message: str, key: Arr
 
 
 def test_vector_flows_are_for_vectors(key: Array):
-    with pytest.raises(ValueError, match=r"needs R\^n, not Links"):
+    with pytest.raises(ValueError, match=r"needs R\^n, not 2D U"):
         vector_flow(key, U1_8X8)
     with pytest.raises(ValueError, match="n_layers 3"):
         vector_flow(key, VECTOR, n_layers=3)

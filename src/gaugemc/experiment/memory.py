@@ -16,11 +16,11 @@ FIELDS_OF_A_CHAIN = 10
 """A trajectory holds about so many fields: position, momentum, force, loops, and where it began."""
 FIELDS_OF_A_LAYER = 4
 """What the gradient of a layer of a flow or a leapfrog keeps, its networks apart."""
-BYTES_OF_A_DRAW = 3 * 8 * 8
+BYTES_OF_A_DRAW = 3 * 8 * 8.0
 """Eight numbers of a draw; the draws, their next chunk's and their checkpoint's copies."""
-BYTES_OF_A_NODE = 8 * 16 * 8
+BYTES_OF_A_NODE = 8 * 16 * 8.0
 """A node of the grid of levels: kinds of splits, arrays, and their numbers."""
-COPIES_OF_PARAMETERS = 6
+COPIES_OF_PARAMETERS = 6.0
 """Parameters, gradient, two moments of Adam, update and checkpoint."""
 
 

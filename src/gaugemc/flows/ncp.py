@@ -28,9 +28,10 @@ class NCP(CircleMap):
     def inverse(self, y: Angle, parameters: Parameters) -> tuple[Angle, Angle]:
         scales = self._scales(parameters)
         tolerance = 64 * float(jnp.finfo(y.dtype).eps)
-        return invert_monotone(
+        x, log_derivative = invert_monotone(
             lambda x: self._mixture(x, scales), wrap(y - parameters[-1]), tolerance
         )
+        return wrap(x), log_derivative
 
     def _scales(self, parameters: Parameters) -> Float[Array, "component ..."]:
         return jnp.exp(self.bound * jnp.tanh(parameters[:-1] / self.bound))
