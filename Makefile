@@ -37,7 +37,7 @@ dist: $(INSTALLED)  ## wheel and source archive in dist/, checked, and run in an
 	$(BIN)/twine check --strict dist/*
 	$(PYTHON) -m venv build/dist
 	build/dist/bin/pip install --quiet dist/*.whl
-	cd build/dist && env -u PYTHONPATH bin/gaugemc mode=debug progress=false hydra.run.dir=run
+	cd build/dist && env -u PYTHONPATH bin/gaugemc mode=demo evaluate.draws=200 evaluate.hmc_draws=500 progress=false hydra.run.dir=run
 	test -s build/dist/run/report.html -a -s build/dist/run/summary.json
 
 notebooks: $(INSTALLED)  ## run the notebooks again, in place

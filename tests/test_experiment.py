@@ -257,7 +257,7 @@ def test_an_observable_that_needs_another_hmc_gets_its_own_baseline(
         ratio = theirs / ours * part["seconds_per_draw"]
         ratio /= summary["evaluate"]["seconds_per_draw"]
         assert summary["comparison"][name]["ess_per_second_ratio"] == pytest.approx(ratio)
-    assert "hmc-plaquette_exp_minus_delta_h" in summary["checks"]
+    assert "hmc-plaquette/exp_minus_delta_h" in summary["checks"]
     assert "HMC for plaquette" in (whole / "report.html").read_text()
 
     def killed(path: Path, tree: Any, metadata: dict[str, Any]) -> None:
