@@ -230,6 +230,14 @@ def test_r_hat_is_large_for_chains_that_do_not(kind: str) -> None:
     assert r_hat(noise + offset) > 1.5
 
 
+def test_r_hat_sees_chains_that_rest_at_the_common_mean() -> None:
+    """Half of the chains never move, at the value about which the others do."""
+    samples = np.rint(np.random.default_rng(17).normal(size=(16, 1000)))
+    samples[8:] = 0
+    assert r_hat(samples) > 1.2
+    assert estimate(samples).lower_bound
+
+
 def test_r_hat_of_chains_without_motion() -> None:
     assert r_hat(np.repeat(np.arange(4.0)[:, None], 10, axis=1)) == math.inf
     assert r_hat(np.ones((4, 10))) == 1.0

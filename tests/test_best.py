@@ -52,9 +52,9 @@ def test_the_smallest_loss_is_the_best() -> None:
 
 
 def test_the_last_model_is_used_unless_it_is_significantly_worse() -> None:
-    """By two errors of both, 2 sqrt(0.1^2 + 0.1^2) = 0.28, from its measurement anew."""
+    """By five errors of both, 5 sqrt(0.1^2 + 0.1^2) = 0.71, from its measurement anew."""
     kept = best(10, -99.0)
-    for loss, step in ((-4.0, 10), (-4.71, 10), (-4.73, 30), (-6.0, 30), (math.nan, 10)):
+    for loss, step in ((-4.0, 10), (-4.28, 10), (-4.30, 30), (-6.0, 30), (math.nan, 10)):
         used = settle(kept, best(30, loss), lambda model: measured(-5.0))
         assert used.step == step
         assert used.end == 30

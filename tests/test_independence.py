@@ -42,7 +42,7 @@ def test_means_are_exact_and_weights_belong_to_their_configurations(
     sampler: Independence,
 ) -> None:
     """Three z-scores of Gamma-method errors below 4: false alarm 2e-4 (the key is fixed)."""
-    samples = sample(sampler, jax.random.key(4), chains=64, draws=800, warmup=150)
+    samples = sample(sampler, jax.random.key(4), chains=64, draws=1600, warmup=150)
     draws = samples.draws
     for name, exact in exact_u1.exact_observables(0.5, 16).items():
         result = estimate(draws.observables[name])

@@ -197,16 +197,23 @@ def probability_of_spread(spread: float, chains: int, window: Window) -> float:
 def r_hat(samples: np.ndarray) -> float:
     """Potential scale reduction of chains [chain, draw], each split in halves (1903.08008).
 
-    Near 1 where the chains have forgotten their (hot or cold) starts; infinite where none moves.
+    The larger of two: that of the samples, and that of their distances from the median, which sees
+    chains of different widths, such as chains that rest where others move. Near 1 where the chains
+    have forgotten their (hot or cold) starts; infinite where none moves.
     """
+    samples = np.asarray(samples, np.float64)
+    return max(_split_r_hat(samples), _split_r_hat(np.abs(samples - np.median(samples))))
+
+
+def _split_r_hat(samples: Chains) -> float:
     half = samples.shape[1] // 2
     if half < 2:
-        return float("nan")
-    parts = np.concatenate([samples[:, :half], samples[:, -half:]]).astype(np.float64)
+        return math.nan
+    parts = np.concatenate([samples[:, :half], samples[:, -half:]])
     within = parts.var(axis=1, ddof=1).mean()
     between = parts.mean(axis=1).var(ddof=1)
     if within == 0:
-        return 1.0 if between == 0 else float("inf")
+        return 1.0 if between == 0 else math.inf
     return float(np.sqrt((half - 1) / half + between / within))
 
 

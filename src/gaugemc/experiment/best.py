@@ -12,8 +12,9 @@ from gaugemc.experiment.notation import format_error, number
 from gaugemc.experiment.run_directory import RunDirectory
 from gaugemc.io.checkpoint import checkpoint_path, load_checkpoint, prune, save_checkpoint
 
-SIGNIFICANT = 2.0
-"""The last model is used unless it is worse than the best by so many errors."""
+SIGNIFICANT = 5.0
+"""The last model is used unless it is worse than the best by so many errors. Log weights have heavy
+tails, so differences of three errors are no surprise between two models that are equally good."""
 
 
 class Best(NamedTuple):

@@ -18,7 +18,7 @@ from jaxtyping import Float, Shaped
 from scipy import stats
 
 FALSE_ALARM = 6.2e-3
-"""One-sided probability that one of two equal candidates is called better: 2.5 standard errors."""
+"""Probability that a given one of two equal candidates is called better: 2.5 standard errors."""
 _BLOCKS = 16
 """Errors come from the spread of as many blocks as this, or of chains where there are more."""
 
