@@ -147,7 +147,8 @@ def test_the_tally_counts_nothing_undecided_as_passed():
     assert counted(a=good, b=what).sentence() == "1 of 2 exactness checks passed, 1 undecided"
     assert not counted(a=good, b=what).proven
     assert counted(a=good, hmc_b=what).proven
-    assert counted(a=good, hmc_b=what).sentence() == "1 of 2 exactness checks passed, 1 undecided"
+    said = counted(a=good, hmc_b=what).sentence()
+    assert said == "1 of 2 exactness checks passed, 1 undecided, all of HMC"
     assert not counted(a=good, hmc_b=bad).proven
     failing = counted(a=good, b=bad, c=what)
     assert failing.sentence() == "1 of 3 exactness checks FAILED: b, 1 undecided"

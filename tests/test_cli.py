@@ -669,10 +669,10 @@ GOOD, BAD, OPEN = bounded(0.0, 1.0), bounded(2.0, 1.0), undecided("charge is fro
     ("own", "baseline", "code", "said"),
     [
         (GOOD, GOOD, 0, "all 3 exactness checks passed."),
-        (GOOD, OPEN, 0, "2 of 3 exactness checks passed, 1 undecided."),
+        (GOOD, OPEN, 0, "2 of 3 exactness checks passed, 1 undecided, all of HMC."),
         (GOOD, BAD, 3, "1 of 3 exactness checks FAILED: hmc_plaquette."),
         (OPEN, GOOD, 3, "2 of 3 exactness checks passed, 1 undecided."),
-        (BAD, OPEN, 3, "1 of 3 exactness checks FAILED: plaquette, 1 undecided."),
+        (BAD, OPEN, 3, "1 of 3 exactness checks FAILED: plaquette, 1 undecided, all of HMC."),
     ],
     ids=["passed", "baseline undecided", "baseline failed", "undecided", "failed"],
 )

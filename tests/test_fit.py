@@ -144,6 +144,7 @@ LEAPFROG = trainable_leapfrog(jax.random.key(0), Ring().space, n_layers=1, hidde
         (LEAPFROG, strongly_correlated_gaussian(), {"jumps": ()}, "at least one kind"),
         (LEAPFROG, WILSON, {}, "masks of shape"),
         (FLOW, WILSON, {"jumps": (ChargeJump(),)}, "for a leapfrog"),
+        (FLOW, WILSON, {"learning_rate": -1.0}, "learning_rate -1"),
         (FLOW, WILSON, {"steps": 0}, "steps 0"),
         (FLOW, WILSON, {"batch": 0}, "batch 0"),
     ],

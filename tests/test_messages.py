@@ -34,6 +34,7 @@ MISTAKES = {
     "SUN(1)": "SU(1): N must be a whole number, at least 2",
     "SUN(2.5)": "SU(2.5): N must be a whole number, at least 2",
     "Wilson(vector.space, 1.0)": "Wilson's action: needs links, not",
+    "Wilson(space, '1')": "beta 1: must be finite and not negative",
     "theory.pullback(jnp.sin)": "PjitFunction: not a flow, which has methods forward, inverse",
     "Independence(theory, None)": "NoneType: not a flow, which has methods forward, inverse",
     "gauge_flow(key, vector.space, NCP())": "flow: needs 2D U(1) links, not fields of shape [2]",

@@ -299,7 +299,7 @@ def test_training_that_went_wrong_is_said(tmp_path: pathlib.Path) -> None:
     source, text = read_page(run)
     assert "Step of the model that is used</th><td>900</td>" in source
     assert "KL divergence of the last model</th><td>57.1(9)</td>" in source
-    assert "ESS of the last model≤ 0.000300 upper bound" in text
+    assert "ESS of the last model≤ 0.00030 upper bound" in text
     assert source.count('<p class="warning">') == 2
     assert "⚠ gradients are noise from step 700 on." in text
     assert "the norm > 1e6" in text

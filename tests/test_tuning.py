@@ -125,7 +125,7 @@ def test_a_free_theory_gets_steps_no_longer_than_its_trajectories(key: jax.Array
     found = tune(first, key, states, lengths=[0.5, 2.0], iterations=10, draws=10)
     for c in found.candidates:
         assert c.step_size == c.trajectory_length == c.length
-        assert c.acceptance == 1
+        assert c.acceptance == pytest.approx(1, abs=1e-12)
         assert c.miss == "one step of the whole length is accepted more often"
 
 

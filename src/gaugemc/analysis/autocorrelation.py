@@ -125,7 +125,8 @@ def _estimate_scalar(samples: np.ndarray) -> Estimate:
     spread = float(samples.mean(axis=1).std(ddof=1)) / math.sqrt(chains) if chains > 1 else 0.0
     if np.all(np.abs(samples - samples[:, :1]) <= rounding):
         error = spread * scale if spread > rounding else 0.0
-        return Estimate(mean * scale, error, draws / 2, math.inf, True, "no chain ever moved")
+        why = "no chain ever moved" if draws > 1 else "one draw shows no motion"
+        return Estimate(mean * scale, error, draws / 2, math.inf, True, why)
     window = gamma_method(deviations)
     variance = float(np.mean(deviations**2))
     error, tau, tau_error, reasons = max(window.error, spread), window.tau, window.tau_error, []
@@ -142,6 +143,8 @@ def _estimate_scalar(samples: np.ndarray) -> Estimate:
         reasons.append(f"chains may be shorter than {LONG_ENOUGH} tau")
     elif not draws >= FROZEN * tau:
         reasons.append(f"chains are shorter than {FROZEN} tau")
+    if not tau_error < tau:
+        reasons.append("tau is not known")
     mixing = r_hat(samples)
     if mixing > R_HAT_LIMIT:
         reasons.append(f"R-hat is {mixing:.3g}")

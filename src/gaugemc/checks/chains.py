@@ -1,4 +1,4 @@
-"""Checks of chains: <exp(-dH)> = 1 for each kernel, exact values, and convergence."""
+"""Checks of chains: `<exp(-dH)> = 1` for each kernel, exact values, and convergence."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ def exp_minus_delta_h(
     moved: Bool[np.ndarray, "chain draw"],
     unsettled: str = "",
 ) -> Check:
-    """<exp(-dH)> = 1, for every kernel that accepts with min(1, exp(-dH)), in equilibrium.
+    """`<exp(-dH)> = 1`, for every kernel that accepts with min(1, exp(-dH)), in equilibrium.
 
     The mean itself is shown but does not decide: rare draws dominate it where acceptance is low,
     and where they are missing it is many of its errors below 1. What decides is a bounded form.

@@ -80,7 +80,7 @@ def check(
     autodiff Jacobian. A theory: the action, the force against finite differences, observables, and
     gauge invariance where fields are links. A space: the exponential map, kinetic energies of
     random momenta, the gradient against finite differences, the reference measure. A sampler:
-    reversibility of its dynamics, the flows that it uses, and of short chains <exp(-dH)> = 1,
+    reversibility of its dynamics, the flows that it uses, and of short chains `<exp(-dH)> = 1`,
     exact values where the theory knows them, and convergence.
 
     Everything but the chains is computed in float64. Z-scores must be within 4: a correct object

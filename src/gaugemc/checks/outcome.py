@@ -99,7 +99,8 @@ class Tally(NamedTuple):
 
     def sentence(self) -> str:
         """How many checks passed, failed and are undecided, in words."""
-        left = f", {len(self.undecided)} undecided" if self.undecided else ""
+        of_hmc = ", all of HMC" if not self.open else ""
+        left = f", {len(self.undecided)} undecided{of_hmc}" if self.undecided else ""
         if self.failed:
             names = ", ".join(self.failed)
             return f"{len(self.failed)} of {self.total} exactness checks FAILED: {names}{left}"

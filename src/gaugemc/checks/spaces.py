@@ -105,9 +105,9 @@ def gradient(space: Space, key: Key[Array, ""]) -> Check:
 def log_reference(space: Space, key: Key[Array, ""]) -> Check:
     """Draws from the reference measure against its log density p, by Stein's identity.
 
-    <dg/dv + g dlog(p)/dv> = 0 for a function g and a fixed momentum v. The normalisation of p does
-    not show. Where g is not smooth everywhere, as an angle is not, the identity does not hold; so a
-    failure on a space that is not known here decides nothing.
+    `<dg/dv + g dlog(p)/dv> = 0` for a function g and a fixed momentum v. The normalisation of p
+    does not show. Where g is not smooth everywhere, as an angle is not, the identity does not hold;
+    so a failure on a space that is not known here decides nothing.
     """
     links = isinstance(space, Links)
     shape = real(space.origin()).shape

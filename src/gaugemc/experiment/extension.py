@@ -1,5 +1,6 @@
 """What may change in a run that goes on: more draws, and what does not touch its numbers."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,10 +54,16 @@ def refusal(key: str, stored: Settings, directory: Path) -> str:
     return f"cannot change in a run, only {', '.join((*DRAWS, *FREE))} can; start a new run"
 
 
-def check_draws(key: str, settings: Settings, checkpoints: Path) -> None:
-    """Raise SettingsError if more draws are done than wanted: none is thrown away."""
-    wanted = flat(settings)
-    done = most_draws(checkpoints, of_baseline=key != "evaluate.draws") - wanted[DRAWS[key]]
+def check_draws(key: str, settings: Settings, checkpoints: Path, summary: Path) -> None:
+    """Raise SettingsError if more draws are done than wanted: none is thrown away.
+
+    Draws are done that the newest checkpoint has, or that a finished run counted in its summary.
+    """
+    wanted, sampler = flat(settings), key == "evaluate.draws"
+    done = most_draws(checkpoints, of_baseline=not sampler) - wanted[DRAWS[key]]
+    if summary.is_file():
+        section = json.loads(summary.read_text()).get("evaluate" if sampler else "hmc") or {}
+        done = max(done, section.get("draws", 0))
     if wanted[key] < done:
         raise SettingsError(
             key, wanted[key], f"{done} are done, and none is thrown away; choose {done} or more"

@@ -1,5 +1,6 @@
 """The directory that holds all of a run, and from which it resumes."""
 
+import dataclasses
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -101,6 +102,7 @@ class RunDirectory:
         Raises:
             RunDirectoryError: the directory cannot be written, or holds a run of other settings.
             SettingsError: more draws are done than wanted.
+            CheckpointError: the draws that are done cannot be read.
         """
         try:
             for directory in (self.checkpoints, self.chains):
@@ -118,8 +120,11 @@ class RunDirectory:
                     f"{key}={wanted[key]}: {self.path} holds a run with {key}={stored[key]};"
                     f" choose another hydra.run.dir{more if key in DRAWS else ''}"
                 )
-            check_draws(key, settings, self.checkpoints)
+            self._check_phases()
+            check_draws(key, settings, self.checkpoints, self.summary)
         if changed:  # before the draws are made: after a kill, `resume` goes on to the new number
+            kept = {key: stored[key] for key in FREE}
+            settings = dataclasses.replace(settings, **kept)
             self._write_config(split(self.config.read_text(encoding="utf-8"))[0], settings)
             self.note("; ".join(f"{key}: {stored[key]} -> {wanted[key]}" for key in changed))
 
@@ -139,6 +144,11 @@ class RunDirectory:
     def resumed_with(self) -> list[dict[str, str]]:
         """For each time the run went on with other software: the date, and what was another."""
         return resumed_with(self.config.read_text(encoding="utf-8"))
+
+    def _check_phases(self) -> None:
+        """Raise CheckpointError if a phase has checkpoints, and all of them are damaged."""
+        for phase in {path.name.rpartition("-")[0] for path in self.checkpoints.glob("*-*.ckpt")}:
+            self.newest(phase)
 
     def settings(self) -> Settings:
         """The settings of an existing run.

@@ -34,7 +34,7 @@ from gaugemc.samplers.l2hmc import DIRECTIONS
 from gaugemc.samplers.trainable_leapfrog import NETWORKS
 from gaugemc.theories import TOYS, Wilson
 from gaugemc.training.jump import FORMS
-from gaugemc.training.schedule import RATES
+from gaugemc.training.schedule import ANNEALINGS, RATES
 
 LARGEST_BETA = 1e6
 """A plaquette is then 5e-7 from 1, and float32 holds cosines to 6e-8."""
@@ -60,7 +60,7 @@ def validate(settings: Settings) -> None:
     one_of("loss.form", settings.loss.form, list(FORMS))
     one_of("training.objective", settings.training.objective, objectives(settings))
     one_of("training.schedule", settings.training.schedule, list(RATES))
-    one_of("training.annealing", settings.training.annealing, ["none", "linear", "eras"])
+    one_of("training.annealing", settings.training.annealing, list(ANNEALINGS))
     one_of("precision", settings.precision, list(PRECISIONS))
     one_of("framework", settings.framework, ["jax"])
     one_of("backend", settings.backend, ["none"])

@@ -26,7 +26,7 @@ class Wilson(Theory):
     def __check_init__(self) -> None:
         if not isinstance(self.space, Links):
             raise ValueError(f"Wilson's action: needs links, not {self.space!r}")
-        if not 0 <= self.beta < math.inf:
+        if isinstance(self.beta, str) or not 0 <= self.beta < math.inf:
             raise ValueError(f"beta {self.beta}: must be finite and not negative")
 
     @property

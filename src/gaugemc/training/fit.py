@@ -1,5 +1,6 @@
 """Training a flow or a leapfrog on a theory in one call, with the loop that runs use."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from gaugemc.theories import Links, Theory
 from gaugemc.training.jump import ChargeJump, DistanceJump, ExpectedJump, Jump, PlaquetteJump
 from gaugemc.training.noise import noise_watch
 from gaugemc.training.objective import ReverseKL
-from gaugemc.training.schedule import Annealing, BetaSchedule, optimiser
+from gaugemc.training.schedule import ANNEALINGS, Annealing, BetaSchedule, optimiser
 from gaugemc.training.train import ChainObjective, Metrics, Objective, start_training, train
 
 CLIP = 1.0
@@ -72,8 +73,8 @@ def fit(
 
     Raises:
         TypeError: the model is neither a flow nor a leapfrog.
-        ValueError: steps or batch is less than 1, the model does not fit the theory's space, or the
-            jumps do not.
+        ValueError: a number or the annealing cannot be used, the model does not fit the theory's
+            space, or the jumps do not.
         TrainingDivergedError: the loss or the gradient is no longer finite.
 
     Warns:
@@ -82,6 +83,10 @@ def fit(
     for name, value in (("steps", steps), ("batch", batch)):
         if value < 1:
             raise ValueError(f"{name} {value}: must be at least 1")
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate {learning_rate}: must be positive and finite")
+    if annealing not in ANNEALINGS:
+        raise ValueError(f"annealing {annealing!r}: choose {', '.join(ANNEALINGS)}")
     beta = BetaSchedule(theory.own_beta, steps, annealing)
     objective, chains = _objective(model, theory, key, steps, batch, beta, jumps)
     optimise = optimiser(learning_rate, steps, clip=CLIP)

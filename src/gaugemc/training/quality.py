@@ -24,7 +24,7 @@ class Quality(NamedTuple):
     ess: float
     """Effective sample size over the number of draws, (sum w)^2 / (n sum w^2)."""
     charge_squared: float | None
-    """<Q^2> under the model: mode collapse shows here."""
+    """`<Q^2>` under the model: mode collapse shows here."""
     samples: int
     kl_error: float
     """The standard error of the loss, and so of D_KL."""

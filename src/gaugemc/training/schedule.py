@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from optax.contrib import reduce_on_plateau
 
 Annealing = Literal["none", "linear", "eras"]
+ANNEALINGS: tuple[Annealing, ...] = ("none", "linear", "eras")
 Rates = Literal["constant", "cosine", "plateau"]
 RATES: tuple[Rates, ...] = ("constant", "cosine", "plateau")
 

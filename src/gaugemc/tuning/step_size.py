@@ -143,7 +143,7 @@ def search(
     if low is None and limit:
         limit = f"accepted less often down to step size {step_size:.2g}"
     # Of step sizes that are accepted equally often (all of a free theory), the largest.
-    return min(tried, key=lambda t: (abs(t.acceptance - target), -t.step_size)), limit
+    return min(tried, key=lambda t: (round(abs(t.acceptance - target), 6), -t.step_size)), limit
 
 
 def between(low: Tried, high: Tried, target: float) -> float:
