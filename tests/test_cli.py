@@ -642,6 +642,23 @@ def test_only_damaged_checkpoints_are_one_line(command: Command, copy: Path) -> 
         assert word in err
 
 
+def test_an_extension_that_is_refused_leaves_the_run_as_it_was(
+    command: Command, copy: Path
+) -> None:
+    """Neither damaged nor missing checkpoints make a finished run forget its draws."""
+    before = (copy / "config.yaml").read_text()
+    for path in (copy / "checkpoints").glob("evaluate-*.ckpt"):
+        path.write_bytes(b"\0" * 100)
+    code, _, err = command("resume", str(copy), "evaluate.draws=200")
+    assert (code, "not a gaugemc checkpoint" in err) == (2, True)
+    assert (copy / "config.yaml").read_text() == before
+    for path in (copy / "checkpoints").glob("evaluate-*.ckpt"):
+        path.unlink()
+    code, _, err = command("resume", str(copy), "evaluate.draws=5")
+    assert (code, "none is thrown away" in err) == (2, True)
+    assert (copy / "config.yaml").read_text() == before
+
+
 def test_a_checkpoint_of_another_architecture_is_one_line(command: Command, copy: Path) -> None:
     config = copy / "config.yaml"
     text = config.read_text()

@@ -165,3 +165,14 @@ def test_all_damaged_checkpoints_are_named(tmp_path: Path, settings: Settings) -
 def test_stored_settings_are_those_that_were_given(tmp_path: Path, settings: Settings) -> None:
     assert created(tmp_path, settings).settings() == settings
     assert OmegaConf.load(tmp_path / "config.yaml").seed == settings.seed
+
+
+def test_strictness_belongs_to_the_command_that_asks_for_it(
+    tmp_path: Path, settings: Settings
+) -> None:
+    directory = created(tmp_path, settings)
+    wanted = with_overrides(settings, ["evaluate.draws=90", "strict=true"], tmp_path)
+    with directory.owned():
+        directory.create(wanted, extend=True)
+    stored = directory.settings()
+    assert (stored.evaluate.draws, stored.strict) == (90, False)

@@ -97,7 +97,7 @@ def exp_minus_delta_h(
     and where they are missing it is many of its errors below 1. What decides is a bounded form.
     Both follow from P(-dH) = exp(-dH) P(dH) (Crooks 1999), so that also
 
-        <tanh(dH / 2) / (1 + exp(dH))> = 0,
+        `<tanh(dH / 2) / (1 + exp(dH))> = 0`,
 
     which for small dH is the same to second order: -(exp(-dH) - 1) / 4.
 
