@@ -321,12 +321,14 @@ def show(numbers: dict[str, Any], console: Console) -> None:
             row = (
                 name,
                 sampler,
-                format_error(o["mean"], o["error"]),
+                format_error(o["mean"], o["error"]) + (" *" if o["lower_bound"] else ""),
                 "" if o["exact"] is None else f"{o['exact']:.5f}",
                 "" if o["z"] is None else f"{o['z']:+.1f}",
                 tau.replace("≥", ">="),
             )
             table.add_row(*(as_text(cell, console) for cell in row))
+    if any("*" in cell for cell in table.columns[2].cells):
+        table.caption = "* the error is only a lower bound, and z too large"
     console.print(table)
     console.print(as_text(numbers["verdict"], console), style="bold")
 
