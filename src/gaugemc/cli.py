@@ -327,7 +327,7 @@ def show(numbers: dict[str, Any], console: Console) -> None:
                 tau.replace("≥", ">="),
             )
             table.add_row(*(as_text(cell, console) for cell in row))
-    if any("*" in cell for cell in table.columns[2].cells):
+    if any("*" in str(cell) for cell in table.columns[2].cells):
         table.caption = "* the error is only a lower bound, and z too large"
     console.print(table)
     console.print(as_text(numbers["verdict"], console), style="bold")
