@@ -58,6 +58,7 @@ def test_any_terminal_shows_the_numbers(encoding: str) -> None:
         "sampler": {"name": "fthmc"},
         "evaluate": {"observables": {"a[b]": frozen}},
         "hmc": None,
+        "baselines": {},
         "verdict": "At β = 6 on 8×8 [8,8] ≥ −1",
     }
     written = io.BytesIO()
