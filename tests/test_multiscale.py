@@ -150,6 +150,7 @@ def test_forces_of_a_split_are_continuous(key: Array):
     """
     table = disturbed_split(key).table()
 
+    @jax.jit
     def force(a: Array, flux: Array) -> tuple[Array, Array]:
         return jax.grad(lambda a, f: jnp.sum(jnp.stack(table.forward(a, f))), (0, 1))(a, flux)
 
