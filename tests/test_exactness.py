@@ -21,14 +21,13 @@ from gaugemc.samplers import (
     HMC,
     OMELYAN,
     Compose,
-    ExactU1,
     Heatbath,
     Independence,
     Sampler,
     Winding,
     sample,
 )
-from gaugemc.samplers.driver import chunks, start_chains
+from gaugemc.samplers.driver import start_chains
 from gaugemc.theories import Links, Wilson
 from gaugemc.training import LevelKL, optimiser, quality, start_training, train
 from gaugemc.tuning import tune_step_size
@@ -100,29 +99,23 @@ def test_hmc(beta: float, key: Array):
 
 
 def test_hmc_where_the_charge_is_frozen(key: Array):
-    """At beta = 6 HMC's plaquette depends on |Q|, which stands still: every estimate is a bound.
+    """At beta = 6 HMC's plaquette depends on |Q|, which stands still: nothing may be claimed of it.
 
-    The error covers all the same where chains start in equilibrium, from exact draws: the width of
-    z over the seeds is at most 1.2, which that of 40 normal numbers exceeds with probability 0.03.
-    (Chains that start hot keep too much charge: their mean is off by about one error.)
+    The width of z over estimates that are no bounds is at most 1.2, and there are none: half of the
+    chains start hot and keep too much charge, so the mean is off by about one error of the spread.
     """
     theory = theory_at(6.0)
     hmc = tuned(HMC(theory, 0.2, 5, OMELYAN), 0.5, key)
     exact = exact_observables(6.0, LATTICE[0] * LATTICE[1])["plaquette"]
-    z = []
+    z, claimed = [], []
     for seed in range(SEEDS):
-        start_key, run_key = jax.random.split(jax.random.key(1000 + seed))
-        (_, starts), *_ = chunks(
-            ExactU1(theory), start_key, start_chains(ExactU1(theory), start_key, 64), 1, 1
-        )
-        states = jax.vmap(hmc.state)(starts.states.x)
-        draws = sample(hmc, run_key, draws=4000, warmup=0, states=states).draws
-        found = estimates_of(draws.observables, theory.leading)
-        assert all(e.lower_bound for e in found.values())
-        z.append(z_score(found["plaquette"], exact))
-    width = np.sqrt(np.mean(np.square(z)))
-    print(f"plaquette: mean z {np.mean(z):+.2f}, width {width:.2f}, largest {np.abs(z).max():.2f}")
-    assert width <= 1.2
+        draws = sample(hmc, jax.random.key(1000 + seed), chains=64, draws=4000, warmup=500).draws
+        found = estimates_of(draws.observables, theory.leading)["plaquette"]
+        z.append(z_score(found, exact))
+        claimed += [] if found.lower_bound else [z[-1]]
+    print(f"plaquette: mean z {np.mean(z):+.2f}, width {np.sqrt(np.mean(np.square(z))):.2f}")
+    assert len(claimed) <= SEEDS / 20
+    assert all(abs(one) <= 4 for one in claimed)
 
 
 @pytest.mark.parametrize("beta", BETAS)
