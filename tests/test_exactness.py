@@ -4,6 +4,8 @@ Each seed is a run of its own, analysed as a user would (Gamma method over chain
 were biased by a tenth of its statistical error times sqrt(SEEDS), the mean z would show it.
 For correct samplers and errors the mean of SEEDS z-scores has a standard error of 0.16 and their
 width one of 0.11: the limits of 0.5 and 0.35 are passed by chance with probability 0.003 each.
+Of estimates that hold all modes 1 % are called bounds by chance, at most 3 % of any kind of chain
+(docs/exactness.md): more than MOST_BOUNDS of 2 SEEDS have a probability of 0.0007 at 3 %.
 """
 
 import equinox as eqx
@@ -33,6 +35,7 @@ from gaugemc.training import LevelKL, optimiser, quality, start_training, train
 from gaugemc.tuning import tune_step_size
 
 SEEDS = 40
+MOST_BOUNDS = 8
 LATTICE = (8, 8)
 BETAS = (1.0, 2.0, 4.0)
 
@@ -68,7 +71,7 @@ def tuned(sampler: HMC, length: float, key: Array) -> HMC:
 def z_scores(sampler: Sampler, beta: float, *, chains: int, draws: int, warmup: int) -> np.ndarray:
     """z of plaquette and Q^2 for each seed, shape [seed, 2]."""
     exact = exact_observables(beta, LATTICE[0] * LATTICE[1])
-    table = []
+    table, bounds = [], []
     for seed in range(SEEDS):
         samples = sample(
             sampler, jax.random.key(1000 + seed), chains=chains, draws=draws, warmup=warmup
@@ -76,9 +79,10 @@ def z_scores(sampler: Sampler, beta: float, *, chains: int, draws: int, warmup: 
         row = []
         for name in ("plaquette", "charge_squared"):
             result = estimate(samples.draws.observables[name])
-            assert not result.lower_bound
+            bounds += [result.reason] if result.lower_bound else []
             row.append(z_score(result, exact[name]))
         table.append(row)
+    assert len(bounds) <= MOST_BOUNDS, bounds
     return np.asarray(table, np.float64)
 
 
