@@ -19,7 +19,7 @@ exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sample
 	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py
 
 coverage: $(INSTALLED)  ## whether error bars cover: 1000 repetitions of known chains, the table of docs/exactness.md
-	$(BIN)/pytest -s tests/test_coverage.py
+	$(BIN)/pytest -s tests/statistics/test_coverage.py
 
 slow: $(INSTALLED)  ## every test that `make test` leaves out for its time, the long proof included
 	$(BIN)/pytest -n 2 -m slow

@@ -20,10 +20,11 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
-from gaugemc.analysis.exact_u1 import log_partition_function
+from gaugemc.exact.u1 import log_partition_function
 from gaugemc.flows import NCP, Flow, gauge_flow, pair_flow
 from gaugemc.groups import U1
-from gaugemc.theories import Links, Wilson
+from gaugemc.spaces import Links
+from gaugemc.theories import Wilson
 from gaugemc.training import (
     BetaSchedule,
     GrowingBatch,

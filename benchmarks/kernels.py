@@ -15,7 +15,8 @@ from measure import Call, Row, draws, paired, timed
 from gaugemc.flows import NCP, Flow, gauge_flow, multiscale_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.samplers import HMC, L2HMC, LEAPFROG, Heatbath, trainable_leapfrog
-from gaugemc.theories import Links, Theory, Wilson
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory, Wilson
 from gaugemc.training import (
     BetaSchedule,
     ChargeJump,

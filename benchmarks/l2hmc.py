@@ -15,8 +15,8 @@ import numpy as np
 from ladder import run
 from measure import Row
 
-from gaugemc.experiment.notation import format_error
 from gaugemc.io.ensemble import read_draws
+from gaugemc.statistics.notation import format_error
 
 BETAS = (2, 3, 4, 5, 6, 7)
 

@@ -20,7 +20,8 @@ from rich.table import Table
 
 from gaugemc.flows import NCP, Flow, gauge_flow, multiscale_flow
 from gaugemc.groups import SUN
-from gaugemc.theories import Links, Theory, Wilson
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory, Wilson
 from gaugemc.training import BetaSchedule, ReverseKL
 
 REPEATS = 20

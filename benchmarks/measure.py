@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaugemc.chains.driver import advance, start_chains
 from gaugemc.samplers import Sampler
-from gaugemc.samplers.driver import advance, start_chains
 
 ROUNDS = 9
 

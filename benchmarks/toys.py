@@ -17,10 +17,11 @@ import numpy as np
 from ladder import run
 from measure import Row
 
-from gaugemc.analysis.autocorrelation import estimate
+from gaugemc.chains import sample
+from gaugemc.chains.driver import Draws
 from gaugemc.io.ensemble import read_draws
-from gaugemc.samplers import HMC, sample
-from gaugemc.samplers.driver import Draws
+from gaugemc.samplers import HMC
+from gaugemc.statistics.autocorrelation import estimate
 from gaugemc.theories import TOYS, Theory
 
 STEPS = 10

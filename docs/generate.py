@@ -9,8 +9,8 @@ from typing import Any, TypeGuard
 
 from omegaconf import MISSING
 
+from gaugemc.choices.settings import Settings
 from gaugemc.conf import groups
-from gaugemc.experiment.settings import Settings
 
 MARKER = "<!-- configuration tables -->"
 

@@ -3,9 +3,9 @@
 from hydra import compose, initialize
 from hydra.core.global_hydra import GlobalHydra
 
+from gaugemc.choices.settings import Settings
 from gaugemc.cli import prepare_jax, settings_of
 from gaugemc.conf import register
-from gaugemc.experiment.settings import Settings
 
 
 def composed(*overrides: str) -> Settings:

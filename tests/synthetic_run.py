@@ -6,10 +6,11 @@ import pathlib
 from typing import Any
 
 import numpy as np
+from omegaconf import OmegaConf
 
+from gaugemc.chains.driver import Draws
 from gaugemc.io.ensemble import write_draws
 from gaugemc.samplers import Info
-from gaugemc.samplers.driver import Draws
 
 VALUES = list(range(-3, 4))
 PROBABILITY = [0.0021, 0.0394, 0.2253, 0.4664, 0.2253, 0.0394, 0.0021]
@@ -217,4 +218,39 @@ def su3_run(directory: pathlib.Path) -> pathlib.Path:
         "verdict": "HMC failed a check of exactness.",
     }
     (directory / "summary.json").write_text(json.dumps(summary))
+    return directory
+
+
+def put_run(
+    directory: pathlib.Path,
+    settings: dict[str, Any],
+    tau: float = 1.7,
+    ratio: dict[str, Any] | None = None,
+    checks: dict[str, Any] | None = None,
+    label: str = "fthmc",
+    **frozen: Any,
+) -> pathlib.Path:
+    """A finished run without chains; `frozen` goes into the HMC charge."""
+    directory.mkdir(parents=True, exist_ok=True)
+    theory = {"name": "u1_2d", "group": "U1", "lattice": [8, 8], "beta": 2.0}
+    tree = {"theory": theory, "sampler": {"name": label}, "seed": 1, "progress": True}
+    config = OmegaConf.merge(tree, settings)
+    (directory / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    used: Any = OmegaConf.to_container(config)
+    names = ["plaquette", "charge"]
+    hmc = result(2, 30.0, 5.0, 8, names)
+    hmc["observables"]["charge"] |= frozen
+    gain = {"ess_per_second_ratio": 3.2, "error": 0.2, "lower_bound": False, "upper_bound": False}
+    summary = {
+        "theory": {**used["theory"], "title": "2D U(1)"},
+        "sampler": {"name": used["sampler"]["name"]},
+        "evaluate": result(1, tau, 41.0, 8, names),
+        "hmc": hmc,
+        "comparison": {"charge": gain | (ratio or {}), "plaquette": gain},
+        "checks": checks or {"log_det": {"passed": True}, "charge": {"passed": True}},
+        "software": {"date": "2025-03-14T15:09:26"},
+        "verdict": "It is.",
+    }
+    (directory / "summary.json").write_text(json.dumps(summary))
+    (directory / "report.html").write_text("the report")
     return directory

@@ -17,15 +17,15 @@ import jax
 import numpy as np
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-from test_scan_report import put_run
+from synthetic_run import put_run
 
 from gaugemc import __main__, cli
 from gaugemc.checks.outcome import Check, bounded, undecided
-from gaugemc.experiment import chain_phase, experiment
-from gaugemc.experiment.settings import Settings
+from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import latest_checkpoint
 from gaugemc.io.ensemble import read_draws
 from gaugemc.io.lock import locked
+from gaugemc.run import chain_phase, experiment
 
 TINY = [
     "mode=debug",

@@ -16,9 +16,9 @@ from hydra import compose, initialize
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from gaugemc.choices.settings import Settings
 from gaugemc.conf import groups, register
-from gaugemc.experiment.extension import with_overrides
-from gaugemc.experiment.settings import Settings
+from gaugemc.run.extension import with_overrides
 
 ROOT = Path(__file__).parent.parent
 CLI = ROOT / "src" / "gaugemc" / "cli.py"

@@ -15,22 +15,15 @@ import numpy as np
 import pytest
 from jaxtyping import Array
 
-from gaugemc.analysis.autocorrelation import estimate, estimates_of, z_score
-from gaugemc.analysis.exact_u1 import exact_observables, log_partition_function
+from gaugemc.chains import sample
+from gaugemc.chains.driver import start_chains
+from gaugemc.exact.u1 import exact_observables, log_partition_function
 from gaugemc.flows import Chain, Flow, multiscale_flow
 from gaugemc.groups import U1
-from gaugemc.samplers import (
-    HMC,
-    OMELYAN,
-    Compose,
-    Heatbath,
-    Independence,
-    Sampler,
-    Winding,
-    sample,
-)
-from gaugemc.samplers.driver import start_chains
-from gaugemc.theories import Links, Wilson
+from gaugemc.samplers import HMC, OMELYAN, Compose, Heatbath, Independence, Sampler, Winding
+from gaugemc.spaces import Links
+from gaugemc.statistics.autocorrelation import estimate, estimates_of, z_score
+from gaugemc.theories import Wilson
 from gaugemc.training import LevelKL, optimiser, quality, start_training, train
 from gaugemc.tuning import tune_step_size
 

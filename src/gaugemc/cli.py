@@ -26,25 +26,25 @@ from rich.text import Text
 
 from gaugemc import interrupt
 from gaugemc.checks import tally
+from gaugemc.choices.build import build_theory
+from gaugemc.choices.settings import Settings, SettingsError
+from gaugemc.choices.uses import is_trained, notice, unused
+from gaugemc.choices.validation import validate
 from gaugemc.conf import register
 from gaugemc.conf.composition import composed, jobs, settings_of
 from gaugemc.conf.errors import one_line
 from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
 from gaugemc.conf.help import USAGE
-from gaugemc.experiment.build import build_theory
-from gaugemc.experiment.experiment import run
-from gaugemc.experiment.extension import with_overrides
-from gaugemc.experiment.notation import format_bound, format_error, printable
-from gaugemc.experiment.remarks import remarks
-from gaugemc.experiment.report import write_report
-from gaugemc.experiment.run_directory import RunDirectory, RunDirectoryError, claimed
-from gaugemc.experiment.scan_report import write_scan_report
-from gaugemc.experiment.settings import Settings, SettingsError
-from gaugemc.experiment.train_phase import load_model
-from gaugemc.experiment.trainee import build_trainee
-from gaugemc.experiment.uses import is_trained, notice, unused
-from gaugemc.experiment.validation import validate
 from gaugemc.io.checkpoint import CheckpointError
+from gaugemc.report.remarks import remarks
+from gaugemc.report.report import write_report
+from gaugemc.report.scan_report import write_scan_report
+from gaugemc.run.experiment import run
+from gaugemc.run.extension import with_overrides
+from gaugemc.run.run_directory import RunDirectory, RunDirectoryError, claimed
+from gaugemc.run.train_phase import load_model
+from gaugemc.run.trainee import build_trainee
+from gaugemc.statistics.notation import format_bound, format_error, printable
 from gaugemc.training import TrainingDivergedError
 
 FAILED, BAD_INPUT, INEXACT = 1, 2, 3

@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from gaugemc.analysis.autocorrelation import (
+from gaugemc.chains.driver import Draws
+from gaugemc.checks.outcome import Check, failed, normal, undecided
+from gaugemc.samplers import Compose, ComposeInfo, Info, Sampler
+from gaugemc.statistics.autocorrelation import (
     FROZEN,
     R_HAT_LIMIT,
     Estimate,
@@ -15,9 +18,6 @@ from gaugemc.analysis.autocorrelation import (
     r_hat,
     z_score,
 )
-from gaugemc.checks.outcome import Check, failed, normal, undecided
-from gaugemc.samplers import Compose, ComposeInfo, Info, Sampler
-from gaugemc.samplers.driver import Draws
 
 Z_LIMIT = 4.0
 """Two-sided false-alarm probability 6e-5 for each z-score."""

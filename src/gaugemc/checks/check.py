@@ -13,7 +13,8 @@ from gaugemc.checks.spaces import of_space
 from gaugemc.checks.theories import of_theory
 from gaugemc.flows import Flow
 from gaugemc.samplers import Sampler
-from gaugemc.theories import Space, Theory
+from gaugemc.spaces import Space
+from gaugemc.theories import Theory
 
 
 class Checks(Mapping[str, Check]):

@@ -3,16 +3,14 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Key
 
+from gaugemc.arrays import Field, Scalar
 from gaugemc.checks import maps
 from gaugemc.checks.outcome import Check, bounded, failed
 from gaugemc.checks.shapes import attempt, differences
 from gaugemc.flows import Flow
-from gaugemc.theories import Links, Space
-
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
+from gaugemc.spaces import Links, Space
 
 
 def of_flow(flow: Flow, space: Space, key: Key[Array, ""]) -> dict[str, Check]:

@@ -6,17 +6,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Key
 
+from gaugemc.arrays import Field, Scalar
 from gaugemc.checks.outcome import Check, bounded, undecided
 from gaugemc.checks.tangent import basis, log_det_error
 from gaugemc.flows import Flow
 from gaugemc.samplers import L2HMC, Compose, GeneralisedLeapfrog, Sampler, on_lattice
-from gaugemc.samplers.trainable_leapfrog import holds_lattice_size
-from gaugemc.theories import Links, Space, Theory
+from gaugemc.samplers.l2hmc.trainable_leapfrog import holds_lattice_size
+from gaugemc.spaces import Links, Space
+from gaugemc.theories import Theory
 
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
 Model = Flow | GeneralisedLeapfrog
 """What can be trained."""
 

@@ -2,16 +2,17 @@
 
 from jaxtyping import Array, Key
 
-from gaugemc.analysis.autocorrelation import estimates_of
-from gaugemc.analysis.exact import exact_observables
+from gaugemc.chains import sample
 from gaugemc.checks import maps
 from gaugemc.checks.chains import of_chains
 from gaugemc.checks.flows import of_flow
 from gaugemc.checks.outcome import Check
 from gaugemc.checks.precision import in_float64
 from gaugemc.checks.shapes import attempt, raised
+from gaugemc.exact.solved import exact_observables
 from gaugemc.flows import Flow
-from gaugemc.samplers import L2HMC, Compose, Sampler, sample
+from gaugemc.samplers import L2HMC, Compose, Sampler
+from gaugemc.statistics.autocorrelation import estimates_of
 from gaugemc.theories import Pullback
 
 

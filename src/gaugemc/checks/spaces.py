@@ -4,8 +4,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Float, Key
 
+from gaugemc.arrays import Field, Scalar
 from gaugemc.checks.chains import Z_LIMIT
 from gaugemc.checks.flows import departure
 from gaugemc.checks.maps import LARGEST, LIMIT
@@ -13,10 +14,7 @@ from gaugemc.checks.outcome import Check, bounded, failed, normal, undecided
 from gaugemc.checks.shapes import attempt, differences
 from gaugemc.checks.tangent import basis, gradient_error, real
 from gaugemc.checks.theories import FORCE_LIMIT
-from gaugemc.theories import Euclidean, Links, Space
-
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
+from gaugemc.spaces import Euclidean, Links, Space
 
 _DRAWS = 4096
 _TIME = 0.7

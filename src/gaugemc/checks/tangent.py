@@ -12,10 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
-from gaugemc.theories import Euclidean, Links, Space
+from gaugemc.arrays import Field, Scalar
+from gaugemc.spaces import Euclidean, Links, Space
 
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
 Move = Callable[[Field, Field, Scalar], Field]
 
 _COLUMNS = 256

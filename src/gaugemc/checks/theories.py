@@ -6,14 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from gaugemc.analysis.exact import exact_observables
 from gaugemc.checks.flows import of_flow
 from gaugemc.checks.outcome import Check, bounded, failed
 from gaugemc.checks.shapes import attempt, differences
 from gaugemc.checks.tangent import gradient_error
+from gaugemc.exact.solved import exact_observables
 from gaugemc.flows import Flow
 from gaugemc.lattice import gauge_transform
-from gaugemc.theories import Links, Pullback, Theory
+from gaugemc.spaces import Links
+from gaugemc.theories import Pullback, Theory
 
 FORCE_LIMIT = 1e-6
 """Of finite differences in float64."""

@@ -9,8 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
+from gaugemc.choices.settings import Settings, SettingsError
 from gaugemc.conf.groups import CHOICES, register
-from gaugemc.experiment.settings import Settings, SettingsError
 
 
 def settings_of(config: Any) -> Settings:

@@ -6,8 +6,8 @@ from typing import Any
 
 from hydra.errors import OverrideParseException
 
+from gaugemc.choices.settings import NAME_RULE, Settings
 from gaugemc.conf.groups import Command
-from gaugemc.experiment.settings import NAME_RULE, Settings
 
 WORDS = {
     bool: "true or false",

@@ -7,10 +7,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 import gaugemc
+from gaugemc.choices.settings import SettingsError
 from gaugemc.conf.composition import composed
 from gaugemc.conf.errors import one_line
 from gaugemc.conf.help import USAGE, VERBS, help_text
-from gaugemc.experiment.settings import SettingsError
 
 BAD_INPUT = 2
 HELP = ("--help", "-h")

@@ -6,7 +6,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from gaugemc.experiment.settings import (
+from gaugemc.choices.settings import (
     PACKAGES,
     DynamicsSettings,
     EvaluateSettings,

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import unused
 from gaugemc.conf.groups import CHOICES
-from gaugemc.experiment.settings import Settings
-from gaugemc.experiment.uses import unused
 
 USAGE = """usage: gaugemc [KEY=VALUE ...]    train, sample, compare with tuned HMC, report
        gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]

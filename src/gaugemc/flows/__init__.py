@@ -1,20 +1,20 @@
 """Invertible maps with the log of their Jacobian."""
 
-from gaugemc.flows.circle import CircleMap as CircleMap
+from gaugemc.flows.circle.circle import CircleMap as CircleMap
+from gaugemc.flows.circle.ncp import NCP as NCP
+from gaugemc.flows.circle.spline import Spline as Spline
 from gaugemc.flows.coupling import GaugeCoupling as GaugeCoupling
 from gaugemc.flows.coupling import gauge_flow as gauge_flow
 from gaugemc.flows.flow import Chain as Chain
 from gaugemc.flows.flow import Flow as Flow
 from gaugemc.flows.flow import Repeat as Repeat
 from gaugemc.flows.flow import Translate as Translate
-from gaugemc.flows.line import Affine as Affine
-from gaugemc.flows.line import LineMap as LineMap
-from gaugemc.flows.line_spline import LineSpline as LineSpline
-from gaugemc.flows.multiscale import Multiscale as Multiscale
-from gaugemc.flows.multiscale import multiscale_flow as multiscale_flow
-from gaugemc.flows.ncp import NCP as NCP
+from gaugemc.flows.line.line import Affine as Affine
+from gaugemc.flows.line.line import LineMap as LineMap
+from gaugemc.flows.line.spline import LineSpline as LineSpline
+from gaugemc.flows.multiscale.multiscale import Multiscale as Multiscale
+from gaugemc.flows.multiscale.multiscale import multiscale_flow as multiscale_flow
 from gaugemc.flows.pair import PairCoupling as PairCoupling
 from gaugemc.flows.pair import pair_flow as pair_flow
-from gaugemc.flows.spline import Spline as Spline
 from gaugemc.flows.vector import VectorCoupling as VectorCoupling
 from gaugemc.flows.vector import vector_flow as vector_flow

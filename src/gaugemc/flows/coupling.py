@@ -9,15 +9,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from gaugemc.flows.circle import Angle, CircleMap, Parameters
+from gaugemc.arrays import Scalar
+from gaugemc.flows.circle.circle import Angle, CircleMap, Parameters
 from gaugemc.flows.flow import Chain, Flow, Repeat, Translate
-from gaugemc.flows.stripes import PERIOD, StripeNetwork, UnrolledNetwork
-from gaugemc.groups import U1, wrap
-from gaugemc.lattice import apart, plane_plaquettes, together
-from gaugemc.theories import Links, Space, total
+from gaugemc.groups import U1
+from gaugemc.kernels import apart, together, wrap
+from gaugemc.lattice import plane_plaquettes
+from gaugemc.networks.stripes import PERIOD, StripeNetwork, UnrolledNetwork
+from gaugemc.spaces import Links, Space, total
 
 Field = Float[Array, "2 x y"]
-Scalar = Float[Array, ""]
 
 
 class GaugeCoupling(Flow):

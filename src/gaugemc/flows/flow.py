@@ -5,10 +5,8 @@ import abc
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
 
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
+from gaugemc.arrays import Field, Scalar
 
 
 class Flow(eqx.Module):

@@ -14,21 +14,22 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from gaugemc.flows.circle import Angle
+from gaugemc.arrays import Scalar
+from gaugemc.flows.circle.circle import Angle
+from gaugemc.flows.circle.moebius import moebius_mixture
 from gaugemc.flows.coupling import alternating, check_field, check_space, turned
 from gaugemc.flows.flow import Flow
-from gaugemc.flows.moebius import moebius_mixture
-from gaugemc.flows.pair_network import PairNetwork
-from gaugemc.groups import U1, cosine, wrap
-from gaugemc.lattice import apart, plane_plaquettes, together
-from gaugemc.theories import Links, total
+from gaugemc.groups import U1
+from gaugemc.kernels import apart, cosine, together, wrap
+from gaugemc.lattice import plane_plaquettes
+from gaugemc.networks.pair_network import PairNetwork
+from gaugemc.spaces import Links, total
 
 PERIOD = 2
 CENTRES = ((0.0, 1), (0.5, 2), (1.0, 1), (0.5, 1))
 """Centres of a round of maps of P_a, as fractions of s, and their orders."""
 
 Field = Float[Array, "2 x y"]
-Scalar = Float[Array, ""]
 
 
 class PairCoupling(Flow):

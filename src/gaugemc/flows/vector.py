@@ -7,15 +7,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Key
 
+from gaugemc.arrays import Field, Scalar
 from gaugemc.flows.flow import Chain, Flow, Repeat
-from gaugemc.flows.line import LineMap, Parameters, Value
-from gaugemc.flows.line_spline import LineSpline
-from gaugemc.theories import Euclidean, Space, total
-
-Field = Float[Array, "..."]
-Scalar = Float[Array, ""]
+from gaugemc.flows.line.line import LineMap, Parameters, Value
+from gaugemc.flows.line.spline import LineSpline
+from gaugemc.spaces import Euclidean, Space, total
 
 
 class VectorCoupling(Flow):

@@ -7,7 +7,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from gaugemc.groups.group import Group
-from gaugemc.groups.trigonometry import arctangent, cosine, sine, wrap
+from gaugemc.kernels.trigonometry import arctangent, cosine, sine, wrap
 
 VonMisesLoop = tuple[Key[Array, ""], Float[Array, "..."], Bool[Array, "..."]]
 

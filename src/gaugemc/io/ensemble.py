@@ -11,8 +11,8 @@ import h5py
 import jax.numpy as jnp
 import numpy as np
 
+from gaugemc.chains.driver import Draws
 from gaugemc.io.atomic import write_atomically
-from gaugemc.samplers.driver import Draws
 from gaugemc.samplers.sampler import ComposeInfo, Info
 
 _MAGIC = b"gaugemc ensemble 1\n"

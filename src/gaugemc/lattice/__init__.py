@@ -1,8 +1,6 @@
 """Geometry: shifts, loops, gauge transformations and partitions of a periodic lattice."""
 
 from gaugemc.lattice.gauge import gauge_transform as gauge_transform
-from gaugemc.lattice.interleave import apart as apart
-from gaugemc.lattice.interleave import together as together
 from gaugemc.lattice.loops import plane_plaquettes as plane_plaquettes
 from gaugemc.lattice.loops import planes as planes
 from gaugemc.lattice.loops import plaquettes as plaquettes

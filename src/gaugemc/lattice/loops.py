@@ -8,11 +8,11 @@ import itertools
 import jax.numpy as jnp
 from jaxtyping import Array, Shaped
 
+from gaugemc.arrays import Field
 from gaugemc.groups import Group
 from gaugemc.lattice.shift import shift
 
 Links = Shaped[Array, "d ..."]
-Field = Shaped[Array, "..."]
 
 
 def planes(dimensions: int) -> list[tuple[int, int]]:

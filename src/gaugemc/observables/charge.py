@@ -4,14 +4,14 @@ The integer charge itself, in the geometric form, is an observable of `Wilson`.
 """
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float
 
-from gaugemc.groups import sine
+from gaugemc.arrays import Field
+from gaugemc.kernels import sine
 from gaugemc.lattice import plaquettes
 from gaugemc.observables.gauge_field import gauge_field
-from gaugemc.theories import Theory, total
-
-Field = Shaped[Array, "..."]
+from gaugemc.spaces import total
+from gaugemc.theories import Theory
 
 
 def sine_charge(theory: Theory, x: Field) -> Float[Array, ""]:

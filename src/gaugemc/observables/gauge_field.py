@@ -1,11 +1,9 @@
 """The gauge field that an observable reads: links of a group, in physical variables."""
 
-from jaxtyping import Array, Shaped
-
+from gaugemc.arrays import Field
 from gaugemc.groups import Group
-from gaugemc.theories import Links, Theory
-
-Field = Shaped[Array, "..."]
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory
 
 
 def gauge_field(theory: Theory, x: Field) -> tuple[Group, Field]:

@@ -1,13 +1,12 @@
 """Averages of Wilson and Polyakov loops."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float
 
+from gaugemc.arrays import Field
 from gaugemc.lattice import planes, polyakov_loops, wilson_loops
 from gaugemc.observables.gauge_field import gauge_field
 from gaugemc.theories import Theory
-
-Field = Shaped[Array, "..."]
 
 
 def wilson_loop_means(

@@ -7,13 +7,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Key, PyTree
 
-from gaugemc.samplers.hmc import HMC
+from gaugemc.arrays import Field
+from gaugemc.samplers.hmc.hmc import HMC
 from gaugemc.samplers.sampler import ComposeInfo, Info, Sampler
 from gaugemc.theories import Theory
-
-Field = Shaped[Array, "..."]
 
 
 class ComposeState(NamedTuple):

@@ -6,16 +6,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key, Shaped
+from jaxtyping import Array, Bool, Float, Key
 from scipy.special import ive
 
-from gaugemc.groups import wrap
+from gaugemc.arrays import Field
 from gaugemc.groups.u1 import von_mises
+from gaugemc.kernels import wrap
 from gaugemc.lattice import gauge_transform, links_from_plaquettes
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
-from gaugemc.theories import Links, Theory
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory
 
-Field = Shaped[Array, "..."]
 Angles = Float[Array, " count"]
 Probability = Float[Array, ""]
 

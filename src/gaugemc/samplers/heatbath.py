@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Key, Shaped
 
+from gaugemc.arrays import Field
 from gaugemc.groups import Group
 from gaugemc.lattice import shift
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
-from gaugemc.theories import Links, Theory
-
-Field = Shaped[Array, "..."]
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory
 
 
 class HeatbathState(NamedTuple):

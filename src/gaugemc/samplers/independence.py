@@ -5,15 +5,14 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key, Shaped
+from jaxtyping import Array, Bool, Float, Key
 
+from gaugemc.arrays import Field
 from gaugemc.flows import Flow
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.samplers.sampler import Info, Sampler
 from gaugemc.theories import Theory
 from gaugemc.theories.theory import check_flow
-
-Field = Shaped[Array, "..."]
 
 
 class IndependenceState(NamedTuple):

@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Int, Key, PyTree
 
-from gaugemc.theories import Space, Theory
-
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
+from gaugemc.arrays import Field, Scalar
+from gaugemc.spaces import Space
+from gaugemc.theories import Theory
 
 
 class Info(NamedTuple):

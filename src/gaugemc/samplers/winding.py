@@ -5,14 +5,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key, Shaped
+from jaxtyping import Array, Bool, Float, Key
 
+from gaugemc.arrays import Field
 from gaugemc.lattice import links_from_plaquettes
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.samplers.sampler import Info, Sampler, sound
 from gaugemc.theories import Theory
-
-Field = Shaped[Array, "..."]
 
 
 class WindingState(NamedTuple):

@@ -2,13 +2,11 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float
 
-from gaugemc.theories.space import Euclidean, total
+from gaugemc.arrays import Field, Scalar
+from gaugemc.spaces import Euclidean, total
 from gaugemc.theories.theory import Theory
-
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
 
 
 class Gaussian(Theory):

@@ -1,12 +1,8 @@
 """A theory at another temperature."""
 
-from jaxtyping import Array, Float, Shaped
-
-from gaugemc.theories.space import Space
+from gaugemc.arrays import Field, Scalar
+from gaugemc.spaces import Space
 from gaugemc.theories.theory import Theory
-
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
 
 
 class Tempered(Theory):

@@ -7,12 +7,9 @@ import dataclasses
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
-from jaxtyping import Array, Float, Shaped
 
-from gaugemc.theories.space import Space
-
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
+from gaugemc.arrays import Field, Scalar
+from gaugemc.spaces import Space
 
 
 @runtime_checkable

@@ -8,15 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Key
 from scipy.special import ive
 
+from gaugemc.arrays import Field, Scalar
+from gaugemc.spaces import Euclidean, total
 from gaugemc.theories.gaussian import Gaussian
-from gaugemc.theories.space import Euclidean, total
 from gaugemc.theories.theory import Theory
-
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
 
 
 def strongly_correlated_gaussian(dtype: DTypeLike = jnp.float64) -> Gaussian:

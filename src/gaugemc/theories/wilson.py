@@ -3,14 +3,11 @@
 import math
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
 
+from gaugemc.arrays import Field, Scalar
 from gaugemc.lattice import plane_plaquettes, planes, plaquettes, shift
-from gaugemc.theories.space import Links, total
+from gaugemc.spaces import Links, total
 from gaugemc.theories.theory import Theory
-
-Field = Shaped[Array, "..."]
-Scalar = Float[Array, ""]
 
 
 class Wilson(Theory):

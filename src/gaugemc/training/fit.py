@@ -10,10 +10,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
+from gaugemc.chains.progress import progress_bar
 from gaugemc.flows import Flow
 from gaugemc.samplers import GeneralisedLeapfrog
-from gaugemc.samplers.progress import progress_bar
-from gaugemc.theories import Links, Theory
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory
 from gaugemc.training.jump import ChargeJump, DistanceJump, ExpectedJump, Jump, PlaquetteJump
 from gaugemc.training.noise import noise_watch
 from gaugemc.training.objective import ReverseKL

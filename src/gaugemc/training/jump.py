@@ -9,18 +9,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, Shaped
 
-from gaugemc.groups import cosine
+from gaugemc.arrays import Field, Scalar
+from gaugemc.chains.driver import start_chains
+from gaugemc.kernels import cosine
 from gaugemc.lattice import plaquettes
 from gaugemc.observables import sine_charge
 from gaugemc.observables.gauge_field import gauge_field
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog
-from gaugemc.samplers.driver import start_chains
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.theories import Links, Theory, total
+from gaugemc.spaces import Links, total
+from gaugemc.theories import Theory
 
-Field = Shaped[Array, "..."]
 Fields = Shaped[Array, "chain ..."]
-Scalar = Float[Array, ""]
 Schedule = Callable[[Int[Array, ""]], Scalar]
 
 FORMS = ("mixed", "plain")

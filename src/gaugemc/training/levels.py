@@ -15,13 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from gaugemc.arrays import Scalar
 from gaugemc.flows import Multiscale
-from gaugemc.flows.knots import N_ANGLES, angle_at, position_slope
-from gaugemc.flows.multiscale import Kind, divisions
-from gaugemc.flows.split import Split
-from gaugemc.theories import Links, Theory
+from gaugemc.flows.circle.knots import N_ANGLES, angle_at, position_slope
+from gaugemc.flows.multiscale.multiscale import Kind, divisions
+from gaugemc.flows.multiscale.split import Split
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory
 
-Scalar = Float[Array, ""]
 NumpyTable = Float[np.ndarray, " grid"]
 Table = Float[Array, " grid"] | NumpyTable
 Tree = TypeVar("Tree", Split, "Level")

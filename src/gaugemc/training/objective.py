@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from gaugemc.arrays import Scalar
 from gaugemc.flows import Flow
 from gaugemc.theories import Theory
 
-Scalar = Float[Array, ""]
 Schedule = Callable[[Int[Array, ""]], Scalar]
 
 

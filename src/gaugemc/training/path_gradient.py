@@ -3,13 +3,12 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Int, Key
 
+from gaugemc.arrays import Scalar
 from gaugemc.flows import Flow
 from gaugemc.theories import Theory
 from gaugemc.training.objective import Schedule
-
-Scalar = Float[Array, ""]
 
 
 class PathGradient(eqx.Module):

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from gaugemc.flows import Multiscale, multiscale_flow
-from gaugemc.flows.knots import N_ANGLES, identity_logs, inverse_position
-from gaugemc.flows.multiscale import Kind
-from gaugemc.flows.split_table import N_FLUXES
-from gaugemc.theories import Links, Theory
+from gaugemc.flows.circle.knots import N_ANGLES, identity_logs, inverse_position
+from gaugemc.flows.multiscale.multiscale import Kind
+from gaugemc.flows.multiscale.split_table import N_FLUXES
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory
 from gaugemc.training.levels import Level, lattice_and_beta, level_targets
 
 Rows = Float[np.ndarray, "flux part"]

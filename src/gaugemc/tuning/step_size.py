@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
-from gaugemc.samplers.driver import chunks
-from gaugemc.samplers.hmc import HMC
+from gaugemc.chains.driver import chunks
+from gaugemc.samplers.hmc.hmc import HMC
 
 TOLERANCE = 0.05
 """An acceptance this near to its target meets it."""

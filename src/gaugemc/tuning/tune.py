@@ -7,9 +7,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
-from gaugemc.samplers.driver import chunks
-from gaugemc.samplers.hmc import HMC
-from gaugemc.samplers.progress import progress_bar
+from gaugemc.chains.driver import chunks
+from gaugemc.chains.progress import progress_bar
+from gaugemc.samplers.hmc.hmc import HMC
 from gaugemc.tuning.choice import Choice, Rival, choose_for_each, worth_drawing
 from gaugemc.tuning.score import Jumps, Score, Series, comparable, score, spread, typical_size
 from gaugemc.tuning.step_size import StepSize, missed, settle, tune_step_size

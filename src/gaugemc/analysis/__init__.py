@@ -1,1 +1,0 @@
-"""Autocorrelations, errors, exact results and comparisons."""

@@ -1,0 +1,208 @@
+"""The one driver: many chains of any sampler at once, in compiled chunks."""
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int, Key, PyTree, Shaped
+
+from gaugemc.chains.progress import progress_bar
+from gaugemc.samplers.sampler import ComposeInfo, Info, Sampler
+
+
+class Draws(NamedTuple):
+    """What was measured, as NumPy arrays of shape [chain, draw]."""
+
+    observables: dict[str, np.ndarray]
+    info: Info | ComposeInfo
+
+
+class Samples(NamedTuple):
+    """The draws, and the states from which the chains can be continued (leading axis: chain)."""
+
+    draws: Draws
+    states: PyTree
+
+
+CAPACITY = 64
+"""Most draws of one compiled call: one number for all calls, so that a sampler compiles once."""
+
+
+def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
+    """New states of `chains` chains: the first half hot, the second half cold.
+
+    Agreement of the two halves (R-hat) shows that the chains have forgotten their start.
+
+    Raises:
+        ValueError: no chain can start there, in one line that says why.
+    """
+    try:
+        return jax.block_until_ready(_start_chains(sampler, key, chains))
+    except eqx.EquinoxRuntimeError as error:
+        said = re.search(r"EquinoxRuntimeError: (.*)", str(error))  # after a stack
+        if said is None:
+            raise
+        raise ValueError(said.group(1)) from None
+
+
+@eqx.filter_jit
+def _start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
+    hot = jnp.arange(chains) < (chains + 1) // 2
+    return jax.vmap(sampler.init)(_chain_keys(key, chains), hot)
+
+
+def _chain_keys(key: Key[Array, ""], chains: int) -> Key[Array, " chain"]:
+    return jax.vmap(lambda c: jax.random.fold_in(key, c))(jnp.arange(chains))
+
+
+@eqx.filter_jit
+def advance(
+    sampler: Sampler,
+    states: PyTree,
+    key: Key[Array, ""],
+    first: Int[Array, ""],
+    length: Int[Array, ""],
+) -> tuple[PyTree, tuple[dict[str, Shaped[Array, "..."]], Info | ComposeInfo]]:
+    """Draws `first` to `first + length - 1` of every chain, with `length` at most CAPACITY.
+
+    Returns the states, and observables and infos of shape [chain, CAPACITY]. The first `length`
+    draws of these arrays are filled.
+    """
+    keys = _chain_keys(key, jax.tree.leaves(states)[0].shape[0])
+
+    def draw(index: Int[Array, ""], states: PyTree) -> tuple[PyTree, tuple]:
+        step_keys = jax.vmap(lambda k: jax.random.fold_in(k, index))(keys)
+        states, info = jax.vmap(sampler.step)(step_keys, states)
+        return states, (jax.vmap(sampler.theory.observables)(states.x), info)
+
+    def body(i: Int[Array, ""], carry: tuple[PyTree, tuple]) -> tuple[PyTree, tuple]:
+        states, measured = draw(first + i, carry[0])
+        return states, jax.tree.map(lambda m, new: m.at[i].set(new), carry[1], measured)
+
+    empty = jax.tree.map(
+        lambda leaf: jnp.zeros((CAPACITY, *leaf.shape), leaf.dtype),
+        jax.eval_shape(draw, first, states)[1],
+    )
+    states, measured = jax.lax.fori_loop(jnp.zeros_like(length), length, body, (states, empty))
+    return states, jax.tree.map(lambda m: jnp.swapaxes(m, 0, 1), measured)
+
+
+def chunks(
+    sampler: Sampler, key: Key[Array, ""], states: PyTree, draws: int, chunk: int, first: int = 0
+) -> Iterator[tuple[int, Samples]]:
+    """Run draws `first` to `draws - 1` in chunks; yields the draws so far and the chunk's samples.
+
+    Draw i of chain c depends only on the key, c, i and the state before the draw. So a chain that
+    is stopped after any chunk and continued from its state is the same chain.
+
+    Raises:
+        ValueError: a chain's state has a NaN.
+    """
+    check_states(sampler, states)
+    while first < draws:
+        parts = []
+        end = min(first + chunk, draws)
+        while first < end:
+            length = min(CAPACITY, end - first)
+            states, (observables, info) = advance(
+                sampler, states, key, jnp.asarray(first), jnp.asarray(length)
+            )
+            check_states(sampler, states)
+            measured = jax.device_get((observables, info))
+            parts.append(Draws(*jax.tree.map(lambda a, n=length: a[:, :n], measured)))
+            first += length
+        yield first, Samples(concatenate(parts), states)
+
+
+def check_states(sampler: Sampler, states: PyTree) -> None:
+    """Raise ValueError if a state holds a NaN: nothing is ever accepted there, in silence."""
+    bad = np.asarray(_nan_chains(states))
+    if bad.any():
+        raise ValueError(
+            f"{sampler.theory.name}: the state of chain {int(bad.argmax())}"
+            f" ({int(bad.sum())} of {len(bad)} chains) has a NaN, and it would never move again:"
+            " start where the action and the force are numbers"
+        )
+
+
+@jax.jit
+def _nan_chains(states: PyTree) -> Bool[Array, " chain"]:
+    """Whether the state of each chain has a NaN in it."""
+    leaves = [leaf for leaf in jax.tree.leaves(states) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return functools.reduce(
+        jnp.logical_or,
+        (jnp.any(jnp.isnan(leaf.reshape(len(leaf), -1)), axis=1) for leaf in leaves),
+        jnp.zeros(len(jax.tree.leaves(states)[0]), bool),
+    )
+
+
+def concatenate(parts: list[Draws]) -> Draws:
+    """One set of draws from consecutive chunks."""
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays, axis=1), *parts)
+
+
+def check_key(key: object) -> None:
+    """Raise ValueError unless this is a random key."""
+    dtype = getattr(key, "dtype", None)
+    if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == np.uint32):
+        raise ValueError(f"key {key!r}: give a random key, such as jax.random.key(1)")
+
+
+def sample(
+    sampler: Sampler,
+    key: Key[Array, ""],
+    *,
+    chains: int = 64,
+    draws: int = 1000,
+    warmup: int = 100,
+    chunk: int | None = None,
+    states: PyTree | None = None,
+    progress: bool = False,
+) -> Samples:
+    """Run `chains` chains of a sampler for `warmup` + `draws` steps and keep the last `draws`.
+
+    Args:
+        sampler: any sampler.
+        key: the one source of randomness.
+        chains: number of chains; half start hot, half cold. Ignored where `states` is given.
+        draws: draws to keep of each chain.
+        warmup: draws to discard first.
+        chunk: draws between two reports of progress; by default a twentieth of the run.
+        states: states to continue from, as returned by an earlier call.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        Samples: observables and infos of shape [chain, draw], and the final states.
+
+    Raises:
+        ValueError: an argument is out of range, or a chain starts where the action is NaN.
+    """
+    if not isinstance(sampler, Sampler):
+        raise ValueError(f"sample: needs a sampler, not {type(sampler).__name__}")
+    for name, number, least in (
+        ("chains", chains, 1),
+        ("draws", draws, 1),
+        ("warmup", warmup, 0),
+        ("chunk", 1 if chunk is None else chunk, 1),
+    ):
+        if not isinstance(number, int | np.integer) or number < least:
+            raise ValueError(f"{name} {number}: must be a whole number, at least {least}")
+    check_key(key)
+    start_key, run_key = jax.random.split(key)
+    if states is None:
+        states = start_chains(sampler, start_key, chains)
+    everything = warmup + draws
+    kept: list[Draws] = []
+    with progress_bar("sampling", everything, progress) as report:
+        for done, samples in chunks(
+            sampler, run_key, states, everything, chunk or max(1, everything // 20)
+        ):
+            states = samples.states
+            kept.append(samples.draws)
+            report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
+    return Samples(jax.tree.map(lambda a: a[:, warmup:], concatenate(kept)), states)

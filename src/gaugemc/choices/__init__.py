@@ -1,0 +1,1 @@
+"""The menu: all that a configuration can name."""

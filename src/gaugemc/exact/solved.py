@@ -1,0 +1,39 @@
+"""What is known exactly about a theory: the oracle of a run's checks."""
+
+import math
+
+from gaugemc.exact import sun, u1
+from gaugemc.groups import SUN
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory
+
+
+def solved_u1(theory: Theory) -> tuple[float, int] | None:
+    """beta and the number of plaquettes of 2D U(1), whose torus u1.py solves; else None."""
+    beta, space = theory.wilson_beta, theory.space
+    if beta is not None and isinstance(space, Links) and space.has_charge:
+        return float(beta), math.prod(space.lattice)
+    return None
+
+
+def exact_observables(theory: Theory) -> dict[str, float]:
+    """Exact expectation values by observable; empty where none are known."""
+    known = solved_u1(theory)
+    if known is not None:
+        return u1.exact_observables(*known)
+    match theory.wilson_beta, theory.space:
+        case beta, Links(group=SUN(n=n), lattice=(l0, l1)) if beta is not None:
+            return {"plaquette": sun.plaquette(n, float(beta), l0 * l1)}
+    return theory.exact_observables()
+
+
+def log_partition_function(theory: Theory) -> float:
+    """log Z; NaN where it is not known."""
+    known = solved_u1(theory)
+    return math.nan if known is None else u1.log_partition_function(*known)
+
+
+def charge_distribution(theory: Theory) -> dict[int, float]:
+    """The probability of each topological charge; empty where it is not known."""
+    known = solved_u1(theory)
+    return {} if known is None else u1.charge_distribution(*known)

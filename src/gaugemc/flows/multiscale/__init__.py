@@ -1,0 +1,1 @@
+"""The flow that splits fluxes, scale by scale."""

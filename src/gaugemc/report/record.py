@@ -1,0 +1,148 @@
+"""What a run left in its directory, read back."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import html
+import json
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gaugemc.report.chains import Chains
+from gaugemc.statistics.notation import number
+
+SAMPLERS = {
+    "hmc": "HMC",
+    "fthmc": "FT-HMC",
+    "flow": "Independence Metropolis",
+    "l2hmc": "L2HMC",
+    "heatbath": "Heatbath",
+    "exact": "Exact sampler",
+    "mixed": "FT-HMC + independence",
+    "winding": "HMC + instantons",
+}
+COLOURS = ("sampler", "hmc", "second")
+"""Of the evaluated sampler and of the baselines, keys of `style.PALETTE`."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the files of a run directory say."""
+
+    directory: pathlib.Path
+    summary: Mapping[str, Any]
+    metrics: Mapping[str, np.ndarray]
+    chains: Sequence[Chains]
+    config: str
+
+    def part(self, name: str) -> Mapping[str, Any]:
+        """One part of the summary, empty where it is null."""
+        return self.summary.get(name) or {}
+
+    @property
+    def phases(self) -> dict[str, Mapping[str, Any]]:
+        """What was measured, by the name of its file: the evaluated sampler, then the baselines."""
+        hmc = {"hmc": self.part("hmc")} if self.part("hmc") else {}
+        return {"evaluate": self.part("evaluate"), **hmc, **self.part("baselines")}
+
+    @property
+    def figures(self) -> pathlib.Path:
+        """Where the figures are saved."""
+        return self.directory / "figures"
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the samplers with results: the evaluated one, then the baselines."""
+        name = str(self.part("sampler").get("name", "sampler"))
+        baselines = [
+            " for ".join(["HMC", *(what.replace("_", " ") for what in phase.split("-")[1:])])
+            for phase in list(self.phases)[1:]
+        ]
+        return [SAMPLERS.get(name, name), *baselines]
+
+    @property
+    def leading(self) -> list[str]:
+        """The observables that were measured, those that samplers are judged by first."""
+        measured = list(self.part("evaluate").get("observables") or {})
+        first = self.part("theory").get("leading") or ["charge", "plaquette"]
+        return sorted(measured, key=lambda name: [*first, *measured].index(name))
+
+    @property
+    def results(self) -> list[Mapping[str, Any]]:
+        """What was measured of each of the `labels`."""
+        return list(self.phases.values())
+
+    @property
+    def headings(self) -> list[str]:
+        """The labels as HTML, each in the colour that it has in the figures."""
+        return [
+            f'<span class="{c}">{html.escape(label)}</span>'
+            for label, c in zip(self.labels, COLOURS)
+        ]
+
+    def baseline(self, name: str) -> str:
+        """The label of the baseline that an observable is compared with."""
+        phase = (self.part("comparison").get(name) or {}).get("baseline") or "hmc"
+        return dict(zip(self.phases, self.labels)).get(phase, "HMC")
+
+    @property
+    def checks(self) -> dict[str, Mapping[str, Any]]:
+        """The exactness checks that were made."""
+        return {name: check for name, check in self.part("checks").items() if check}
+
+    @property
+    def exact(self) -> dict[str, float]:
+        """The exact values that are known."""
+        observables = self.part("evaluate").get("observables") or {}
+        values = {name: number((entry or {}).get("exact")) for name, entry in observables.items()}
+        return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def read_run(directory: pathlib.Path) -> Run:
+    """Read the files of a run directory."""
+    run = read_summary(directory)
+    metrics = read_metrics(directory / "metrics.csv")
+    files = [directory / "chains" / f"{name}.h5" for name in run.phases]
+    chains = [
+        Chains.read(file, label, colour)
+        for file, label, colour in zip(files, run.labels, COLOURS)
+        if file.is_file()
+    ]
+    return dataclasses.replace(run, metrics=metrics, chains=[c for c in chains if c.observables])
+
+
+def read_summary(directory: pathlib.Path) -> Run:
+    """Read the numbers and the configuration of a run, without its chains and its history."""
+    path = directory / "summary.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file, so there is no run to report on")
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: not a readable JSON file ({error})") from error
+    if not isinstance(summary, dict) or not isinstance(summary.get("evaluate"), dict):
+        raise ValueError(f"{path}: not the summary of a run: it has no results under 'evaluate'")
+    config = directory / "config.yaml"
+    text = config.read_text(encoding="utf-8") if config.is_file() else ""
+    return Run(directory, summary, {}, [], text)
+
+
+def read_metrics(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """The columns of the training history, NaN where a cell is empty; {} without a file."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return {
+            name: np.array([float(row[name] or "nan") for row in rows], np.float64)
+            for name in (rows[0] if rows else {})
+        }
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a readable training history ({error})") from error

@@ -1,0 +1,215 @@
+"""Running a sampler's chains for a run: tuning, warm-up and draws, resumable at every chunk."""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key, PyTree
+
+from gaugemc.chains.driver import Draws, chunks, concatenate, start_chains
+from gaugemc.chains.progress import progress_bar
+from gaugemc.choices.settings import Settings
+from gaugemc.io.checkpoint import (
+    checkpoint_path,
+    load_checkpoint,
+    prune,
+    read_metadata,
+    save_checkpoint,
+)
+from gaugemc.io.ensemble import write_draws
+from gaugemc.run.run_directory import RunDirectory
+from gaugemc.samplers import Sampler
+from gaugemc.samplers.compose import hmc_in, with_hmc
+from gaugemc.tuning import Tuning, tune
+
+
+class Phase(NamedTuple):
+    """What to run, under what name."""
+
+    name: str
+    """Names the checkpoints and the HDF5 file: "evaluate", "hmc" or "hmc-OBSERVABLE"."""
+    sampler: Sampler
+    draws: int
+    warmup: int
+    tune: bool
+    each: bool = False
+    """Whether other leading observables get a phase of their own where they need another HMC."""
+
+
+class Tuned(NamedTuple):
+    """A phase's sampler after tuning, with chains that have not moved."""
+
+    sampler: Sampler
+    """The best for the first of the observables that are compared."""
+    states: PyTree
+    table: list[dict[str, Any]]
+    """Of the candidates, for summary.json; empty where nothing was tuned."""
+    better: dict[str, Sampler]
+    """Of the other observables, those for which another candidate is significantly better."""
+
+
+class Chains(NamedTuple):
+    """The finished chains of a phase."""
+
+    name: str
+    """Of the phase."""
+    sampler: Sampler
+    """As tuned."""
+    draws: Draws
+    """Without the warm-up."""
+    states: PyTree
+    seconds: float
+    """Of warm-up and draws, without tuning."""
+    tuning: list[dict[str, Any]]
+    better: dict[str, Sampler]
+    """As of `Tuned`."""
+
+
+def run_chains(
+    settings: Settings, directory: RunDirectory, phase: Phase, key: Key[Array, ""]
+) -> Chains:
+    """Run a phase to its end, or go on from the last valid checkpoint."""
+    start_key, tune_key, run_key = jax.random.split(key, 3)
+    sampler, states, table, better = tuned(settings, directory, phase, start_key, tune_key)
+    everything = phase.warmup + phase.draws
+    chunk = -(-everything // settings.evaluate.chunks)
+    done, seconds, parts = 0, 0.0, []
+    newest = directory.newest(phase.name)
+    if newest is not None:
+        done, states, draws, seconds = restored(newest, sampler, states)
+        parts = [draws]
+        directory.note(f"{phase.name} goes on from draw {done} ({newest.name})")
+    started = time.perf_counter() - seconds
+    with progress_bar(phase.name, everything, settings.progress, done) as report:
+        for done, samples in chunks(sampler, run_key, states, everything, chunk, done):
+            states = samples.states
+            parts = [concatenate([*parts, samples.draws])]
+            seconds = time.perf_counter() - started
+            directory.confirm()
+            save_checkpoint(
+                checkpoint_path(directory.checkpoints, phase.name, done),
+                (states, parts[0]),
+                {"draws": done, "seconds": seconds},
+            )
+            prune(directory.checkpoints, phase.name, 2)
+            report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
+    directory.confirm()
+    kept = jax.tree.map(lambda a: a[:, phase.warmup :], parts[0])
+    write_draws(
+        directory.chains / f"{phase.name}.h5",
+        kept,
+        {"warmup": phase.warmup, "sampler": phase.name, "seed": settings.seed},
+        configurations(sampler, states) if settings.evaluate.configurations else None,
+    )
+    return Chains(phase.name, sampler, kept, states, seconds, table, better)
+
+
+def tuned(
+    settings: Settings,
+    directory: RunDirectory,
+    phase: Phase,
+    start_key: Key[Array, ""],
+    tune_key: Key[Array, ""],
+) -> Tuned:
+    """Tune a phase's sampler, or read what was found before an interruption.
+
+    Tuning is not a Markov chain, so the chains that follow start anew (and warm up).
+    """
+    sampler = phase.sampler
+    states = start_chains(sampler, start_key, settings.chains)
+    hmc = hmc_in(sampler)
+    if not phase.tune or hmc is None:
+        return Tuned(sampler, states, [], {})
+    path: Path = checkpoint_path(directory.checkpoints, f"tune-{phase.name}", 0)
+    e = settings.evaluate
+    if directory.newest(f"tune-{phase.name}") is None:
+        found = tune(
+            hmc,
+            tune_key,
+            start_chains(hmc, start_key, settings.chains),
+            lengths=e.lengths,
+            targets=e.targets,
+            iterations=e.tune_iterations,
+            draws=e.tune_draws,
+            doublings=e.tune_doublings,
+            most_steps=e.most_steps,
+            progress=settings.progress,
+        )
+        if not phase.each:
+            found = found._replace(choices=dict([*found.choices.items()][:1]))
+        best = found.sampler
+        others = {name: found.sampler_for(name) for name in differing(found)}
+        save_checkpoint(
+            path,
+            (best.step_size, best.n_steps),
+            {
+                "tuning": table_of(found),
+                "better": {n: [float(s.step_size), int(s.n_steps)] for n, s in others.items()},
+            },
+        )
+    (step_size, n_steps), metadata = load_checkpoint(path, (hmc.step_size, hmc.n_steps))
+    best = with_hmc(sampler, hmc.with_steps(step_size, n_steps))
+    better = {
+        name: with_hmc(sampler, hmc.with_steps(*steps))
+        for name, steps in metadata["better"].items()
+    }
+    states = start_chains(best, start_key, settings.chains)
+    return Tuned(best, states, metadata["tuning"], better)
+
+
+def differing(tuning: Tuning) -> list[str]:
+    """The observables that have another choice than the first one."""
+    first, *others = tuning.choices.items()
+    return [name for name, choice in others if choice.candidate != first[1].candidate]
+
+
+def table_of(tuning: Tuning) -> list[dict[str, Any]]:
+    """The tuning table of summary.json: what was asked for, what was reached, and the choices."""
+    first = next(iter(tuning.choices.values()))
+    rows = []
+    for index, c in enumerate(tuning.candidates):
+        why = {name: o.why for name, o in tuning.choices.items() if o.candidate == index}
+        score = c.scores[first.scored_by]
+        rows.append(
+            {
+                "length": c.length,
+                "target": c.target,
+                "trajectory_length": c.trajectory_length,
+                "step_size": c.step_size,
+                "n_steps": c.n_steps,
+                "acceptance": c.acceptance,
+                "miss": c.miss,
+                "draws": c.draws,
+                "score": score.value,
+                "score_error": score.error,
+                "scored_by": first.scored_by,
+                "scores": {name: s._asdict() for name, s in c.scores.items()},
+                "chosen": index == first.candidate,
+                "chosen_for": why,
+            }
+        )
+    return rows
+
+
+def restored(path: Path, sampler: Sampler, states: PyTree) -> tuple[int, PyTree, Draws, float]:
+    """Draws done, states, draws so far and seconds, from a checkpoint of this phase."""
+    metadata = read_metadata(path)
+    chains = jax.tree.leaves(states)[0].shape[0]
+    shapes = jax.eval_shape(sampler.step, jax.random.key(0), jax.tree.map(lambda a: a[0], states))
+    observables = jax.eval_shape(sampler.theory.observables, shapes[0].x)
+
+    def column(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        return np.zeros((chains, metadata["draws"]), leaf.dtype)
+
+    like = Draws(jax.tree.map(column, observables), jax.tree.map(column, shapes[1]))
+    (states, draws), _ = load_checkpoint(path, (states, like))
+    return metadata["draws"], states, draws, metadata["seconds"]
+
+
+def configurations(sampler: Sampler, states: PyTree) -> np.ndarray:
+    """The last physical configuration of every chain, [chain, 1, ...]."""
+    fields = jax.jit(jax.vmap(lambda x: sampler.theory.configuration(x)))(jnp.asarray(states.x))
+    return np.asarray(fields)[:, None]

@@ -1,0 +1,126 @@
+"""A run from end to end: train, evaluate, tuned HMC, compare, check, report."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+
+from gaugemc.checks import of_chains, of_maps
+from gaugemc.checks.outcome import of_baseline
+from gaugemc.choices.build import (
+    TRAINED,
+    build_sampler,
+    build_theory,
+    in_float64,
+)
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import unused
+from gaugemc.choices.validation import validate
+from gaugemc.exact.solved import exact_observables
+from gaugemc.report.report import write_report
+from gaugemc.run import summary
+from gaugemc.run.baselines import run_baselines
+from gaugemc.run.chain_phase import Phase, run_chains
+from gaugemc.run.run_directory import RunDirectory
+from gaugemc.run.software import software
+from gaugemc.run.timing import time_draws
+from gaugemc.run.train_phase import run_training
+from gaugemc.run.trainee import build_trainee
+
+
+def run(
+    settings: Settings,
+    path: Path | str,
+    console: Console | None = None,
+    *,
+    extend: bool = False,
+) -> dict[str, Any]:
+    """Do everything that is not yet done in the run directory `path`; returns the summary.
+
+    Call it again on the same directory with the same settings to go on after an interruption:
+    the draws and the parameters are bit for bit those of an uninterrupted run. With `extend` the
+    settings may ask for more draws than those of the run: its draws are kept, and more are made.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+        RunDirectoryError: the directory cannot be written, or another process works there.
+        CheckpointError: a checkpoint does not fit these settings.
+        TrainingDivergedError: training diverged.
+    """
+    console = console or Console(stderr=True, quiet=not settings.progress)
+    validate(settings)
+    directory = RunDirectory(path)
+    with directory.owned():
+        directory.create(settings, extend=extend)
+        directory.note(f"start: {settings.sampler.name} on {settings.theory.name}")
+        changes = directory.record_software()
+        if changes is not None:
+            console.print(changes, style="yellow", highlight=False, soft_wrap=True)
+        return finish(settings, directory, console)
+
+
+def finish(settings: Settings, directory: RunDirectory, console: Console) -> dict[str, Any]:
+    """Do what is not yet done in a directory that is owned; returns the summary."""
+    train_key, evaluate_key, hmc_key, timing_key, check_key = jax.random.split(
+        jax.random.key(settings.seed), 5
+    )
+    theory = build_theory(settings)
+    exact = exact_observables(theory)
+
+    trained = None
+    if settings.sampler.name in TRAINED:
+        trainee = build_trainee(settings, theory)
+        if trainee.load is not None:
+            start = f"training starts from what {trainee.load} trained"
+            console.print(start, soft_wrap=True, markup=False)  # a path may have brackets
+        trained = run_training(trainee, directory, train_key)
+    model = trained.model if trained else None
+    e = settings.evaluate
+    sampler = build_sampler(settings, theory, model)
+    evaluate = run_chains(
+        settings,
+        directory,
+        Phase("evaluate", sampler, e.draws, e.warmup, settings.sampler.tune),
+        evaluate_key,
+    )
+    baselines = run_baselines(settings, directory, theory, hmc_key)
+    measured = [evaluate, *baselines]
+    with console.status("timing, analysis and exactness checks"):
+        timing = time_draws(measured, timing_key, e.timing_rounds)
+        analysed = [summary.estimates(chains) for chains in measured]
+        results = [
+            summary.result(chains, estimates, exact, seconds)
+            for chains, estimates, seconds in zip(measured, analysed, timing.seconds)
+        ]
+        compared = summary.comparisons(measured, analysed, timing) if baselines else None
+        precise = in_float64(settings, evaluate.sampler, model)
+        checks = of_maps(*precise, check_key)
+        names = [lambda name: name, *(partial(of_baseline, chains.name) for chains in baselines)]
+        for called, chains, estimates in zip(names, measured, analysed):
+            found = of_chains(chains.sampler, chains.draws, estimates, exact, theory.leading)
+            checks |= {called(name): check for name, check in found.items()}
+    checked = {name: check.as_dict() for name, check in checks.items()}
+    numbers = {
+        "theory": summary.theory_section(settings, theory),
+        "sampler": {
+            "name": settings.sampler.name,
+            "parameters": dataclasses.asdict(settings),
+            "unused": list(unused(settings)),
+        },
+        "training": trained and trained.numbers,
+        "evaluate": results[0],
+        "hmc": results[1] if baselines else None,
+        "baselines": {chains.name: r for chains, r in zip(baselines[1:], results[2:])},
+        "comparison": None if compared is None else summary.comparison_section(compared, baselines),
+        "checks": checked,
+        "charge_distribution": summary.charge_section(theory),
+        "software": {**software(), "resumed_with": directory.resumed_with()},
+        "verdict": summary.verdict(settings, compared, results[0], checked, theory.leading),
+    }
+    directory.write(directory.summary, summary.to_json(numbers))
+    write_report(directory.path)
+    directory.note(numbers["verdict"])
+    return numbers

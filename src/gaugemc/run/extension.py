@@ -1,0 +1,81 @@
+"""What may change in a run that goes on: more draws, and what does not touch its numbers."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gaugemc.choices.settings import Settings, SettingsError, flat
+from gaugemc.io.checkpoint import latest_checkpoint, read_metadata
+
+FREE = ("progress", "strict")
+"""Settings that may change whenever a run goes on; config.yaml keeps the first ones."""
+
+DRAWS = {"evaluate.draws": "evaluate.warmup", "evaluate.hmc_draws": "evaluate.hmc_warmup"}
+"""Numbers of draws that may change, each with that of the draws discarded first."""
+
+
+def with_overrides(stored: Settings, overrides: Sequence[str], directory: Path) -> Settings:
+    """The settings of a run in which some KEY=VALUE are changed.
+
+    Raises:
+        SettingsError: the key cannot change in a run, or the value is of another type.
+    """
+    config = OmegaConf.structured(stored)
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key not in (*DRAWS, *FREE):
+            raise SettingsError(key, value, refusal(key, stored, directory))
+        if not value:
+            raise SettingsError(key, value, f"needs a value: {key}=VALUE")
+        if key == "evaluate.hmc_draws" and stored.sampler.name == "hmc":
+            raise SettingsError(key, value, "a run of sampler=hmc has no baseline")
+        try:
+            config = OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
+        except OmegaConfBaseException as error:
+            raise SettingsError(key, value, str(error).splitlines()[0]) from error
+    settings = OmegaConf.to_object(config)
+    assert isinstance(settings, Settings)
+    return settings
+
+
+def refusal(key: str, stored: Settings, directory: Path) -> str:
+    """Why a key cannot change in a run, and what to do instead."""
+    if key not in flat(stored):
+        return f"no such key; of a run, choose one of {', '.join((*DRAWS, *FREE))}"
+    if key.startswith("training.") and stored.sampler.name not in ("hmc", "heatbath", "exact"):
+        load = "dynamics.load" if stored.sampler.name == "l2hmc" else "flow.load"
+        return (
+            "cannot change in a run; more training is a new run that starts from what this one"
+            f" trained: {load}={directory}"
+        )
+    return f"cannot change in a run, only {', '.join((*DRAWS, *FREE))} can; start a new run"
+
+
+def check_draws(key: str, settings: Settings, checkpoints: Path, summary: Path) -> None:
+    """Raise SettingsError if more draws are done than wanted: none is thrown away.
+
+    Draws are done that the newest checkpoint has, or that a finished run counted in its summary.
+    """
+    wanted, sampler = flat(settings), key == "evaluate.draws"
+    done = most_draws(checkpoints, of_baseline=not sampler) - wanted[DRAWS[key]]
+    if summary.is_file():
+        section = json.loads(summary.read_text()).get("evaluate" if sampler else "hmc") or {}
+        done = max(done, section.get("draws", 0))
+    if wanted[key] < done:
+        raise SettingsError(
+            key, wanted[key], f"{done} are done, and none is thrown away; choose {done} or more"
+        )
+
+
+def most_draws(checkpoints: Path, *, of_baseline: bool) -> int:
+    """Draws of each chain, warm-up included, in the checkpoints of the sampler or the baseline."""
+    phases = {path.name.rpartition("-")[0] for path in checkpoints.glob("*-*.ckpt")}
+    newest = [
+        latest_checkpoint(checkpoints, phase, lambda _: None)
+        for phase in phases
+        if (phase != "evaluate") == of_baseline
+    ]
+    return max((read_metadata(path).get("draws", 0) for path in newest if path), default=0)

@@ -1,0 +1,171 @@
+"""summary.json: the numbers of a run."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from gaugemc.checks import tally
+from gaugemc.choices.settings import Settings
+from gaugemc.exact.solved import charge_distribution
+from gaugemc.run.baselines import baseline_for
+from gaugemc.run.chain_phase import Chains
+from gaugemc.run.timing import Timing
+from gaugemc.samplers.compose import hmc_in
+from gaugemc.statistics.autocorrelation import Estimate, entries, estimates_of, r_hat, z_score
+from gaugemc.statistics.compare import Comparison, Cost, compare
+from gaugemc.statistics.notation import format_error, format_lattice
+from gaugemc.theories import Theory
+
+NAMES = {
+    "hmc": "HMC",
+    "fthmc": "FT-HMC",
+    "flow": "independence Metropolis",
+    "l2hmc": "L2HMC",
+    "heatbath": "heatbath",
+    "exact": "exact sampler",
+    "mixed": "FT-HMC with independence proposals",
+    "winding": "HMC with instanton updates",
+}
+
+
+def estimates(chains: Chains) -> dict[str, Estimate]:
+    """The estimate of every observable."""
+    return estimates_of(chains.draws.observables, chains.sampler.theory.leading)
+
+
+def result(
+    chains: Chains,
+    analysed: dict[str, Estimate],
+    exact: dict[str, float],
+    seconds_per_draw: float,
+) -> dict[str, Any]:
+    """The section of summary.json about one sampler."""
+    info = chains.draws.info
+    n_chains, draws = info.accepted.shape
+    hmc = hmc_in(chains.sampler)
+    return {
+        "acceptance": float(info.acceptance.mean()),
+        "seconds": chains.seconds,
+        "seconds_per_draw": seconds_per_draw,
+        "force_evaluations": float(info.force_evaluations.mean()),
+        "chains": n_chains,
+        "draws": draws,
+        "step_size": None if hmc is None else float(hmc.step_size),
+        "n_steps": None if hmc is None else int(hmc.n_steps),
+        "integrator": None if hmc is None else hmc.integrator.name,
+        "r_hat": {
+            name: r_hat(values) for name, values in entries(chains.draws.observables).items()
+        },
+        "observables": {
+            name: {
+                **e._asdict(),
+                "exact": exact.get(name),
+                "z": z_score(e, exact[name]) if name in exact else None,
+            }
+            for name, e in analysed.items()
+        },
+        "tuning": chains.tuning,
+    }
+
+
+def comparisons(
+    measured: Sequence[Chains], analysed: Sequence[dict[str, Estimate]], timing: Timing
+) -> dict[str, Comparison]:
+    """The comparison of the first with the baselines behind it, by observable."""
+
+    def cost(index: int) -> Cost:
+        forces = float(measured[index].draws.info.force_evaluations.mean())
+        return Cost(timing.seconds[index], forces)
+
+    names = [chains.name for chains in measured]
+    against = {name: names.index(baseline_for(name, names)) for name in analysed[0]}
+    return {
+        name: compare(e, cost(0), analysed[i][name], cost(i), timing.ratio_errors[i])
+        for (name, e), i in zip(analysed[0].items(), against.values())
+    }
+
+
+def comparison_section(
+    compared: dict[str, Comparison], baselines: Sequence[Chains]
+) -> dict[str, dict[str, Any]]:
+    """The section of summary.json about the comparison; `baseline` names what it is with."""
+    names = [chains.name for chains in baselines]
+    return {
+        name: {**c._asdict(), "baseline": baseline_for(name, names)} for name, c in compared.items()
+    }
+
+
+def verdict(
+    settings: Settings,
+    comparison: dict[str, Comparison] | None,
+    measured: dict[str, Any],
+    checks: dict[str, Any],
+    leading: Sequence[str],
+) -> str:
+    """One sentence: what is cheaper, by how much, and whether the checks passed."""
+    name = NAMES[settings.sampler.name]
+    theory = settings.theory
+    where = (
+        f"At β = {theory.beta:g} on {format_lattice(theory.lattice)}, {name}"
+        if theory.toy is None
+        else f"On the {theory.name}, {name}"
+    )
+    ending = f"{tally(checks).sentence()}."
+    unconverged = checks.get("convergence", {}).get("why")
+    if unconverged:
+        ending = f"{ending[:-1]} ({unconverged})."
+    if comparison is None:
+        return f"{where} ran with acceptance {measured['acceptance']:.2f}; {ending}"
+    key = next(name for name in (*leading, *comparison) if name in comparison)
+    what = {"charge": "topological charges"}.get(key, f"{key} values")
+    c = comparison[key]
+    dearer = [
+        n
+        for n, o in comparison.items()
+        if n != key and o.ess_per_second_ratio < 1 and not o.lower_bound
+    ]
+    others = f" (HMC is cheaper for {' and '.join(dearer)})" if dearer else ""
+    ratio = format_error(c.ess_per_second_ratio, c.error)
+    if c.upper_bound:
+        claim = f"has chains too short to judge its independent {what}"
+    elif c.ess_per_second_ratio >= 1 or c.lower_bound:  # a small lower bound is no defeat
+        bound = "at least " if c.lower_bound else ""
+        claim = (
+            f"makes {bound}{ratio} times as many independent {what} per second as tuned HMC{others}"
+        )
+    else:
+        claim = (
+            f"makes only {ratio} times as many independent {what} per second as tuned HMC:"
+            " here HMC is the better choice"
+        )
+    return f"{where} {claim}; {ending}"
+
+
+def theory_section(settings: Settings, theory: Theory) -> dict[str, Any]:
+    """The section of summary.json about the theory."""
+    described = dataclasses.asdict(settings.theory)
+    return {**described, "title": theory.name, "leading": list(theory.leading)}
+
+
+def charge_section(theory: Theory, smallest: float = 1e-6) -> dict[str, Any] | None:
+    """The exact P(Q), where it is known and not negligible."""
+    known = sorted(charge_distribution(theory).items())
+    kept = {q: p for q, p in known if p >= smallest}
+    return {"values": list(kept), "probability": list(kept.values())} if kept else None
+
+
+def to_json(summary: dict[str, Any]) -> str:
+    """JSON; NaN and infinity, which JSON lacks, become null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: clean(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(v) for v in value]
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        return value
+
+    return json.dumps(clean(summary), indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,1 @@
+"""HMC and its integrators."""

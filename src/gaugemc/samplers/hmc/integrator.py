@@ -1,0 +1,127 @@
+"""Symplectic integrators: an integrator is a list of coefficients."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int
+
+from gaugemc.arrays import Field
+from gaugemc.spaces import Space
+
+
+class Integrator(eqx.Module):
+    """A palindrome kick, drift, kick, ..., drift, kick, in units of the step size.
+
+    `kicks` has one entry more than `drifts`. The entries of each sum to 1.
+    """
+
+    name: str
+    kicks: tuple[float, ...]
+    drifts: tuple[float, ...]
+
+    def __check_init__(self) -> None:
+        palindromes = self.kicks == self.kicks[::-1] and self.drifts == self.drifts[::-1]
+        sums = abs(sum(self.kicks) - 1) + abs(sum(self.drifts) - 1)
+        if len(self.kicks) != len(self.drifts) + 1 or not palindromes or sums > 1e-12:
+            raise ValueError(f"integrator {self.name}: not a palindrome of kicks and drifts to 1")
+
+    @property
+    def forces_per_step(self) -> int:
+        """Force evaluations of one step: the last kick of a step shares its force with the next."""
+        return len(self.drifts)
+
+
+LEAPFROG = Integrator("leapfrog", (0.5, 0.5), (1.0,))
+"""Second order, one force a step."""
+
+_LAMBDA = 0.1931833275037836
+OMELYAN = Integrator("omelyan", (_LAMBDA, 1 - 2 * _LAMBDA, _LAMBDA), (0.5, 0.5))
+"""2MN: second order with the smallest error constant (cond-mat/0110585; hep-lat/0505020)."""
+
+_FR = 1 / (2 - 2 ** (1 / 3))
+FOREST_RUTH = Integrator(
+    "forest_ruth", (_FR / 2, (1 - _FR) / 2, (1 - _FR) / 2, _FR / 2), (_FR, 1 - 2 * _FR, _FR)
+)
+"""Fourth order, three forces a step (Forest and Ruth 1990)."""
+
+INTEGRATORS = {i.name: i for i in (LEAPFROG, OMELYAN, FOREST_RUTH)}
+
+
+def integrator_of(choice: Integrator | str) -> Integrator:
+    """An integrator, or the one of that name; ValueError for anything else."""
+    if isinstance(choice, Integrator):
+        return choice
+    if choice not in INTEGRATORS:
+        raise ValueError(f"integrator {choice!r}: choose {', '.join(INTEGRATORS)}")
+    return INTEGRATORS[choice]
+
+
+def checked_step_size(step_size: ArrayLike) -> Float[Array, ""]:
+    """The step size as an array; ValueError unless it is a positive number, where it is known.
+
+    Inside compiled functions step sizes are data, and not known.
+    """
+    if known(step_size) and not is_positive(step_size):
+        raise ValueError(f"step_size {step_size}: must be a positive, finite number")
+    return jnp.asarray(step_size, jnp.float64)
+
+
+def is_positive(value: ArrayLike) -> bool:
+    """Whether this is one positive, finite number."""
+    number = np.asarray(value)
+    return number.ndim == 0 and number.dtype.kind in "iuf" and bool(0 < number < np.inf)
+
+
+def checked_n_steps(n_steps: ArrayLike) -> Int[Array, ""]:
+    """The number of steps as an array; ValueError unless it is 1 or more, where it is known."""
+    if known(n_steps):
+        number = np.asarray(n_steps)
+        largest = np.iinfo(np.int32).max
+        if number.ndim or number.dtype.kind not in "iu" or not 1 <= number <= largest:
+            raise ValueError(f"n_steps {n_steps}: must be a whole number, at least 1")
+    return jnp.asarray(n_steps, jnp.int32)
+
+
+def known(value: ArrayLike) -> bool:
+    """Whether a number has a value now, and is not traced or abstract."""
+    return not isinstance(value, Tracer | jax.ShapeDtypeStruct)
+
+
+class Phase(NamedTuple):
+    """A point of phase space, with the force there."""
+
+    x: Field
+    v: Field
+    force: Field
+
+
+def trajectory(
+    integrator: Integrator,
+    space: Space,
+    force: Callable[[Field], Field],
+    start: Phase,
+    step_size: Float[Array, ""],
+    n_steps: Int[Array, ""],
+) -> Phase:
+    """n_steps steps of the integrator; run again from (x, -v), they lead back to the start."""
+    # One loop over all stages of all steps, so that the force is compiled once.
+    dt = step_size.astype(space.real_dtype)
+    stages = len(integrator.drifts)
+    before = dt * jnp.asarray(integrator.kicks[:-1], dt.dtype)
+    drifts = dt * jnp.asarray(integrator.drifts, dt.dtype)
+    after = jnp.zeros_like(before).at[-1].set(dt * integrator.kicks[-1])
+
+    def stage(index: Int[Array, ""], phase: Phase) -> Phase:
+        i = index % stages
+        v = phase.v - before[i] * phase.force
+        x = space.move(phase.x, v, drifts[i])
+        f = force(x)
+        return Phase(x, v - after[i] * f, f)
+
+    return jax.lax.fori_loop(jnp.zeros_like(n_steps), n_steps * stages, stage, start)

@@ -1,0 +1,1 @@
+"""L2HMC: the generalised leapfrog, its networks, and the sampler of its proposals."""

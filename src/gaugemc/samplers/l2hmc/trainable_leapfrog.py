@@ -1,0 +1,147 @@
+"""A generalised leapfrog to train, from its options."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Bool, Key
+
+from gaugemc.samplers.l2hmc.generalised_leapfrog import (
+    GeneralisedLeapfrog,
+    MomentumNetwork,
+    PositionNetwork,
+)
+from gaugemc.samplers.l2hmc.loop_networks import LoopForce, LoopMomentum, LoopPosition
+from gaugemc.samplers.l2hmc.masks import half_masks, line_masks
+from gaugemc.samplers.l2hmc.networks import FieldFunction, FieldMomentum, FieldPosition
+from gaugemc.spaces import Links, Space
+
+NETWORKS: dict[str, tuple[tuple[int, ...], int]] = {
+    "dense": ((16, 16), 1),
+    "conv": ((16, 16), 3),
+    "gauge": ((4,), 1),
+    "force": ((4,), 1),
+}
+"""Hidden channels and kernel size of each kind of network, unless they are given."""
+
+
+def trainable_leapfrog(
+    key: Key[Array, ""],
+    space: Space,
+    *,
+    n_layers: int = 4,
+    step_size: float = 0.1,
+    network: str = "dense",
+    hidden: Sequence[int] | None = None,
+    kernel_size: int | None = None,
+    bound: float = 4.0,
+    separate: bool = True,
+    x_networks: int = 2,
+    train_step_sizes: bool = True,
+    masks: Bool[Array, "layer ..."] | None = None,
+    compute_dtype: DTypeLike | None = None,
+) -> GeneralisedLeapfrog:
+    """A generalised leapfrog that is the ordinary leapfrog until it is trained.
+
+    Args:
+        key: the source of the networks' weights and of random masks.
+        space: R^n, or links of U(1).
+        n_layers: leapfrog steps of one pass.
+        step_size: of every layer, to begin with.
+        network: "dense"; "conv", circular convolutions; "gauge", gauge-equivariant functions of
+            loops in two dimensions; or "force", the gauge-equivariant force of the momentum update
+            alone, without scales and position networks. The last three hold no lattice size: see
+            `on_lattice`.
+        hidden: channels of the hidden layers; by default the channels in `NETWORKS`.
+        kernel_size: odd extent of the convolutions; by default the extent in `NETWORKS`.
+        bound: bound of |s| and |q|.
+        separate: networks of each layer's own, or the same for all.
+        x_networks: 2, one for each half of the position update, or 1; "force" has none.
+        train_step_sizes: whether step sizes are trained.
+        masks: frozen components, (n_layers, *field shape). By default random halves, or lines for
+            gauge-equivariant networks.
+        compute_dtype: type of the arithmetic inside networks; by default the type of the space.
+
+    Raises:
+        ValueError: an option is out of range, or does not fit the space.
+    """
+    if n_layers < 1:
+        raise ValueError(f"n_leapfrogs {n_layers}: L2HMC needs at least one")
+    if not 0 < step_size < math.inf:
+        raise ValueError(f"step_size {step_size}: must be positive")
+    if network not in NETWORKS:
+        raise ValueError(f"network {network}: choose {', '.join(NETWORKS)}")
+    network_key, mask_key = jax.random.split(key)
+    usual_hidden, usual_size = NETWORKS[network]
+    size = usual_size if kernel_size is None else kernel_size
+    hidden = usual_hidden if hidden is None else hidden
+    options: dict[str, Any] = {"hidden": hidden, "compute_dtype": compute_dtype}
+    if network != "force":
+        options["bound"] = bound
+
+    def networks(key: Key[Array, ""]) -> tuple[MomentumNetwork, tuple[PositionNetwork, ...]]:
+        v_key, *x_keys = jax.random.split(key, 1 + x_networks)
+        if network in ("gauge", "force"):
+            if not isinstance(space, Links):
+                raise ValueError("gauge-equivariant networks of L2HMC: for links only")
+            if network == "force":
+                return LoopForce(v_key, space, kernel_size=size, **options), ()
+            positions = [LoopPosition(k, space, kernel_size=size, **options) for k in x_keys]
+            return LoopMomentum(v_key, space, kernel_size=size, **options), tuple(positions)
+        kernel = size if network == "conv" else None
+        functions = [
+            FieldFunction(k, space, kernel_size=kernel, **options) for k in (v_key, *x_keys)
+        ]
+        return FieldMomentum(functions[0]), tuple(FieldPosition(f) for f in functions[1:])
+
+    # Compiled: one by one, the many small operations would take seconds.
+    if separate:
+        keys = jax.random.split(network_key, n_layers)
+        momentum, positions = eqx.filter_jit(eqx.filter_vmap(networks))(keys)
+    else:
+        momentum, positions = eqx.filter_jit(networks)(network_key)
+    if masks is None:
+        masks = default_masks(mask_key, space, n_layers, network)
+    leapfrog = GeneralisedLeapfrog(
+        momentum,
+        positions,
+        masks,
+        jnp.full(n_layers, math.log(step_size), jnp.float64),
+        separate,
+        train_step_sizes,
+    )
+    leapfrog.check_space(space)
+    return leapfrog
+
+
+def default_masks(
+    key: Key[Array, ""], space: Space, n_layers: int, network: str
+) -> Bool[Array, "layer ..."]:
+    """Lines on lattices of links for networks that know no place, otherwise random halves."""
+    if isinstance(space, Links) and network != "dense":
+        return line_masks(space, n_layers)
+    return half_masks(key, space, n_layers)
+
+
+def holds_lattice_size(leapfrog: GeneralisedLeapfrog) -> bool:
+    """Whether the leapfrog has dense networks, which fit one lattice alone."""
+    momentum = leapfrog.momentum
+    return isinstance(momentum, FieldMomentum) and momentum.function.perceptron.dims == 0
+
+
+def on_lattice(leapfrog: GeneralisedLeapfrog, space: Links) -> GeneralisedLeapfrog:
+    """The same trained leapfrog on another lattice, there with masks of lines.
+
+    Raises:
+        ValueError: the networks are dense, and were made for another lattice.
+    """
+    if leapfrog.masks.shape[1:] == space.field_shape:
+        return leapfrog
+    if holds_lattice_size(leapfrog):
+        raise ValueError("dense networks of L2HMC: for the lattice that they were trained on only")
+    masks = line_masks(space, leapfrog.n_layers)
+    return eqx.tree_at(lambda g: g.masks, leapfrog, masks)

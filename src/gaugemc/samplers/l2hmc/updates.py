@@ -1,0 +1,108 @@
+"""The updates of one layer of the generalised leapfrog, and their exact inverses."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from gaugemc.arrays import Field, Scalar
+from gaugemc.flows.circle.moebius import moebius_mixture
+from gaugemc.kernels import wrap
+from gaugemc.spaces import Links, Space, total
+
+Mask = Bool[Array, "..."]
+Backward = Bool[Array, ""]
+
+
+class Outputs(NamedTuple):
+    """The numbers of an update, each of the field's shape; zeros make an ordinary leapfrog."""
+
+    s: Field | None
+    """Log of the scale, in units of the step; None where there is no scaling."""
+    t: Field
+    """The shift, in units of the step."""
+    q: Field | None
+    """Log of the factor of the force or the momentum, in units of the step; None for no factor."""
+
+    def push(self, f: Field, e: Scalar) -> Field:
+        """f exp(e q) + t of a force or a momentum."""
+        return (f if self.q is None else f * jnp.exp(e * self.q)) + self.t
+
+
+def kick(
+    v: Field, force: Field, outputs: Outputs, e: Scalar, backward: bool
+) -> tuple[Field, Scalar]:
+    """The momentum update or its inverse, and the log-det."""
+    push = e / 2 * outputs.push(force, e)
+    if outputs.s is None:
+        return v + push if backward else v - push, jnp.zeros((), jnp.float64)
+    exponent = e / 2 * outputs.s
+    if backward:
+        return jnp.exp(-exponent) * (v + push), -total(exponent)
+    return jnp.exp(exponent) * v - push, total(exponent)
+
+
+def drift(
+    x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: bool
+) -> tuple[Field, Scalar]:
+    """The position update of R^n or its inverse, and the log-det."""
+    shift = e * outputs.push(v, e)
+    if outputs.s is None:
+        moved = x - shift if backward else x + shift
+        return jnp.where(frozen, x, moved), jnp.zeros((), jnp.float64)
+    exponent = e * outputs.s
+    change = total(jnp.where(frozen, 0, exponent))
+    if backward:
+        return jnp.where(frozen, x, jnp.exp(-exponent) * (x - shift)), -change
+    return jnp.where(frozen, x, jnp.exp(exponent) * x + shift), change
+
+
+def turn(
+    x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: bool
+) -> tuple[Field, Scalar]:
+    """The position update of angles or its inverse, and the log-det."""
+    if outputs.s is None:
+        moved, log_det = drift(x, v, frozen, outputs, e, backward)
+        return wrap(moved), log_det
+    exponent = e * outputs.s
+    shift = e * outputs.push(v, e)
+    if backward:
+        moved, slope = moebius_mixture(wrap(x - shift), jnp.exp(-exponent)[None], 1.0)
+    else:
+        moved, slope = moebius_mixture(x, jnp.exp(exponent)[None], 1.0)
+        moved = moved + shift
+    return jnp.where(frozen, x, wrap(moved)), total(jnp.where(frozen, 0, slope))
+
+
+def position_map(space: Space) -> Callable[..., tuple[Field, Scalar]]:
+    """The position update of a space, `drift` or `turn`.
+
+    Raises:
+        ValueError: links of a group other than U(1).
+    """
+    if not isinstance(space, Links):
+        return drift
+    if space.group.link_shape:
+        raise ValueError(f"L2HMC: angles and vectors only, not links of {space.group.name}")
+    return turn
+
+
+def directed(
+    update: Callable[..., tuple[Field, Scalar]],
+    backward: Backward,
+    *arguments: Field | Mask | Outputs,
+) -> tuple[Field, Scalar]:
+    """An update, or its inverse where the layer is traversed backward.
+
+    The choice is a branch and not a selection. So only one of the two updates is computed, and XLA
+    fuses nothing across the branch. Without a branch XLA would fuse exponentials with the sums over
+    neighbours that make the outputs, into scalar loops.
+    """
+    return jax.lax.cond(
+        backward,
+        lambda arguments: update(*arguments, backward=True),
+        lambda arguments: update(*arguments, backward=False),
+        arguments,
+    )

@@ -1,0 +1,6 @@
+"""The manifolds that fields live on."""
+
+from gaugemc.spaces.euclidean import Euclidean as Euclidean
+from gaugemc.spaces.links import Links as Links
+from gaugemc.spaces.space import Space as Space
+from gaugemc.spaces.space import total as total

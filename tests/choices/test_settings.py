@@ -1,0 +1,129 @@
+"""Settings: every absurd value is refused in one line, or can run; which are used; memory."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gaugemc.choices import memory
+from gaugemc.choices.settings import Settings, SettingsError, flat
+from gaugemc.choices.uses import notice, unused
+from gaugemc.choices.validation import validate
+from gaugemc.conf.composition import composed
+from gaugemc.conf.errors import one_line
+
+ABSURD: list[Any] = [
+    *(0, -1, 0.5, 2**31, 10**30, 1e300, float("nan"), float("inf")),
+    *("", "two\nlines", None, [], {}, [-1], [10**30], ["x"]),
+]
+BASES = {
+    "hmc": ["sampler=hmc"],
+    "fthmc": ["flow=spline", "flow.n_layers=2"],
+    "l2hmc": ["sampler=l2hmc", "theory=ring"],
+}
+CASES = [("hmc", key) for key in flat(composed(BASES["hmc"]))] + [
+    (base, key)
+    for base, groups in (("fthmc", ("network", "flow")), ("l2hmc", ("network", "dynamics")))
+    for key in flat(composed(BASES[base]))
+    if key.split(".")[0] in groups
+]
+
+
+@pytest.mark.parametrize(("base", "key"), CASES, ids=[f"{b}-{k}" for b, k in CASES])
+def test_an_absurd_value_is_refused_in_one_line_or_valid(base: str, key: str) -> None:
+    plain = OmegaConf.structured(composed(BASES[base]))
+    for value in ABSURD:
+        try:
+            config = OmegaConf.merge(plain)
+            OmegaConf.update(config, key, value)
+            settings = OmegaConf.to_object(config)
+            assert isinstance(settings, Settings)
+            validate(settings)
+        except SettingsError as error:
+            line = str(error)
+        except OmegaConfBaseException as error:
+            line = one_line(error)
+        else:
+            continue
+        assert "\n" not in line, value
+        assert key.split(".")[-1] in line or "sampler.name" in line, value
+
+
+@pytest.mark.parametrize(
+    ("overrides", "wasted", "used"),
+    [
+        (
+            ["sampler=hmc"],
+            "flow.load network.hidden training.steps tracker.name loss.form evaluate.hmc_draws",
+            "sampler.integrator evaluate.lengths sampler.tune seed theory.beta",
+        ),
+        (
+            ["sampler=hmc", "sampler.tune=false"],
+            "evaluate.lengths evaluate.tune_draws",
+            "sampler.n_steps sampler.trajectory_length",
+        ),
+        (
+            ["sampler=fthmc"],
+            "flow.bins flow.rounds flow.start dynamics.eps sampler.n_steps sampler.independence",
+            "flow.components flow.bound network.hidden training.anneal_start evaluate.hmc_draws",
+        ),
+        (["flow=spline"], "flow.components flow.bound", "flow.bins flow.n_layers"),
+        (
+            ["flow=multiscale"],
+            "network.hidden flow.n_layers training.annealing training.eras",
+            "flow.start flow.load training.batch sampler.force_scale",
+        ),
+        (
+            ["sampler=l2hmc"],
+            "flow.load dynamics.bound dynamics.split_x_networks loss.plaquette_scale",
+            "dynamics.eps loss.charge_scale network.kernel_size training.steps",
+        ),
+        (
+            ["sampler=heatbath", "evaluate.hmc_draws=0"],
+            "sampler.integrator evaluate.lengths evaluate.hmc_warmup sampler.force_scale",
+            "sampler.overrelaxation evaluate.draws",
+        ),
+        (
+            ["training.schedule=plateau", "training.annealing=eras"],
+            "tracker.project",
+            "training.patience training.eras tracker.name",
+        ),
+    ],
+)
+def test_which_settings_are_used(overrides: list[str], wasted: str, used: str) -> None:
+    found = unused(composed(overrides))
+    assert set(wasted.split()) <= set(found)
+    assert not set(used.split()) & set(found)
+
+
+def test_the_notice_names_each_reason_once() -> None:
+    found = unused(composed(["sampler=hmc"]), ["flow", "seed", "flow.bins", "tracker"])
+    assert notice(found) == (
+        "flow, flow.bins (sampler=hmc has no flow); tracker (sampler=hmc is not trained)"
+    )
+
+
+def test_memory_grows_with_what_is_asked() -> None:
+    def needed(*overrides: str) -> dict[str, float]:
+        return {d.key: d.needed for d in memory.demands(composed(list(overrides)))}
+
+    small, large = needed("theory.lattice=[8,8]"), needed("theory.lattice=[16,8]", "chains=128")
+    assert large["theory.lattice"] == 2 * small["theory.lattice"]
+    assert large["chains"] == pytest.approx(4 * small["chains"])
+    assert large["evaluate.draws"] == 2 * small["evaluate.draws"]
+    # 18 real numbers for each of 4 links of 256 sites in float64, ten times.
+    hmc = needed("theory=su3_4d", "sampler=hmc", "precision=fp64")
+    assert hmc["theory.lattice"] == 10 * 18 * 4 * 256 * 8
+
+
+def test_a_container_has_less_memory_than_its_machine(
+    tmp_path: Path,
+) -> None:
+    machine = memory.available_memory(tmp_path)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.available_memory(tmp_path) == machine
+    (tmp_path / "memory.max").write_text("123000000\n")
+    assert memory.available_memory(tmp_path) == 123e6
+    assert memory.readable(123e6) == "123 MB"

@@ -1,0 +1,82 @@
+"""The history of training in trackers: TensorBoard's own files, and calls of Weights & Biases."""
+
+import struct
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
+
+from gaugemc.choices import tracker
+from gaugemc.choices.settings import Settings, SettingsError, TrackerSettings
+from gaugemc.choices.tracker import check_installed, tracking
+
+ROWS = {10: {"step": 10, "loss": 2.0, "ess": None}, 20: {"step": 20, "loss": 1.5, "ess": 0.25}}
+
+
+def track_rows(path: Path, name: str) -> None:
+    settings = Settings(tracker=TrackerSettings(name, "flows"), name="first")
+    with tracking(settings, path, 1) as track:
+        for step, row in ROWS.items():
+            track(step, row)
+
+
+def events(path: Path) -> list[Event]:
+    """All events of a file of TFRecords: length, its checksum, data, their checksum."""
+    data, found = path.read_bytes(), []
+    while data:
+        (length,) = struct.unpack("<Q", data[:8])
+        found.append(Event.FromString(data[12 : 12 + length]))
+        data = data[16 + length :]
+    return found
+
+
+def test_tensorboard_reads_what_was_measured(tmp_path: Path):
+    track_rows(tmp_path, "tensorboard")
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    written = [(e.step, v.tag, v.simple_value) for e in events(file) for v in e.summary.value]
+    assert written == [(10, "train/loss", 2.0), (20, "train/loss", 1.5), (20, "train/ess", 0.25)]
+
+
+class WandbRun:
+    """What `wandb.init` returns, as far as it is used."""
+
+    def __init__(self, calls: list[Any]):
+        self.calls = calls
+
+    def __enter__(self) -> "WandbRun":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.calls.append("end")
+
+    def log(self, row: dict[str, float], step: int) -> None:
+        self.calls.append((step, row))
+
+
+def test_wandb_gets_the_configuration_and_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    calls: list[Any] = []
+    started: list[dict[str, Any]] = []
+
+    def init(**options: Any) -> WandbRun:
+        started.append(options)
+        return WandbRun(calls)
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+    for _ in range(2):  # the second start goes on in the same run
+        track_rows(tmp_path, "wandb")
+    assert calls[:3] == [(10, {"loss": 2.0}), (20, {"loss": 1.5, "ess": 0.25}), "end"]
+    assert started[0] == started[1]
+    assert started[0]["project"] == "flows"
+    assert started[0]["config"]["training"]["steps"] == Settings().training.steps
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tracker, "find_spec", lambda _: None)
+    check_installed("none")
+    with pytest.raises(SettingsError, match=r"tracker\.name=wandb: .*pip install .gaugemc\[wandb"):
+        check_installed("wandb")
