@@ -1,6 +1,7 @@
 """The public names: what `import gaugemc as gm` offers, by the rooms of the house."""
 
 __version__: str
+__all__: list[str]
 
 from . import exact as exact
 from .chains import Draws as Draws
