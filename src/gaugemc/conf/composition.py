@@ -12,6 +12,8 @@ from omegaconf import OmegaConf
 from gaugemc.choices.settings import Settings, SettingsError
 from gaugemc.conf.groups import CHOICES, register
 
+CONFIGURATIONS = "pkg://gaugemc.conf"
+"""Where Hydra looks for files: a folder without folders, which would be groups (`chains=8`)."""
 
 def settings_of(config: Any) -> Settings:
     """The settings in a configuration that Hydra composed."""
@@ -45,7 +47,7 @@ def composed(overrides: list[str]) -> Settings:
     if GlobalHydra.instance().is_initialized():
         return settings_of(compose("command", overrides))
     register()
-    with initialize(version_base="1.3", config_path=None):
+    with initialize(version_base="1.3", config_path=CONFIGURATIONS):
         return settings_of(compose("command", overrides))
 
 

@@ -226,7 +226,7 @@ class Command(Settings):
                 "subdir": "${hydra.job.num}",
             },
             "output_subdir": None,
-            "callbacks": {"preparation": {"_target_": "gaugemc.cli.Preparation"}},
+            "callbacks": {"preparation": {"_target_": "gaugemc.conf.preparation.Preparation"}},
             "job": {"chdir": False, "name": "gaugemc"},
         }
     )
