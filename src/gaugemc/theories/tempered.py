@@ -1,6 +1,9 @@
 """A theory at another temperature."""
 
+from collections.abc import Sequence
+
 from gaugemc.arrays import Field, Scalar
+from gaugemc.observables import Observable
 from gaugemc.spaces import Space
 from gaugemc.theories.theory import Theory
 
@@ -40,7 +43,10 @@ class Tempered(Theory):
         return (self.beta * self.theory.force(x)).astype(x.dtype)
 
     def observables(self, x: Field) -> dict[str, Scalar]:
-        return self.theory.observables(x)
+        return self.measure(x)
+
+    def measure(self, x: Field, more: Sequence[Observable] = ()) -> dict[str, Field]:
+        return self.theory.measure(x, more)
 
     def configuration(self, x: Field) -> Field:
         return self.theory.configuration(x)
