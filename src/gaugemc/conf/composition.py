@@ -15,6 +15,7 @@ from gaugemc.conf.groups import CHOICES, register
 CONFIGURATIONS = "pkg://gaugemc.conf"
 """Where Hydra looks for files: a folder without folders, which would be groups (`chains=8`)."""
 
+
 def settings_of(config: Any) -> Settings:
     """The settings in a configuration that Hydra composed."""
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
