@@ -71,7 +71,9 @@ def picture(order: list[str], arrows: Counter[tuple[str, str]], sizes: Counter[s
         marks.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{room}</text>')
         marks.append(f'<text transform="translate({x + 4},{TOP - 6}) rotate(-60)">{room}</text>')
         marks.append(f'<text x="{LEFT + n * STEP + 8}" y="{y + 4}">{sizes[room]:,}</text>')
-        marks.append(f'<path d="M{LEFT} {y}H{LEFT + n * STEP}M{x} {TOP}v{n * STEP}" opacity=".12"/>')
+        marks.append(
+            f'<path d="M{LEFT} {y}H{LEFT + n * STEP}M{x} {TOP}v{n * STEP}" opacity=".12"/>'
+        )
         marks.append(f'<rect x="{x - 4}" y="{y - 4}" width="8" height="8" opacity=".5"/>')
         for j, other in enumerate(order):
             files = arrows[room, other]
@@ -87,5 +89,5 @@ def picture(order: list[str], arrows: Counter[tuple[str, str]], sizes: Counter[s
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}" fill="currentColor" '
         f'stroke="currentColor" stroke-width="0" font-size="12" style="max-width:{width}px">'
         f'<g stroke-width="1">{"".join(m for m in marks if m.startswith("<path"))}</g>'
-        f'{"".join(m for m in marks if not m.startswith("<path"))}</svg>'
+        f"{''.join(m for m in marks if not m.startswith('<path'))}</svg>"
     )
