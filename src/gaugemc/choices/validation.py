@@ -29,6 +29,7 @@ from gaugemc.choices.settings import (
 )
 from gaugemc.choices.tracker import check_installed
 from gaugemc.choices.uses import has_flow, has_leapfrog, has_network
+from gaugemc.observables.sine_charge import SineCharge
 from gaugemc.samplers import INTEGRATORS
 from gaugemc.samplers.l2hmc.l2hmc import DIRECTIONS
 from gaugemc.samplers.l2hmc.trainable_leapfrog import NETWORKS
@@ -198,7 +199,7 @@ def validate_batches(settings: Settings) -> None:
 def validate_jumps(settings: Settings, theory: Wilson) -> None:
     """Raise SettingsError unless the loss has a part, and each part a meaning."""
     weights = settings.loss.charge_weight, settings.loss.plaquette_weight
-    if weights[0] > 0 and not theory.space.has_charge:
+    if weights[0] > 0 and not SineCharge().has_meaning(theory.space):
         problem = f"{theory.name} has no such charge: set it to 0"
         raise SettingsError("loss.charge_weight", weights[0], problem)
     for name in ("whitened", "square"):

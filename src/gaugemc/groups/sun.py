@@ -115,10 +115,6 @@ class SUN(Group):
     def log_volume(self) -> float:
         return 0.0
 
-    @property
-    def winds(self) -> bool:
-        return False
-
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return jnp.result_type(real, jnp.complex64)
 

@@ -14,7 +14,7 @@ from gaugemc.groups.u1 import von_mises
 from gaugemc.kernels import wrap
 from gaugemc.lattice import gauge_transform, links_from_plaquettes
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
-from gaugemc.spaces import Links
+from gaugemc.spaces import Links, is_u1_2d
 from gaugemc.theories import Theory
 
 Angles = Float[Array, " count"]
@@ -48,7 +48,7 @@ class ExactU1(Sampler):
     theory: Theory
 
     def __check_init__(self) -> None:
-        if not self.theory.space.has_charge:
+        if not is_u1_2d(self.theory.space):
             raise ValueError(f"exact sampler: needs 2D U(1), not {self.theory.name}")
         if self.theory.wilson_beta is None:
             raise ValueError(

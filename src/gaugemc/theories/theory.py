@@ -175,7 +175,7 @@ class Pullback(Theory):
         return self.theory.action(physical) - log_det
 
     def observables(self, x: Field) -> dict[str, Scalar]:
-        return self.theory.observables(self.configuration(x))
+        return self.theory.observables(self.flow.forward(x)[0])
 
     def configuration(self, x: Field) -> Field:
         return self.theory.configuration(self.flow.forward(x)[0])

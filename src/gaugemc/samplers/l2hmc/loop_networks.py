@@ -18,7 +18,7 @@ from gaugemc.networks.perceptron import Perceptron
 from gaugemc.samplers.l2hmc.generalised_leapfrog import MomentumNetwork, PositionNetwork, Time
 from gaugemc.samplers.l2hmc.networks import bounded
 from gaugemc.samplers.l2hmc.updates import Outputs
-from gaugemc.spaces import Links
+from gaugemc.spaces import Links, is_u1_2d
 
 Field = Float[Array, "2 x y"]
 Fluxes = Float[Array, "x y"]
@@ -163,6 +163,6 @@ def plane_perceptron(
     compute_dtype: DTypeLike | None,
 ) -> Perceptron:
     """A perceptron for the sites of a space; ValueError unless it is two-dimensional U(1)."""
-    if not (isinstance(space, Links) and space.has_charge):
+    if not is_u1_2d(space):
         raise ValueError("gauge-equivariant networks of L2HMC: for two-dimensional U(1) only")
     return Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)
