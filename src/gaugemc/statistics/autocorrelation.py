@@ -32,7 +32,7 @@ _LUCK, _SURE = 0.2, 0.01
 """Probability of a spread as large as that seen: below the first the spread's own noise enters the
 error, below the second a slow mode is taken for certain."""
 
-Chains = Float[np.ndarray, "chain draw"]
+ChainDraws = Float[np.ndarray, "chain draw"]
 
 
 class Estimate(NamedTuple):
@@ -72,7 +72,7 @@ def estimate(samples: np.ndarray) -> Estimate:
     return _estimate_scalar(np.atleast_2d(samples))
 
 
-def entries(observables: Mapping[str, np.ndarray]) -> dict[str, Chains]:
+def entries(observables: Mapping[str, np.ndarray]) -> dict[str, ChainDraws]:
     """Every number that was measured, [chain, draw]: `loop[0,1]` is an entry of an array `loop`."""
     return {
         name + (f"[{','.join(map(str, index))}]" if index else ""): values[:, :, *index]
@@ -159,7 +159,7 @@ class Window(NamedTuple):
     tau_error: float
 
 
-def gamma_method(deviations: Chains) -> Window:
+def gamma_method(deviations: ChainDraws) -> Window:
     """The Gamma method, of draws averaged in pairs of neighbours.
 
     `deviations` have the mean 0 over all chains. Chains that are each stuck somewhere else then
@@ -208,7 +208,7 @@ def r_hat(samples: np.ndarray) -> float:
     return max(_split_r_hat(samples), _split_r_hat(np.abs(samples - np.median(samples))))
 
 
-def _split_r_hat(samples: Chains) -> float:
+def _split_r_hat(samples: ChainDraws) -> float:
     half = samples.shape[1] // 2
     if half < 2:
         return math.nan

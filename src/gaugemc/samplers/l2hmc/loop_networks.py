@@ -53,7 +53,7 @@ class LoopMomentum(MomentumNetwork):
         fluxes = plane_plaquettes(U1(), x, 0, 1)
         slope, *beside = self.perceptron([circle(fluxes)], time)
         log_scale, log_factor = (
-            bounded(links(f + shift(f, 1, -1), f + shift(f, 0, -1)), self.bound) for f in beside
+            bounded(on_links(f + shift(f, 1, -1), f + shift(f, 0, -1)), self.bound) for f in beside
         )
         return Outputs(log_scale, link_derivative(slope), log_factor)
 
@@ -114,13 +114,15 @@ class LoopPosition(PositionNetwork):
     def __call__(self, x: Field, v: Field, frozen: Bool[Array, "2 x y"], time: Time) -> Outputs:
         fluxes, read = surrounding_fluxes(x), surrounding_frozen(frozen)
         loops = jnp.where(read, circle(fluxes), 0)
-        before = links(shift(v[0], 0, -1), shift(v[1], 1, -1))
+        before = on_links(shift(v[0], 0, -1), shift(v[1], 1, -1))
         outputs = self.perceptron([loops, v, before], time)
-        q, t = (o[:2] + links(shift(o[2], 0), shift(o[3], 1)) for o in (outputs[:4], outputs[4:]))
+        q, t = (
+            o[:2] + on_links(shift(o[2], 0), shift(o[3], 1)) for o in (outputs[:4], outputs[4:])
+        )
         return Outputs(None, t, bounded(q, self.bound))
 
 
-def links(along_0: Fluxes, along_1: Fluxes) -> Field:
+def on_links(along_0: Fluxes, along_1: Fluxes) -> Field:
     """The field with these values on the links of each direction.
 
     The code selects and does not concatenate. XLA fuses either with whatever follows, and only
@@ -150,7 +152,7 @@ def surrounding_frozen(frozen: Bool[Array, "2 x y"]) -> Bool[Array, "x y"]:
 
 def link_derivative(slope: Fluxes) -> Field:
     """Derivative by the links of sum_P f(x_P), from the slopes f'(x_P)."""
-    return links(slope - shift(slope, 1, -1), shift(slope, 0, -1) - slope)
+    return on_links(slope - shift(slope, 1, -1), shift(slope, 0, -1) - slope)
 
 
 def plane_perceptron(
