@@ -18,7 +18,7 @@ from gaugemc.spaces import Links, Space
 from gaugemc.theories import Ring, Theory, Wilson
 
 THEORY = Wilson(Links(U1(), (4, 4)), 2.0)
-COUNT = {"chains": 2, "draws": 10, "warmup": 4}
+CHAINS, DRAWS, WARMUP = 2, 10, 4
 
 MEASURED: list[int] = []
 """One entry for each configuration on which `Counted` was measured."""
@@ -36,7 +36,15 @@ class Counted(Observable):
 
 
 def draws(theory: Theory, key: jax.Array, measurement: Measurement) -> dict[str, np.ndarray]:
-    return sample(HMC(theory, 0.2, 4), key, measurement=measurement, **COUNT).draws.observables
+    made = sample(
+        HMC(theory, 0.2, 4),
+        key,
+        chains=CHAINS,
+        draws=DRAWS,
+        warmup=WARMUP,
+        measurement=measurement,
+    )
+    return made.draws.observables
 
 
 def test_dear_observables_are_measured_on_every_third_draw_alone(key: jax.Array) -> None:
@@ -46,14 +54,14 @@ def test_dear_observables_are_measured_on_every_third_draw_alone(key: jax.Array)
     jax.effects_barrier()
     usual = draws(THEORY, key, Measurement())
     due = [1, 4, 7]  # draws 6, 9 and 12 from the start, of which 4 are the warm-up
-    assert len(MEASURED) == COUNT["chains"] * 4
+    assert len(MEASURED) == CHAINS * 4
     for name in ("charge", "plaquette"):  # leading: on every draw
         np.testing.assert_array_equal(found[name], usual[name])
     assert found["wilson_loop"].shape == (2, 10, 2, 1)
     for name in ("charge_squared", "counted", "wilson_loop"):
         measured = np.isfinite(found[name].reshape(2, 10, -1)).all(axis=(0, 2))
         np.testing.assert_array_equal(np.flatnonzero(measured), due)
-    kept = measurement.kept(THEORY, found, COUNT["warmup"])
+    kept = measurement.kept(THEORY, found, WARMUP)
     np.testing.assert_array_equal(kept["charge_squared"], usual["charge_squared"][:, due])
     np.testing.assert_allclose(kept["wilson_loop"][..., 0, 0], usual["plaquette"][:, due])
     np.testing.assert_array_equal(kept["charge"], usual["charge"])
