@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
+import jax.numpy as jnp
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.spaces import Space
@@ -112,6 +113,8 @@ class Theory(eqx.Module):
             beta: the coupling. It is data: another one compiles nothing anew.
         """
         if _has_beta(self):
+            own = vars(self)["beta"]
+            beta = jnp.asarray(beta, getattr(own, "dtype", None))
             return eqx.tree_at(lambda theory: theory.beta, self, beta)
         from gaugemc.theories.tempered import Tempered  # itself a Theory
 
