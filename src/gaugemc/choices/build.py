@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from gaugemc.chains.measurement import Measurement
 from gaugemc.choices.settings import Settings, SettingsError
 from gaugemc.choices.uses import TRAINED
 from gaugemc.flows import NCP, Chain, Flow, Spline, gauge_flow, multiscale_flow, pair_flow
 from gaugemc.groups import SUN, U1
+from gaugemc.observables import OBSERVABLES
 from gaugemc.samplers import (
     HMC,
     INTEGRATORS,
@@ -166,6 +168,21 @@ def build_sampler(settings: Settings, theory: Theory, model: Model | None) -> Sa
         case "exact", None:
             return ExactU1(theory)
     raise SettingsError("sampler.name", settings.sampler.name, "needs what is trained for it")
+
+
+def build_measurement(settings: Settings, theory: Theory) -> Measurement:
+    """What the chains of a theory measure."""
+    every = settings.evaluate.measure_every
+    if settings.observables is None:
+        return Measurement(every=every)
+    own = own_observables(theory)
+    more = tuple(OBSERVABLES[name]() for name in settings.observables if name not in own)
+    return Measurement(tuple(settings.observables), more, every)
+
+
+def own_observables(theory: Theory) -> tuple[str, ...]:
+    """The names of a theory's own observables."""
+    return tuple(eqx.filter_eval_shape(theory.observables, theory.space.origin()))
 
 
 def build_hmc(settings: Settings, theory: Theory, force_scale: float = math.inf) -> HMC:

@@ -180,6 +180,9 @@ class EvaluateSettings:
     warmup: int = option(100, "draws discarded first")
     hmc_draws: int = option(4000, "draws of each chain of the HMC baseline; 0 for no baseline")
     hmc_warmup: int = option(500, "draws of the baseline discarded first")
+    measure_every: int = option(
+        1, "draws between measurements of all observables but the leading ones, for dear ones"
+    )
     chunks: int = option(20, "chunks that each set of draws is run in; a kill loses at most one")
     lengths: list[float] = option([0.5, 1.0, 2.0, 4.0], "trajectory lengths that the tuner tries")
     targets: list[float] = option([0.65, 0.9], "acceptances that the tuner tries")
@@ -214,6 +217,9 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
+    observables: list[str] | None = option(
+        None, "what is measured besides the theory's leading observables; null for its usual ones"
+    )
     name: str = option("run", "name of the run, part of its directory's name")
     seed: int = option(1, "seed of all randomness")
     chains: int = option(64, "chains run at once; half start hot, half cold")

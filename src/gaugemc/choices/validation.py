@@ -14,6 +14,7 @@ from gaugemc.choices.build import (
     abstract_model,
     build_sampler,
     build_theory,
+    own_observables,
 )
 from gaugemc.choices.memory import check_memory, check_parameters
 from gaugemc.choices.settings import (
@@ -29,11 +30,12 @@ from gaugemc.choices.settings import (
 )
 from gaugemc.choices.tracker import check_installed
 from gaugemc.choices.uses import has_flow, has_leapfrog, has_network
+from gaugemc.observables import OBSERVABLES
 from gaugemc.observables.sine_charge import SineCharge
 from gaugemc.samplers import INTEGRATORS
 from gaugemc.samplers.l2hmc.l2hmc import DIRECTIONS
 from gaugemc.samplers.l2hmc.trainable_leapfrog import NETWORKS
-from gaugemc.theories import TOYS, Wilson
+from gaugemc.theories import TOYS, Theory, Wilson
 from gaugemc.training.jump import FORMS
 from gaugemc.training.schedule import ANNEALINGS, RATES
 
@@ -78,6 +80,7 @@ def validate(settings: Settings) -> None:
         )
         raise SettingsError("sampler.name", "l2hmc", problem)
     theory = build_theory(settings)
+    validate_observables(settings, theory)
     try:
         if settings.sampler.name == "l2hmc" and isinstance(theory, Wilson):
             validate_jumps(settings, theory)
@@ -196,6 +199,26 @@ def validate_batches(settings: Settings) -> None:
         raise SettingsError("training.doublings", t.doublings, problem)
 
 
+def validate_observables(settings: Settings, theory: Theory) -> None:
+    """Raise SettingsError unless the run can measure what it is asked."""
+    wanted = settings.observables or []
+    own = own_observables(theory) if wanted else ()
+    more = {name: kind() for name, kind in OBSERVABLES.items() if name not in own}
+    known = [*own, *(name for name, o in more.items() if o.has_meaning(theory.space))]
+    for name in wanted:
+        problem = f"there is no {name}; choose of {', '.join(known)}"
+        try:
+            if name in more:
+                more[name].refuse(theory.space)
+        except ValueError as error:
+            problem = str(error)
+        if name not in known:
+            raise SettingsError("observables", f"[{','.join(wanted)}]", problem)
+    e = settings.evaluate
+    if e.measure_every > min(e.draws, e.hmc_draws or e.draws):
+        raise SettingsError("evaluate.measure_every", e.measure_every, "must be at most the draws")
+
+
 def validate_jumps(settings: Settings, theory: Wilson) -> None:
     """Raise SettingsError unless the loss has a part, and each part a meaning."""
     weights = settings.loss.charge_weight, settings.loss.plaquette_weight
@@ -263,7 +286,14 @@ def validate_numbers(settings: Settings) -> None:
         raise SettingsError("training.plateau_factor", settings.training.plateau_factor, problem)
     for name in ("anneal_start", "anneal_fraction"):
         fraction(f"training.{name}", getattr(settings.training, name))
-    for name in ("draws", "chunks", "tune_iterations", "most_steps", "timing_rounds"):
+    for name in (
+        "draws",
+        "measure_every",
+        "chunks",
+        "tune_iterations",
+        "most_steps",
+        "timing_rounds",
+    ):
         at_least(f"evaluate.{name}", getattr(settings.evaluate, name), 1)
     at_least("evaluate.tune_draws", settings.evaluate.tune_draws, 2)  # a change needs two
     for name in ("warmup", "hmc_draws", "hmc_warmup", "tune_doublings"):

@@ -31,8 +31,15 @@ NAMES = {
 
 
 def estimates(chains: Chains) -> dict[str, Estimate]:
-    """The estimate of every observable."""
-    return estimates_of(chains.draws.observables, chains.sampler.theory.leading)
+    """The estimate of every observable, with tau_int in draws."""
+    theory, measurement = chains.sampler.theory, chains.measurement
+    found = estimates_of(chains.draws.observables, theory.leading)
+    dear = {n: e for n, e in found.items() if measurement.is_dear(theory, n.partition("[")[0])}
+    every = measurement.every
+    return found | {
+        name: e._replace(tau_int=every * e.tau_int, tau_int_error=every * e.tau_int_error)
+        for name, e in dear.items()
+    }
 
 
 def result(
