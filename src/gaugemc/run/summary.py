@@ -13,7 +13,7 @@ from gaugemc.run.baselines import baseline_for
 from gaugemc.run.chain_phase import Chains
 from gaugemc.run.timing import Timing
 from gaugemc.samplers.compose import hmc_in
-from gaugemc.statistics.autocorrelation import Estimate, entries, estimates_of, r_hat, z_score
+from gaugemc.statistics.autocorrelation import Estimate, estimates_of, z_score
 from gaugemc.statistics.compare import Comparison, Cost, compare
 from gaugemc.statistics.notation import format_error, format_lattice
 from gaugemc.theories import Theory
@@ -62,9 +62,7 @@ def result(
         "step_size": None if hmc is None else float(hmc.step_size),
         "n_steps": None if hmc is None else int(hmc.n_steps),
         "integrator": None if hmc is None else hmc.integrator.name,
-        "r_hat": {
-            name: r_hat(values) for name, values in entries(chains.draws.observables).items()
-        },
+        "r_hat": {name: e.r_hat for name, e in analysed.items()},
         "observables": {
             name: {
                 **e._asdict(),
