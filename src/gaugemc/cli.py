@@ -27,8 +27,9 @@ from rich.text import Text
 from gaugemc import interrupt
 from gaugemc.checks import tally
 from gaugemc.choices.build import build_theory
-from gaugemc.choices.settings import Settings, SettingsError
-from gaugemc.choices.uses import is_trained, notice, unused
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import notice, trained, unused
 from gaugemc.choices.validation import validate
 from gaugemc.conf import register
 from gaugemc.conf.composition import composed, jobs, settings_of
@@ -156,7 +157,7 @@ def check(settings: Settings) -> None:
                 RunDirectory(load).settings()
         except RunDirectoryError as error:
             raise SettingsError(key, load, str(error)) from error
-    if is_trained(settings):
+    if trained(settings):
         trainee = build_trainee(settings, build_theory(settings))
         if trainee.load is not None:
             load_model(trainee)
