@@ -9,16 +9,12 @@ from typing import Any, TypeGuard
 
 from omegaconf import MISSING
 
+from gaugemc.choices.choice import Choice
+from gaugemc.choices.menu import DEFAULTS, menu
+from gaugemc.choices.schema import schema
 from gaugemc.conf import groups
 
 MARKER = "<!-- configuration tables -->"
-
-GROUPS: dict[str, dict[str, Any]] = {
-    "theory": groups.THEORIES,
-    "sampler": groups.SAMPLERS,
-    "flow": groups.FLOWS,
-}
-"""The groups whose choices differ in their settings."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -27,6 +27,7 @@ from rich.text import Text
 from gaugemc import interrupt
 from gaugemc.checks import tally
 from gaugemc.choices.build import build_theory
+from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import notice, trained, unused
@@ -199,7 +200,13 @@ def guarded(task: Callable[[], int]) -> int:
         return task()
     except (HydraException, OmegaConfBaseException) as error:
         fail(one_line(error), BAD_INPUT)
-    except (SettingsError, RunDirectoryError, CheckpointError, FileNotFoundError) as error:
+    except (
+        SettingsError,
+        PluginError,
+        RunDirectoryError,
+        CheckpointError,
+        FileNotFoundError,
+    ) as error:
         fail(str(error), BAD_INPUT)
     except KeyboardInterrupt as error:
         fail(interrupt.advice(), interrupt.exit_code(error))

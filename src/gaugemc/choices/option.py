@@ -13,7 +13,8 @@ class SettingsError(ValueError):
     """A setting cannot be used: one line with the key, the value and the choices."""
 
     def __init__(self, key: str, value: Any, problem: str):
-        super().__init__(f"{key}={value}: {problem}")
+        shown = ascii(value) if isinstance(value, str) and not value.isprintable() else value
+        super().__init__(f"{key}={shown}: {problem}")
 
 
 def option(default: Any, doc: str, check: Check | None = None) -> Any:

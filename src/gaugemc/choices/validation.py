@@ -92,7 +92,7 @@ def one_line_of_text(key: str, value: str) -> None:
     if value == "???":
         raise SettingsError(key, value, "has no value: give one")
     if not value.isprintable():
-        raise SettingsError(key, ascii(value), "must be one line of printable characters")
+        raise SettingsError(key, value, "must be one line of printable characters")
 
 
 def held_by_float32(value: float) -> bool:
