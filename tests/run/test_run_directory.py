@@ -9,7 +9,8 @@ import pytest
 from composed import composed
 from omegaconf import OmegaConf
 
-from gaugemc.choices.settings import Settings, SettingsError
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import CheckpointError, checkpoint_path, save_checkpoint
 from gaugemc.run import software
 from gaugemc.run.extension import with_overrides

@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gaugemc.report.record import SAMPLERS, Run, read_summary
+from gaugemc.choices.menu import label
+from gaugemc.report.record import Run, heading, read_summary
 from gaugemc.statistics.notation import MISSING, format_lattice
 
 KEYS = {
@@ -112,7 +113,7 @@ def value_text(key: str, value: Any) -> str:
         case list():
             return f"[{', '.join(value_text('', entry) for entry in value)}]"
         case str() if key == "sampler.name":
-            return SAMPLERS.get(value, value)
+            return heading(label("sampler", value))
     text = str(value)
     return text if len(text) <= LONGEST else f"…{text[1 - LONGEST :]}"
 

@@ -18,17 +18,6 @@ from gaugemc.statistics.compare import Comparison, Cost, compare
 from gaugemc.statistics.notation import format_error, format_lattice
 from gaugemc.theories import Theory
 
-NAMES = {
-    "hmc": "HMC",
-    "fthmc": "FT-HMC",
-    "flow": "independence Metropolis",
-    "l2hmc": "L2HMC",
-    "heatbath": "heatbath",
-    "exact": "exact sampler",
-    "mixed": "FT-HMC with independence proposals",
-    "winding": "HMC with instanton updates",
-}
-
 
 def estimates(chains: Chains) -> dict[str, Estimate]:
     """The estimate of every observable, with tau_int in draws."""
@@ -110,11 +99,11 @@ def verdict(
     leading: Sequence[str],
 ) -> str:
     """One sentence: what is cheaper, by how much, and whether the checks passed."""
-    name = NAMES[settings.sampler.name]
+    name = settings.sampler.label
     theory = settings.theory
     where = (
         f"At β = {theory.beta:g} on {format_lattice(theory.lattice)}, {name}"
-        if theory.toy is None
+        if theory.group is not None
         else f"On the {theory.name}, {name}"
     )
     ending = f"{tally(checks).sentence()}."

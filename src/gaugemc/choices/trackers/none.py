@@ -1,0 +1,21 @@
+"""tracker=none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gaugemc.choices.built import Settings
+from gaugemc.choices.choice import Track, TrackerChoice
+
+
+@dataclass(frozen=True)
+class NoTracker(TrackerChoice):
+    """Nowhere else."""
+
+    name: str = "none"
+    label = "no tracker"
+
+    @contextmanager
+    def track(self, settings: Settings, path: Path, first_step: int) -> Iterator[Track]:
+        yield lambda step, row: None
