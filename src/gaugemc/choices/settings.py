@@ -133,6 +133,11 @@ class EvaluateSettings:
         4000, "draws of each chain of the HMC baseline; 0 for no baseline", at_least(0)
     )
     hmc_warmup: int = option(500, "draws of the baseline discarded first", at_least(0))
+    measure_every: int = option(
+        1,
+        "draws between measurements of all observables but the leading ones, for dear ones",
+        at_least(1),
+    )
     chunks: int = option(
         20, "chunks that each set of draws is run in; a kill loses at most one", at_least(1)
     )
@@ -173,6 +178,9 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     tracker: TrackerChoice = field(default_factory=default("tracker"))
+    observables: list[str] | None = option(
+        None, "what is measured besides the theory's leading observables; null for its usual ones"
+    )
     name: str = option("run", "name of the run, part of its directory's name", part_of_a_path)
     seed: int = option(1, "seed of all randomness", usable_seed)
     chains: int = option(64, "chains run at once; half start hot, half cold", at_least(1))

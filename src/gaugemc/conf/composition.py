@@ -14,6 +14,9 @@ from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.conf.groups import register, words
 
+CONFIGURATIONS = "pkg://gaugemc.conf"
+"""Where Hydra looks for files: a folder without folders, which would be groups (`chains=8`)."""
+
 
 def settings_of(config: Any) -> Settings:
     """The settings in a configuration that Hydra composed."""
@@ -34,7 +37,7 @@ def composed(overrides: list[str]) -> Settings:
     if GlobalHydra.instance().is_initialized():
         return settings_of(compose("command", overrides))
     register()
-    with initialize(version_base="1.3", config_path=None):
+    with initialize(version_base="1.3", config_path=CONFIGURATIONS):
         return settings_of(compose("command", overrides))
 
 

@@ -62,7 +62,7 @@ HYDRA: dict[str, Any] = {
     "run": {"dir": RUN_DIR},
     "sweep": {"dir": SWEEP_DIR, "subdir": "${hydra.job.num}"},
     "output_subdir": None,
-    "callbacks": {"preparation": {"_target_": "gaugemc.cli.Preparation"}},
+    "callbacks": {"preparation": {"_target_": "gaugemc.conf.preparation.Preparation"}},
     "job": {"chdir": False, "name": "gaugemc"},
 }
 """Hydra's own settings."""

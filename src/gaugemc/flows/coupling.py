@@ -16,7 +16,7 @@ from gaugemc.groups import U1
 from gaugemc.kernels import apart, together, wrap
 from gaugemc.lattice import plane_plaquettes
 from gaugemc.networks.stripes import PERIOD, StripeNetwork, UnrolledNetwork
-from gaugemc.spaces import Links, Space, total
+from gaugemc.spaces import Links, Space, is_u1_2d, total
 
 Field = Float[Array, "2 x y"]
 
@@ -123,7 +123,7 @@ def alternating(
 
 def check_space(space: Space, period: int) -> None:
     """Raise ValueError unless stripes of this period fit the space."""
-    if not space.has_charge:
+    if not is_u1_2d(space):
         raise ValueError(f"flow: needs 2D U(1) links, not {space.name}")
     check_extents(space.field_shape[1:], period)
 

@@ -13,15 +13,22 @@ from gaugemc.run.baselines import baseline_for
 from gaugemc.run.chain_phase import Chains
 from gaugemc.run.timing import Timing
 from gaugemc.samplers.compose import hmc_in
-from gaugemc.statistics.autocorrelation import Estimate, entries, estimates_of, r_hat, z_score
+from gaugemc.statistics.autocorrelation import Estimate, estimates_of, z_score
 from gaugemc.statistics.compare import Comparison, Cost, compare
 from gaugemc.statistics.notation import format_error, format_lattice
 from gaugemc.theories import Theory
 
 
 def estimates(chains: Chains) -> dict[str, Estimate]:
-    """The estimate of every observable."""
-    return estimates_of(chains.draws.observables, chains.sampler.theory.leading)
+    """The estimate of every observable, with tau_int in draws."""
+    theory, measurement = chains.sampler.theory, chains.measurement
+    found = estimates_of(chains.draws.observables, theory.leading)
+    dear = {n: e for n, e in found.items() if measurement.is_dear(theory, n.partition("[")[0])}
+    every = measurement.every
+    return found | {
+        name: e._replace(tau_int=every * e.tau_int, tau_int_error=every * e.tau_int_error)
+        for name, e in dear.items()
+    }
 
 
 def result(
@@ -44,9 +51,7 @@ def result(
         "step_size": None if hmc is None else float(hmc.step_size),
         "n_steps": None if hmc is None else int(hmc.n_steps),
         "integrator": None if hmc is None else hmc.integrator.name,
-        "r_hat": {
-            name: r_hat(values) for name, values in entries(chains.draws.observables).items()
-        },
+        "r_hat": {name: e.r_hat for name, e in analysed.items()},
         "observables": {
             name: {
                 **e._asdict(),

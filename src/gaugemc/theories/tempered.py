@@ -1,6 +1,11 @@
 """A theory at another temperature."""
 
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+
 from gaugemc.arrays import Field, Scalar
+from gaugemc.observables import Observable
 from gaugemc.spaces import Space
 from gaugemc.theories.theory import Theory
 
@@ -13,12 +18,12 @@ class Tempered(Theory):
 
     space: Space
     theory: Theory
-    beta: Scalar | float
+    beta: Scalar
 
     def __init__(self, theory: Theory, beta: Scalar | float = 1.0):
         self.space = theory.space
         self.theory = theory
-        self.beta = beta
+        self.beta = jnp.asarray(beta, jnp.float64)
 
     @property
     def name(self) -> str:
@@ -37,10 +42,13 @@ class Tempered(Theory):
         return self.beta * self.theory.action(x)
 
     def force(self, x: Field) -> Field:
-        return (self.beta * self.theory.force(x)).astype(x.dtype)
+        return self.beta.astype(self.space.real_dtype) * self.theory.force(x)
 
     def observables(self, x: Field) -> dict[str, Scalar]:
-        return self.theory.observables(x)
+        return self.measure(x)
+
+    def measure(self, x: Field, more: Sequence[Observable] = ()) -> dict[str, Field]:
+        return self.theory.measure(x, more)
 
     def configuration(self, x: Field) -> Field:
         return self.theory.configuration(x)

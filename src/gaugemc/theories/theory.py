@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
+import jax.numpy as jnp
 
 from gaugemc.arrays import Field, Scalar
+from gaugemc.observables import Observable
 from gaugemc.spaces import Space
 
 
@@ -69,6 +72,10 @@ class Theory(eqx.Module):
     def observables(self, x: Field) -> dict[str, Scalar]:
         """What is measured on every configuration, by name."""
 
+    def measure(self, x: Field, more: Sequence[Observable] = ()) -> dict[str, Field]:
+        """The theory's observables, and more of the same physical configuration, by name."""
+        return self.observables(x) | {o.name: o(self.space, x) for o in more}
+
     @property
     def leading(self) -> tuple[str, ...]:
         """The observables that samplers are judged by, the most important first."""
@@ -112,6 +119,8 @@ class Theory(eqx.Module):
             beta: the coupling. It is data: another one compiles nothing anew.
         """
         if _has_beta(self):
+            own = vars(self)["beta"]
+            beta = jnp.asarray(beta, getattr(own, "dtype", None))
             return eqx.tree_at(lambda theory: theory.beta, self, beta)
         from gaugemc.theories.tempered import Tempered  # itself a Theory
 
@@ -175,7 +184,10 @@ class Pullback(Theory):
         return self.theory.action(physical) - log_det
 
     def observables(self, x: Field) -> dict[str, Scalar]:
-        return self.theory.observables(self.configuration(x))
+        return self.measure(x)
+
+    def measure(self, x: Field, more: Sequence[Observable] = ()) -> dict[str, Field]:
+        return self.theory.measure(self.flow.forward(x)[0], more)
 
     def configuration(self, x: Field) -> Field:
         return self.theory.configuration(self.flow.forward(x)[0])

@@ -13,7 +13,7 @@ from jaxtyping import Array, Key, PyTree
 from gaugemc.chains.progress import progress_bar
 from gaugemc.flows import Flow
 from gaugemc.samplers import GeneralisedLeapfrog
-from gaugemc.spaces import Links
+from gaugemc.spaces import Links, is_u1_2d
 from gaugemc.theories import Theory
 from gaugemc.training.jump import ChargeJump, DistanceJump, ExpectedJump, Jump, PlaquetteJump
 from gaugemc.training.noise import noise_watch
@@ -109,7 +109,7 @@ def usual_jumps(theory: Theory) -> tuple[Jump, ...]:
     plaquettes for other links, of the distance for vectors."""
     if not isinstance(theory.space, Links):
         return (DistanceJump(),)
-    return (ChargeJump(), PlaquetteJump()) if theory.space.has_charge else (PlaquetteJump(),)
+    return (ChargeJump(), PlaquetteJump()) if is_u1_2d(theory.space) else (PlaquetteJump(),)
 
 
 def _objective(

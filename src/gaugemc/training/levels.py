@@ -20,7 +20,7 @@ from gaugemc.flows import Multiscale
 from gaugemc.flows.circle.knots import N_ANGLES, angle_at, position_slope
 from gaugemc.flows.multiscale.multiscale import Kind, divisions
 from gaugemc.flows.multiscale.split import Split
-from gaugemc.spaces import Links
+from gaugemc.spaces import is_u1_2d
 from gaugemc.theories import Theory
 
 NumpyTable = Float[np.ndarray, " grid"]
@@ -66,16 +66,16 @@ class LevelKL(eqx.Module):
 
     nodes: int
     levels: dict[Kind, Level]
-    minus_log_z: float
+    minus_log_z: Scalar
 
     def __init__(self, theory: Theory, nodes: int, log_partition: float):
         self.nodes = nodes
         self.levels = jax.tree.map(jnp.asarray, level_targets(*lattice_and_beta(theory)))
-        self.minus_log_z = -log_partition
+        self.minus_log_z = jnp.asarray(-log_partition)
 
     def __call__(self, flow: Multiscale, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
         if not self.levels:
-            return jnp.asarray(self.minus_log_z)
+            return self.minus_log_z
         splits = _stacked([flow.splits[kind] for kind in self.levels])
         keys = jax.random.split(key, len(self.levels))
         divergences = jax.vmap(self._divergence)(splits, _stacked(list(self.levels.values())), keys)
@@ -104,7 +104,7 @@ def lattice_and_beta(theory: Theory) -> tuple[tuple[int, ...], float]:
         ValueError: the theory is not 2D U(1) with Wilson's action.
     """
     beta, space = theory.wilson_beta, theory.space
-    if beta is None or not (isinstance(space, Links) and space.has_charge):
+    if beta is None or not is_u1_2d(space):
         raise ValueError(f"levels: need 2D U(1) with Wilson's action, not {theory.name}")
     return space.lattice, float(beta)
 

@@ -24,7 +24,7 @@ from gaugemc.groups import U1
 from gaugemc.kernels import apart, together, wrap
 from gaugemc.kernels.branch import alone
 from gaugemc.lattice import links_from_plaquettes, plane_plaquettes
-from gaugemc.spaces import Links, total
+from gaugemc.spaces import Links, is_u1_2d, total
 
 Field = Float[Array, "2 x y"]
 Kind = tuple[int, int]
@@ -169,7 +169,7 @@ def multiscale_flow(space: Links) -> Multiscale:
     Raises:
         ValueError: the space is not 2D U(1).
     """
-    if not space.has_charge:
+    if not is_u1_2d(space):
         raise ValueError(f"flow: needs 2D U(1) links, not {space.name}")
     return Multiscale(_identity(space.lattice, space.real_dtype))
 
