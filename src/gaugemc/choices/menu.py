@@ -7,6 +7,7 @@ choice, or a module of choices.
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract, isclass
@@ -87,7 +88,7 @@ def add(found: dict[str, dict[str, type[Choice]]], choice: type[Choice], package
         raise PluginError(f"{where}: {other.__module__} has this choice: choose another name")
     if isabstract(choice):
         raise PluginError(f"{where}: lacks {', '.join(sorted(choice.__abstractmethods__))}")
-    if choice.__dataclass_fields__[choice.named_by].default != word:
+    if word not in [f.default for f in fields(choice)]:
         raise PluginError(
             f"{where}: is no dataclass: write @dataclass(frozen=True) above the class"
         )
@@ -110,7 +111,7 @@ def metadata(choice: type[Choice], key: str) -> Mapping[str, Any]:
 def types(choice: type[Choice]) -> dict[str, Any]:
     """The type of each setting of a choice."""
     hints = get_type_hints(choice)
-    return {name: hints[name] for name in choice.__dataclass_fields__ if name in hints}
+    return {f.name: hints[f.name] for f in fields(choice)}
 
 
 def package_of(point: EntryPoint) -> str:
@@ -135,8 +136,3 @@ def label(group: str, word: str) -> str:
     """What reports call a choice; the word itself where the choice is not installed."""
     choice = menu()[group].get(word)
     return word if choice is None else choice.label
-
-
-def owners(group: str, key: str) -> list[str]:
-    """The words of the choices that have a setting."""
-    return [word for word, c in menu()[group].items() if key in c.__dataclass_fields__]
