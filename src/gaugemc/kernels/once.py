@@ -1,11 +1,19 @@
 """Programs that run once or twice, for which the compiler's time counts."""
 
-import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import equinox as eqx
 
-once = functools.partial(eqx.filter_jit, compiler_options={"xla_backend_optimization_level": 1})
-"""`equinox.filter_jit` for starts and checks: compiled several times as fast, with the same bits.
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
-Not for use inside other compiled functions.
-"""
+
+def once(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """`equinox.filter_jit` for starts and checks, which the compiler optimises less.
+
+    Random numbers compile in a tenth of the time, forces in nine tenths. Not for use inside other
+    compiled functions.
+    """
+    options = {"xla_backend_optimization_level": 1}
+    return eqx.filter_jit(function, compiler_options=options)  # pyright: ignore[reportCallIssue]
