@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -119,14 +118,12 @@ def test_a_broken_package_is_one_line(command: Command, package: Path, tmp_path:
         assert done.stderr.count("\n") == 1
 
 
-@dataclass(frozen=True)
 class Taken(SplineFlow):
     """A flow whose word is taken."""
 
     name: str = "ncp"
 
 
-@dataclass(frozen=True)
 class Untyped(SplineFlow):
     """A flow with a key of another type."""
 
@@ -134,7 +131,6 @@ class Untyped(SplineFlow):
     bound: str = option("4", "largest log-scale")
 
 
-@dataclass(frozen=True)
 class Silent(SplineFlow):
     """A flow with a key that is not explained."""
 
@@ -142,13 +138,6 @@ class Silent(SplineFlow):
     depth_of_table: int = 3
 
 
-class Undecorated(SplineFlow):
-    """A flow that is no dataclass of its own."""
-
-    name: str = "other"
-
-
-@dataclass(frozen=True)
 class Empty(SamplerChoice):
     """A sampler that builds nothing."""
 
@@ -167,7 +156,6 @@ class Elsewhere(SplineFlow):
         (Taken, "flow=ncp: gaugemc.choices.flows.ncp has this choice"),
         (Untyped, "flow=other: flow.bound is of another type in other choices"),
         (Silent, "flow=other: depth_of_table has no documentation"),
-        (Undecorated, "flow=other: is no dataclass"),
         (Empty, "sampler=other: lacks build"),
         (Elsewhere, "kernel=spline: no such group; choose one of flow, sampler"),
     ],

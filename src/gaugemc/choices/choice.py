@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 from omegaconf import MISSING
 
@@ -30,9 +30,9 @@ def coupling(key: str, value: Any) -> None:
         raise SettingsError(key, value, f"must be at most {LARGEST_BETA:g}")
 
 
-@dataclass(frozen=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(option,))
 class Choice(abc.ABC):
-    """A choice of a group; its fields are its settings, and its docstring says what it is."""
+    """A choice of a group: a frozen dataclass of its settings, whose docstring says what it is."""
 
     of_group: ClassVar[str]
     """The group, such as flow."""
@@ -44,6 +44,9 @@ class Choice(abc.ABC):
     named_by: ClassVar[str] = "name"
     """The field whose default is the word for it on the command line."""
 
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True)(cls)
+
     @classmethod
     def word(cls) -> str:
         """What the command line calls it."""
@@ -53,7 +56,6 @@ class Choice(abc.ABC):
         """Raise SettingsError for what it cannot do beside the other settings."""
 
 
-@dataclass(frozen=True)
 class FlowChoice(Choice):
     """The normalizing flow of fthmc, flow and mixed."""
 
@@ -79,7 +81,6 @@ class FlowChoice(Choice):
         """The flow before training."""
 
 
-@dataclass(frozen=True)
 class SamplerChoice(Choice):
     """How it is sampled."""
 
@@ -116,7 +117,6 @@ class SamplerChoice(Choice):
         """The sampler that is evaluated, before tuning, on what was trained for it."""
 
 
-@dataclass(frozen=True)
 class TheoryChoice(Choice):
     """What is sampled."""
 
@@ -137,7 +137,6 @@ class TheoryChoice(Choice):
         """The theory, with real numbers of a type."""
 
 
-@dataclass(frozen=True)
 class TrackerChoice(Choice):
     """Where the history of training goes besides metrics.csv."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gaugemc.choices.built import Model, RandomKey, Settings, Theory
-from gaugemc.choices.option import at_least, filled, one_of, option, positive
+from gaugemc.choices.option import at_least, filled, one_of, option
 
 
 @dataclass
@@ -15,17 +15,15 @@ class DynamicsSettings:
     objectives: ClassVar[tuple[str, ...]] = ("jump",)
     depth: ClassVar[str] = "n_leapfrog"
 
-    n_leapfrog: int = option(
-        4, "layers: leapfrog steps of one pass; a palindrome makes two", at_least(1)
-    )
-    eps: float = option(0.2, "step size of every layer before training", positive)
+    n_leapfrog: int = option(4, "layers: leapfrog steps of one pass; a palindrome makes two")
+    eps: float = option(0.2, "step size of every layer before training")
     eps_trainable: bool = option(True, "train the step sizes, one for each layer")
     network: str = option(
         "force",
         "force (gauge-equivariant, of plaquettes), gauge (the same, all of L2HMC), conv or dense",
         one_of("force", "gauge", "conv", "dense"),
     )
-    bound: float = option(4.0, "largest log-scale of a network, in units of the step", positive)
+    bound: float = option(4.0, "largest log-scale of a network, in units of the step")
     separate_networks: bool = option(True, "networks of each layer's own, or the same for all")
     split_x_networks: bool = option(
         True, "two networks for the halves of the position update; not of force"
@@ -67,28 +65,24 @@ class LossSettings:
     charge_weight: float = option(
         1.0, "weight of the jump of the sine charge; 0 leaves it out", at_least(0)
     )
-    charge_scale: float = option(1.0, "squared jump of the charge that counts as one", positive)
+    charge_scale: float = option(1.0, "squared jump of the charge that counts as one")
     plaquette_weight: float = option(
         0.0, "weight of the jump of plaquettes; 0 leaves it out", at_least(0)
     )
-    plaquette_scale: float = option(1.0, "squared jump of plaquettes that counts as one", positive)
-    distance_scale: float = option(
-        1.0, "squared distance of vectors that counts as one (toys)", positive
-    )
+    plaquette_scale: float = option(1.0, "squared jump of plaquettes that counts as one")
+    distance_scale: float = option(1.0, "squared distance of vectors that counts as one (toys)")
     whitened_weight: float = option(
         0.0,
         "weight of the distance in units of the widths, toys with one mode; 0 leaves it out",
         at_least(0),
     )
-    whitened_scale: float = option(
-        1.0, "squared distance in those units that counts as one", positive
-    )
+    whitened_scale: float = option(1.0, "squared distance in those units that counts as one")
     square_weight: float = option(
         0.0,
         "weight of the distance of the components' squares (toys); 0 leaves it out",
         at_least(0),
     )
-    square_scale: float = option(1.0, "squared distance of squares that counts as one", positive)
+    square_scale: float = option(1.0, "squared distance of squares that counts as one")
     aux_weight: float = option(
         0.0,
         "weight of proposals from as many hot configurations, drawn anew in each step",

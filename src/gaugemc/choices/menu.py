@@ -88,10 +88,6 @@ def add(found: dict[str, dict[str, type[Choice]]], choice: type[Choice], package
         raise PluginError(f"{where}: {other.__module__} has this choice: choose another name")
     if isabstract(choice):
         raise PluginError(f"{where}: lacks {', '.join(sorted(choice.__abstractmethods__))}")
-    if word not in [f.default for f in fields(choice)]:
-        raise PluginError(
-            f"{where}: is no dataclass: write @dataclass(frozen=True) above the class"
-        )
     known = {key: kind for other in found[group].values() for key, kind in types(other).items()}
     for key, kind in types(choice).items():
         if not metadata(choice, key).get("doc"):

@@ -18,7 +18,12 @@ class SettingsError(ValueError):
 
 
 def option(default: Any, doc: str, check: Check | None = None) -> Any:
-    """A field of settings, with its documentation and a check of its values."""
+    """A field of settings, with its documentation and a check of its values.
+
+    Without a check, a number must be positive.
+    """
+    if check is None and type(default) in (int, float):
+        check = at_least(1) if type(default) is int else positive
     metadata = {"doc": doc, "check": check}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)

@@ -17,7 +17,6 @@ from gaugemc.choices.option import (
     must,
     one_of,
     option,
-    positive,
 )
 
 LARGEST_SEED = 2**63 - 1
@@ -73,36 +72,30 @@ class TrainingSettings:
     )
     steps: int = option(2000, "gradient steps; 0 uses what is loaded as it is", at_least(0))
     batch: int = option(
-        64,
-        "configurations (l2hmc: chains) in each step; nodes a side of the grid of levels",
-        at_least(1),
+        64, "configurations (l2hmc: chains) in each step; nodes a side of the grid of levels"
     )
     doublings: int = option(
         0,
         "times that the batch doubles on the way to that size, at equal intervals of the steps",
         at_least(0),
     )
-    learning_rate: float = option(3e-3, "largest learning rate of Adam", positive)
+    learning_rate: float = option(3e-3, "largest learning rate of Adam")
     schedule: str = option(
         "cosine",
         "learning rate after warm-up: constant, cosine or plateau (falls when the loss does not)",
         one_of("constant", "cosine", "plateau"),
     )
     patience: int = option(
-        10,
-        "windows without a new smallest loss that are a plateau; none counts while beta rises",
-        at_least(1),
+        10, "windows without a new smallest loss that are a plateau; none counts while beta rises"
     )
-    plateau_window: int = option(
-        20, "steps whose losses are averaged before they are compared", at_least(1)
-    )
+    plateau_window: int = option(20, "steps whose losses are averaged before they are compared")
     plateau_factor: float = option(
         0.5,
         "what a plateau multiplies the learning rate by",
         must(lambda x: 0 < x < 1, "must lie between 0 and 1, without the ends"),
     )
     warmup: int = option(100, "steps of linear warm-up", at_least(0))
-    clip: float = option(1.0, "largest norm of the gradient", positive)
+    clip: float = option(1.0, "largest norm of the gradient")
     annealing: str = option(
         "linear",
         "beta during training: none, linear or eras; not of levels",
@@ -112,44 +105,34 @@ class TrainingSettings:
     anneal_fraction: float = option(
         0.5, "fraction of the steps after which beta is reached", fraction
     )
-    eras: int = option(4, "number of equal rises where annealing=eras", at_least(1))
-    chunk: int = option(
-        50, "steps compiled into one call; a kill loses at most one chunk", at_least(1)
-    )
-    quality_every: int = option(500, "steps between measurements of the quality", at_least(1))
-    ess_samples: int = option(
-        4096, "fresh configurations (l2hmc: draws) to measure it", at_least(1)
-    )
-    keep: int = option(3, "checkpoints to keep", at_least(1))
+    eras: int = option(4, "number of equal rises where annealing=eras")
+    chunk: int = option(50, "steps compiled into one call; a kill loses at most one chunk")
+    quality_every: int = option(500, "steps between measurements of the quality")
+    ess_samples: int = option(4096, "fresh configurations (l2hmc: draws) to measure it")
+    keep: int = option(3, "checkpoints to keep")
 
 
 @dataclass
 class EvaluateSettings:
     """How the trained sampler and the HMC baseline are measured."""
 
-    draws: int = option(500, "draws of each chain of the sampler", at_least(1))
+    draws: int = option(500, "draws of each chain of the sampler")
     warmup: int = option(100, "draws discarded first", at_least(0))
     hmc_draws: int = option(
         4000, "draws of each chain of the HMC baseline; 0 for no baseline", at_least(0)
     )
     hmc_warmup: int = option(500, "draws of the baseline discarded first", at_least(0))
     measure_every: int = option(
-        1,
-        "draws between measurements of all observables but the leading ones, for dear ones",
-        at_least(1),
+        1, "draws between measurements of all observables but the leading ones, for dear ones"
     )
-    chunks: int = option(
-        20, "chunks that each set of draws is run in; a kill loses at most one", at_least(1)
-    )
+    chunks: int = option(20, "chunks that each set of draws is run in; a kill loses at most one")
     lengths: list[float] = option(
         [0.5, 1.0, 2.0, 4.0], "trajectory lengths that the tuner tries", each_between(0, math.inf)
     )
     targets: list[float] = option(
         [0.65, 0.9], "acceptances that the tuner tries", each_between(0, 1)
     )
-    tune_iterations: int = option(
-        60, "trajectories for finding each step size, at most", at_least(1)
-    )
+    tune_iterations: int = option(60, "trajectories for finding each step size, at most")
     tune_draws: int = option(
         60, "trajectories for scoring a candidate of average cost", at_least(2)
     )
@@ -158,10 +141,8 @@ class EvaluateSettings:
         "times that this number doubles for candidates that tie, where that may separate them",
         at_least(0),
     )
-    most_steps: int = option(100, "most steps of a trajectory", at_least(1))
-    timing_rounds: int = option(
-        7, "alternating rounds in which sampler and baseline are timed", at_least(1)
-    )
+    most_steps: int = option(100, "most steps of a trajectory")
+    timing_rounds: int = option(7, "alternating rounds in which sampler and baseline are timed")
     configurations: bool = option(False, "save the last configuration of every chain")
 
 
@@ -183,7 +164,7 @@ class Settings:
     )
     name: str = option("run", "name of the run, part of its directory's name", part_of_a_path)
     seed: int = option(1, "seed of all randomness", usable_seed)
-    chains: int = option(64, "chains run at once; half start hot, half cold", at_least(1))
+    chains: int = option(64, "chains run at once; half start hot, half cold")
     precision: str = option(
         "fp32",
         "fp64 or fp32 for everything; bf16 or fp16 for the network, fp32 for the physics",

@@ -88,7 +88,8 @@ class Scan:
         for key in sorted(keys, key=lambda key: not key.endswith(".name")):
             values = [value_text(key, settings.get(key)) for settings in known]
             order = list(dict.fromkeys(values))
-            if len(order) > 1 and key not in UNPHYSICAL:
+            own = {value_text(key, settings[key]) for settings in known if key in settings}
+            if len(own) > 1 and key not in UNPHYSICAL:  # of the runs that use it
                 groups.setdefault(tuple(map(order.index, values)), []).append(key)
         varied = {group[0]: group[1:] for group in groups.values()}
         return {key: varied[key] for key in keys if key in varied}

@@ -162,7 +162,9 @@ class RunDirectory:
             raise RunDirectoryError(f"{self.path} is not a run: it has no config.yaml")
         try:
             stored = OmegaConf.to_container(OmegaConf.load(self.config))
-            return schema.settings_of(stored)  # pyright: ignore[reportArgumentType]
+            if not isinstance(stored, dict) or not stored:
+                raise ValueError("it holds no settings")
+            return schema.settings_of({str(key): value for key, value in stored.items()})
         except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
             reason = " ".join(str(error).split("\n    ")[0].split())
             raise RunDirectoryError(f"{self.config} cannot be read: {reason}") from error

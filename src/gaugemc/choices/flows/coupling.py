@@ -1,14 +1,12 @@
 """Flows of coupling layers with networks, whatever circle map the layers have."""
 
 import abc
-from dataclasses import dataclass
 
 from gaugemc.choices.built import CircleMap, Flow, RandomKey, Settings, Wilson
 from gaugemc.choices.choice import FlowChoice
 from gaugemc.choices.option import must, option
 
 
-@dataclass(frozen=True)
 class Layered(FlowChoice):
     """A flow of many layers."""
 

@@ -1,6 +1,5 @@
 """flow=multiscale."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from gaugemc.choices.built import Flow, RandomKey, Settings, Wilson
@@ -8,7 +7,6 @@ from gaugemc.choices.choice import FlowChoice
 from gaugemc.choices.option import one_of, option
 
 
-@dataclass(frozen=True)
 class MultiscaleFlow(FlowChoice):
     """Splits of plaquettes from the coarsest to the finest, with tables and no network."""
 

@@ -1,20 +1,17 @@
 """flow=ncp."""
 
-from dataclasses import dataclass
-
 from gaugemc.choices.built import CircleMap
 from gaugemc.choices.flows.coupling import Coupling
-from gaugemc.choices.option import at_least, option, positive
+from gaugemc.choices.option import option
 
 
-@dataclass(frozen=True)
 class NCPFlow(Coupling):
     """Couplings with non-compact projections, mixtures of Moebius maps."""
 
     name: str = "ncp"
     label = "NCP flow"
-    components: int = option(2, "terms of the ncp mixture", at_least(1))
-    bound: float = option(4.0, "largest log-scale of a map of ncp or pair", positive)
+    components: int = option(2, "terms of the ncp mixture")
+    bound: float = option(4.0, "largest log-scale of a map of ncp or pair")
 
     @property
     def circle(self) -> CircleMap:

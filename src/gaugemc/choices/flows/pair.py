@@ -1,20 +1,17 @@
 """flow=pair."""
 
-from dataclasses import dataclass
-
 from gaugemc.choices.built import Flow, RandomKey, Settings, Wilson
 from gaugemc.choices.flows.coupling import Layered
-from gaugemc.choices.option import at_least, option, positive
+from gaugemc.choices.option import option
 
 
-@dataclass(frozen=True)
 class PairFlow(Layered):
     """Couplings that move a link by the pair of its plaquettes."""
 
     name: str = "pair"
     label = "pair flow"
-    rounds: int = option(1, "rounds of four maps in each pair coupling", at_least(1))
-    bound: float = option(4.0, "largest log-scale of a map of ncp or pair", positive)
+    rounds: int = option(1, "rounds of four maps in each pair coupling")
+    bound: float = option(4.0, "largest log-scale of a map of ncp or pair")
 
     def build(self, settings: Settings, theory: Wilson, key: RandomKey) -> Flow:
         from gaugemc.flows import pair_flow

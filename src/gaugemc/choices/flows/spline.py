@@ -1,13 +1,10 @@
 """flow=spline."""
 
-from dataclasses import dataclass
-
 from gaugemc.choices.built import CircleMap
 from gaugemc.choices.flows.coupling import Coupling
 from gaugemc.choices.option import at_least, option
 
 
-@dataclass(frozen=True)
 class SplineFlow(Coupling):
     """Couplings with rational-quadratic splines of the circle."""
 

@@ -1,13 +1,11 @@
 """sampler=exact."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from gaugemc.choices.built import Sampler, Settings, Theory
 from gaugemc.choices.choice import SamplerChoice
 
 
-@dataclass(frozen=True)
 class ExactSampler(SamplerChoice):
     """Independent configurations of 2D U(1)."""
 

@@ -1,13 +1,11 @@
 """sampler=flow."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from gaugemc.choices.built import Sampler, Settings, Theory
 from gaugemc.choices.choice import SamplerChoice
 
 
-@dataclass(frozen=True)
 class FlowSampler(SamplerChoice):
     """Independence Metropolis: draws of a trained flow, accepted or not."""
 

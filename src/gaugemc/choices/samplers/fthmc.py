@@ -1,7 +1,6 @@
 """sampler=fthmc."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from gaugemc.choices.built import Sampler, Settings, Theory
@@ -9,7 +8,6 @@ from gaugemc.choices.option import must, option
 from gaugemc.choices.samplers.trajectories import Trajectories
 
 
-@dataclass(frozen=True)
 class FTHMCSampler(Trajectories):
     """Field-transformation HMC: HMC in the variables of a trained flow."""
 

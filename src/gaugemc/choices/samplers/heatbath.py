@@ -1,6 +1,5 @@
 """sampler=heatbath."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from gaugemc.choices.built import Sampler, Settings, Theory
@@ -8,7 +7,6 @@ from gaugemc.choices.choice import SamplerChoice
 from gaugemc.choices.option import at_least, option
 
 
-@dataclass(frozen=True)
 class HeatbathSampler(SamplerChoice):
     """Heatbath and overrelaxation of single links."""
 

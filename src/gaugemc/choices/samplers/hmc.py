@@ -1,13 +1,11 @@
 """sampler=hmc."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from gaugemc.choices.built import Sampler, Settings, Theory
 from gaugemc.choices.samplers.trajectories import Trajectories
 
 
-@dataclass(frozen=True)
 class HMCSampler(Trajectories):
     """Hybrid Monte Carlo."""
 

@@ -1,6 +1,5 @@
 """sampler=l2hmc."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gaugemc.choices.built import Sampler, Settings, Theory
@@ -8,7 +7,6 @@ from gaugemc.choices.choice import SamplerChoice
 from gaugemc.choices.option import SettingsError
 
 
-@dataclass(frozen=True)
 class L2HMCSampler(SamplerChoice):
     """Learning to HMC: proposals of a trained leapfrog."""
 

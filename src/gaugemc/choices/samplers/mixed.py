@@ -1,6 +1,5 @@
 """sampler=mixed."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from gaugemc.choices.built import Sampler, Settings, Theory
@@ -8,7 +7,6 @@ from gaugemc.choices.option import fraction, option
 from gaugemc.choices.samplers.fthmc import FTHMCSampler
 
 
-@dataclass(frozen=True)
 class MixedSampler(FTHMCSampler):
     """Draws of FT-HMC and independence proposals of the same flow, in a random order."""
 

@@ -1,21 +1,19 @@
 """Samplers that make trajectories of HMC, tuned or as they are told."""
 
 import math
-from dataclasses import dataclass
 
 from gaugemc.choices.built import HMC, Theory
 from gaugemc.choices.choice import SamplerChoice
-from gaugemc.choices.option import at_least, option, positive
+from gaugemc.choices.option import option
 
 
-@dataclass(frozen=True)
 class Trajectories(SamplerChoice):
     """A sampler of trajectories."""
 
     has_trajectories = True
     tune: bool = option(True, "tune trajectory length and step size; without trajectories not")
-    trajectory_length: float = option(1.0, "trajectory length where tune=false", positive)
-    n_steps: int = option(10, "steps of a trajectory where tune=false", at_least(1))
+    trajectory_length: float = option(1.0, "trajectory length where tune=false")
+    n_steps: int = option(10, "steps of a trajectory where tune=false")
 
     @property
     def tuned(self) -> bool:

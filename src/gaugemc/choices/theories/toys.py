@@ -4,7 +4,6 @@ A large scale of the distance trains for few small jumps rather than for long on
 those from x to -x, which never change x^2. The whitened distance moves the narrow directions too.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gaugemc.choices.built import Settings, Theory
@@ -24,17 +23,11 @@ def beside(distance_scale: float, n_leapfrog: int = 2, **changes: dict[str, Any]
     return {group: settings | changes.get(group, {}) for group, settings in common.items()}
 
 
-@dataclass(frozen=True)
 class ToyTheory(TheoryChoice):
     """A toy density of vectors."""
 
     def refuse(self, settings: Settings) -> None:
-        for key, wanted in (
-            ("group", None),
-            ("lattice", []),
-            ("beta", 1.0),
-            ("toy", self.choice),
-        ):
+        for key, wanted in (("group", None), ("lattice", []), ("beta", 1.0), ("toy", self.choice)):
             value = getattr(self, key)
             if value != wanted:
                 shown = "null" if wanted is None else wanted
@@ -47,7 +40,6 @@ class ToyTheory(TheoryChoice):
         return TOYS[self.choice](real)
 
 
-@dataclass(frozen=True)
 class CorrelatedGaussian(ToyTheory):
     """Two components with variances 100 and 0.1 along the diagonals."""
 
@@ -63,7 +55,6 @@ class CorrelatedGaussian(ToyTheory):
     )
 
 
-@dataclass(frozen=True)
 class IllConditionedGaussian(ToyTheory):
     """Fifty components with variances from 0.01 to 100."""
 
@@ -85,7 +76,6 @@ class IllConditionedGaussian(ToyTheory):
     )
 
 
-@dataclass(frozen=True)
 class TwoGaussians(ToyTheory):
     """Two modes far apart."""
 
@@ -100,7 +90,6 @@ class TwoGaussians(ToyTheory):
     )
 
 
-@dataclass(frozen=True)
 class RoughWell(ToyTheory):
     """A Gaussian with small ripples."""
 
@@ -110,7 +99,6 @@ class RoughWell(ToyTheory):
     defaults: ClassVar = beside(20.0, training={"learning_rate": 1e-3, "annealing": "none"})
 
 
-@dataclass(frozen=True)
 class Funnel(ToyTheory):
     """Neal's funnel."""
 
@@ -120,7 +108,6 @@ class Funnel(ToyTheory):
     defaults: ClassVar = beside(100.0)
 
 
-@dataclass(frozen=True)
 class Ring(ToyTheory):
     """A thin ring in the plane."""
 

@@ -1,6 +1,5 @@
 """theory=u1_2d, su2_2d, su3_2d and su3_4d: Wilson's action of links."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gaugemc.choices.built import Settings, Theory
@@ -10,7 +9,6 @@ from gaugemc.choices.option import SettingsError, one_of, option
 GROUPS = ("U1", "SU2", "SU3")
 
 
-@dataclass(frozen=True)
 class WilsonTheory(TheoryChoice):
     """Wilson's action of links."""
 
@@ -33,7 +31,6 @@ class WilsonTheory(TheoryChoice):
         return Wilson(space, float(self.beta))
 
 
-@dataclass(frozen=True)
 class U1In2D(WilsonTheory):
     """Compact electrodynamics in two dimensions, which is solved."""
 
@@ -45,7 +42,6 @@ class U1In2D(WilsonTheory):
     mode_betas: ClassVar = {"demo": 6.0, "debug": 2.0}
 
 
-@dataclass(frozen=True)
 class SU2In2D(WilsonTheory):
     """SU(2) in two dimensions, which is solved."""
 
@@ -56,7 +52,6 @@ class SU2In2D(WilsonTheory):
     beta: float = 4.0
 
 
-@dataclass(frozen=True)
 class SU3In2D(WilsonTheory):
     """SU(3) in two dimensions, which is solved."""
 
@@ -67,7 +62,6 @@ class SU3In2D(WilsonTheory):
     beta: float = 6.0
 
 
-@dataclass(frozen=True)
 class SU3In4D(WilsonTheory):
     """Pure gauge theory of QCD."""
 

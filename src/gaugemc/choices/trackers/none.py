@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from gaugemc.choices.built import Settings
 from gaugemc.choices.choice import Track, TrackerChoice
 
 
-@dataclass(frozen=True)
 class NoTracker(TrackerChoice):
     """Nowhere else."""
 

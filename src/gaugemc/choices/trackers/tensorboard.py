@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from gaugemc.choices.built import Settings
 from gaugemc.choices.choice import Row, Track, TrackerChoice, measured
 
 
-@dataclass(frozen=True)
 class TensorBoard(TrackerChoice):
     """Files of TensorBoard in the run directory."""
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from gaugemc.choices.built import Settings
@@ -11,7 +10,6 @@ from gaugemc.choices.choice import Track, TrackerChoice, measured
 from gaugemc.choices.option import filled, option
 
 
-@dataclass(frozen=True)
 class WeightsAndBiases(TrackerChoice):
     """A run of Weights & Biases."""
 
