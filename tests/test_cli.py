@@ -381,7 +381,7 @@ MISTAKES = [
     ("theory=ring sampler=hmc theory.lattice=[8,8]", ["theory.lattice=[8, 8]", "leave it at []"]),
     ("theory=ring sampler=hmc theory.beta=2", ["theory.beta=2.0", "leave it at 1"]),
     ("theory=ring sampler=hmc theory.group=U1", ["theory.group=U1", "leave it at null"]),
-    ("theory=ring sampler=hmc theory.toy=nope", ["theory.toy=nope", "ring", "funnel"]),
+    ("theory=ring sampler=hmc theory.toy=nope", ["theory.toy=nope", "leave it at ring"]),
     ("theory=ring sampler=l2hmc dynamics.network=conv", ["dynamics.network=conv", "dense"]),
     ("theory=ring sampler=l2hmc loss.charge_weight=1", ["loss.charge_weight=1", "set it to 0"]),
     ("theory=ring sampler=l2hmc loss.plaquette_weight=1", ["loss.plaquette_weight=1", "distance"]),

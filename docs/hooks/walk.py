@@ -14,7 +14,7 @@ class Stop(NamedTuple):
 
     name: str
     path: str
-    """Its full name, for links."""
+    """Where the reference describes the function, or the one that it inherits from."""
     file: str
     """Below src/gaugemc."""
     line: int
@@ -48,7 +48,7 @@ def stop(package: griffe.Module, path: str) -> Stop:
     what = inherited.docstring.value.partition("\n")[0] if inherited.docstring else ""
     owner = f"{found.parent.name}." if isinstance(found.parent, griffe.Class) else ""
     file = str(found.filepath.relative_to(package.filepath.parent))
-    return Stop(f"{owner}{found.name}", path, file, found.lineno, what, found.source)
+    return Stop(f"{owner}{found.name}", inherited.path, file, found.lineno, what, found.source)
 
 
 def table(walk: list[Stop]) -> str:

@@ -59,17 +59,17 @@ def test_observables(ensemble: tuple[Wilson, jax.Array]):
     theory, x = ensemble
     measured = jax.device_get(jax.vmap(theory.observables)(x))
     volume = int(np.prod(theory.space.lattice))
-    for name, exact in exact_observables(theory.beta, volume).items():
+    for name, exact in exact_observables(theory.own_beta, volume).items():
         assert abs(z_score(measured[name], exact)) < 4.5, name
     # The variance's relative error is near sqrt(1 / (2 SIZE)) = 0.016 for a nearly normal mean.
-    std = plaquette_std(theory.beta, volume)
+    std = plaquette_std(theory.own_beta, volume)
     assert measured["plaquette"].std() / std == pytest.approx(1, abs=0.08)
 
 
 def test_charge_distribution(ensemble: tuple[Wilson, jax.Array]):
     theory, x = ensemble
     charge = np.asarray(jax.vmap(theory.observables)(x)["charge"])
-    p = charge_distribution(theory.beta, int(np.prod(theory.space.lattice)))
+    p = charge_distribution(theory.own_beta, int(np.prod(theory.space.lattice)))
     common = [q for q in p if SIZE * p[q] > 10]
     counts = np.array([*(np.sum(charge == q) for q in common), 0])
     expected = np.array([*(SIZE * p[q] for q in common), 0.0])
@@ -86,7 +86,7 @@ def test_wilson_loops(ensemble: tuple[Wilson, jax.Array]):
     loops = np.asarray(jax.vmap(lambda x: WilsonLoop(2, 2)(theory.space, x))(x))
     volume = int(np.prod(theory.space.lattice))
     for r, t in ((1, 2), (2, 1), (2, 2)):
-        values, exact = loops[:, r - 1, t - 1], wilson_loop(theory.beta, volume, r * t)
+        values, exact = loops[:, r - 1, t - 1], wilson_loop(theory.own_beta, volume, r * t)
         if r * t == volume:
             np.testing.assert_allclose(values, 1, atol=1e-12)
         else:
@@ -98,7 +98,7 @@ def test_all_places_are_alike(ensemble: tuple[Wilson, jax.Array]):
     theory, x = ensemble
     volume = int(np.prod(theory.space.lattice))
     cosines = np.asarray(jnp.cos(jax.vmap(lambda x: plaquettes(U1(), x)[0])(x)))
-    z = [z_score(c, wilson_loop(theory.beta, volume, 1)) for c in cosines.reshape(SIZE, -1).T]
+    z = [z_score(c, wilson_loop(theory.own_beta, volume, 1)) for c in cosines.reshape(SIZE, -1).T]
     assert np.abs(z).max() < 5.5  # at most 64 places: 2e-6
 
 

@@ -11,7 +11,8 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from gaugemc import interrupt
-from gaugemc.choices.settings import SettingsError
+from gaugemc.choices.menu import PluginError
+from gaugemc.choices.option import SettingsError
 from gaugemc.conf.errors import one_line
 from gaugemc.io.checkpoint import CheckpointError
 from gaugemc.run.run_directory import RunDirectoryError
@@ -27,7 +28,13 @@ def guarded(task: Callable[[], int]) -> int:
         return task()
     except (HydraException, OmegaConfBaseException) as error:
         fail(one_line(error), BAD_INPUT)
-    except (SettingsError, RunDirectoryError, CheckpointError, FileNotFoundError) as error:
+    except (
+        SettingsError,
+        PluginError,
+        RunDirectoryError,
+        CheckpointError,
+        FileNotFoundError,
+    ) as error:
         fail(str(error), BAD_INPUT)
     except KeyboardInterrupt as error:
         fail(interrupt.advice(), interrupt.exit_code(error))

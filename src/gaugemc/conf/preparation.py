@@ -14,8 +14,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gaugemc import interrupt
 from gaugemc.choices.build import build_theory
-from gaugemc.choices.settings import Settings, SettingsError
-from gaugemc.choices.uses import is_trained
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import trained
 from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed, jobs, settings_of
 from gaugemc.conf.ending import BAD_INPUT, fail, go_on_with, unfailing
@@ -85,7 +86,7 @@ def check(settings: Settings) -> None:
                 RunDirectory(load).settings()
         except RunDirectoryError as error:
             raise SettingsError(key, load, str(error)) from error
-    if is_trained(settings):
+    if trained(settings):
         trainee = build_trainee(settings, build_theory(settings))
         if trainee.load is not None:
             load_model(trainee)

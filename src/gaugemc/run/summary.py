@@ -14,21 +14,10 @@ from gaugemc.run.baselines import baseline_for
 from gaugemc.run.chain_phase import Chains
 from gaugemc.run.timing import Timing
 from gaugemc.samplers.compose import hmc_in
-from gaugemc.statistics.autocorrelation import Estimate, entries, estimates_of, r_hat, z_score
+from gaugemc.statistics.autocorrelation import Estimate, estimates_of, z_score
 from gaugemc.statistics.compare import Comparison, Cost, compare
 from gaugemc.statistics.notation import format_error, format_lattice
 from gaugemc.theories import Theory
-
-NAMES = {
-    "hmc": "HMC",
-    "fthmc": "FT-HMC",
-    "flow": "independence Metropolis",
-    "l2hmc": "L2HMC",
-    "heatbath": "heatbath",
-    "exact": "exact sampler",
-    "mixed": "FT-HMC with independence proposals",
-    "winding": "HMC with instanton updates",
-}
 
 
 def estimates(chains: Chains) -> dict[str, Estimate]:
@@ -63,9 +52,7 @@ def result(
         "step_size": None if hmc is None else float(hmc.step_size),
         "n_steps": None if hmc is None else int(hmc.n_steps),
         "integrator": None if hmc is None else hmc.integrator.name,
-        "r_hat": {
-            name: r_hat(values) for name, values in entries(chains.draws.observables).items()
-        },
+        "r_hat": {name: e.r_hat for name, e in analysed.items()},
         "observables": {
             name: {
                 **e._asdict(),
@@ -113,11 +100,11 @@ def verdict(
     leading: Sequence[str],
 ) -> str:
     """One sentence: what is cheaper, by how much, and whether the checks passed."""
-    name = NAMES[settings.sampler.name]
+    name = settings.sampler.label
     theory = settings.theory
     where = (
         f"At β = {theory.beta:g} on {format_lattice(theory.lattice)}, {name}"
-        if theory.toy is None
+        if theory.group is not None
         else f"On the {theory.name}, {name}"
     )
     ending = f"{tally(checks).sentence()}."

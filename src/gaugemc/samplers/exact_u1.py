@@ -46,15 +46,18 @@ class ExactU1(Sampler):
     """
 
     theory: Theory
+    beta: float
+    """Decides the shapes of the draws: this sampler alone compiles anew for another beta."""
 
-    def __check_init__(self) -> None:
-        if not is_u1_2d(self.theory.space):
-            raise ValueError(f"exact sampler: needs 2D U(1), not {self.theory.name}")
-        if self.theory.wilson_beta is None:
+    def __init__(self, theory: Theory):
+        if not is_u1_2d(theory.space):
+            raise ValueError(f"exact sampler: needs 2D U(1), not {theory.name}")
+        if theory.wilson_beta is None:
             raise ValueError(
-                f"exact sampler: needs Wilson's action, not that of {self.theory.name};"
+                f"exact sampler: needs Wilson's action, not that of {theory.name};"
                 " choose sampler=hmc"
             )
+        self.theory, self.beta = theory, float(theory.wilson_beta)
 
     @property
     def space(self) -> Links:
@@ -82,9 +85,7 @@ class ExactU1(Sampler):
 
     def draw_plaquettes(self, key: Key[Array, ""]) -> Float[Array, "L0 L1"]:
         """Exact plaquette angles in [-pi, pi), shape (L_0, L_1), whose sum is 0 modulo 2 pi."""
-        beta, lattice = self.theory.wilson_beta, self.space.lattice
-        assert beta is not None
-        beta = float(beta)
+        beta, lattice = self.beta, self.space.lattice
         volume = int(np.prod(lattice))
         closing = closing_block(beta, volume)
         free_key, closing_key = jax.random.split(key)

@@ -47,6 +47,8 @@ class Estimate(NamedTuple):
     """Whether error and tau_int are only lower bounds."""
     reason: str = ""
     """Why they are; empty where they are not."""
+    r_hat: float = math.nan
+    """R-hat of the chains, NaN where there are too few draws for it."""
 
 
 def estimate(samples: np.ndarray) -> Estimate:
@@ -119,14 +121,14 @@ def _estimate_scalar(samples: np.ndarray) -> Estimate:
     largest = np.abs(samples).max()
     scale = float(2.0 ** math.frexp(largest)[1]) if 0 < largest < 2.0**1023 else 2.0**1023
     samples = samples / scale if largest > 0 else samples
-    mean = float(samples.mean())
+    mean, mixing = float(samples.mean()), r_hat(samples)
     deviations = samples - mean
     rounding = 4 * precision * np.abs(samples).max()
     spread = float(samples.mean(axis=1).std(ddof=1)) / math.sqrt(chains) if chains > 1 else 0.0
     if np.all(np.abs(samples - samples[:, :1]) <= rounding):
         error = spread * scale if spread > rounding else 0.0
         why = "no chain ever moved" if draws > 1 else "one draw shows no motion"
-        return Estimate(mean * scale, error, draws / 2, math.inf, True, why)
+        return Estimate(mean * scale, error, draws / 2, math.inf, True, why, mixing)
     window = gamma_method(deviations)
     variance = float(np.mean(deviations**2))
     error, tau, tau_error, reasons = max(window.error, spread), window.tau, window.tau_error, []
@@ -145,10 +147,10 @@ def _estimate_scalar(samples: np.ndarray) -> Estimate:
         reasons.append(f"chains are shorter than {FROZEN} tau")
     if not tau_error < tau:
         reasons.append("tau is not known")
-    mixing = r_hat(samples)
     if mixing > R_HAT_LIMIT:
         reasons.append(f"R-hat is {mixing:.3g}")
-    return Estimate(mean * scale, error * scale, tau, tau_error, bool(reasons), "; ".join(reasons))
+    why = "; ".join(reasons)
+    return Estimate(mean * scale, error * scale, tau, tau_error, bool(reasons), why, mixing)
 
 
 class Window(NamedTuple):

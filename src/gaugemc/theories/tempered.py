@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import jax.numpy as jnp
+
 from gaugemc.arrays import Field, Scalar
 from gaugemc.observables import Observable
 from gaugemc.spaces import Space
@@ -16,12 +18,12 @@ class Tempered(Theory):
 
     space: Space
     theory: Theory
-    beta: Scalar | float
+    beta: Scalar
 
     def __init__(self, theory: Theory, beta: Scalar | float = 1.0):
         self.space = theory.space
         self.theory = theory
-        self.beta = beta
+        self.beta = jnp.asarray(beta, jnp.float64)
 
     @property
     def name(self) -> str:
@@ -40,7 +42,7 @@ class Tempered(Theory):
         return self.beta * self.theory.action(x)
 
     def force(self, x: Field) -> Field:
-        return (self.beta * self.theory.force(x)).astype(x.dtype)
+        return self.beta.astype(self.space.real_dtype) * self.theory.force(x)
 
     def observables(self, x: Field) -> dict[str, Scalar]:
         return self.measure(x)

@@ -66,16 +66,16 @@ class LevelKL(eqx.Module):
 
     nodes: int
     levels: dict[Kind, Level]
-    minus_log_z: float
+    minus_log_z: Scalar
 
     def __init__(self, theory: Theory, nodes: int, log_partition: float):
         self.nodes = nodes
         self.levels = jax.tree.map(jnp.asarray, level_targets(*lattice_and_beta(theory)))
-        self.minus_log_z = -log_partition
+        self.minus_log_z = jnp.asarray(-log_partition)
 
     def __call__(self, flow: Multiscale, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
         if not self.levels:
-            return jnp.asarray(self.minus_log_z)
+            return self.minus_log_z
         splits = _stacked([flow.splits[kind] for kind in self.levels])
         keys = jax.random.split(key, len(self.levels))
         divergences = jax.vmap(self._divergence)(splits, _stacked(list(self.levels.values())), keys)

@@ -1,13 +1,17 @@
 """Schedules: the coupling and the learning rate as functions of the training step."""
 
+import functools
 import math
 from typing import Any, Literal, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 from optax.contrib import reduce_on_plateau
+
+from gaugemc.arrays import Scalar
 
 Annealing = Literal["none", "linear", "eras"]
 ANNEALINGS: tuple[Annealing, ...] = ("none", "linear", "eras")
@@ -18,43 +22,32 @@ SMALLEST_RATE = 0.01
 """The last learning rate of cosine and plateau, as a fraction of the largest."""
 
 
-class BetaSchedule:
+class BetaSchedule(eqx.Module):
     """beta(step): constant, rising linearly, or rising in `eras` equal steps.
 
-    The schedule starts at `start * beta` and reaches beta after `fraction` of all steps.
+    The schedule starts at `start * beta` and reaches beta after `fraction` of all steps. beta is
+    data: another one compiles nothing anew.
     """
 
-    def __init__(
-        self,
-        beta: float,
-        steps: int,
-        annealing: Annealing = "linear",
-        start: float = 0.2,
-        fraction: float = 0.5,
-        eras: int = 4,
-    ):
-        self._parameters = (beta, steps, annealing, start, fraction, eras)
+    beta: Scalar = eqx.field(converter=jnp.asarray)
+    steps: int
+    annealing: Annealing = "linear"
+    start: float = 0.2
+    fraction: float = 0.5
+    eras: int = 4
 
     @property
     def settled(self) -> int:
         """The first step from which on beta stands still."""
-        _, steps, annealing, _, fraction, _ = self._parameters
-        return 0 if annealing == "none" else math.ceil(fraction * steps)
+        return 0 if self.annealing == "none" else math.ceil(self.fraction * self.steps)
 
     def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
-        beta, steps, annealing, start, fraction, eras = self._parameters
-        done = jnp.clip(step / max(1.0, fraction * steps), 0.0, 1.0)
-        if annealing == "none":
+        done = jnp.clip(step / max(1.0, self.fraction * self.steps), 0.0, 1.0)
+        if self.annealing == "none":
             done = jnp.ones_like(done)
-        elif annealing == "eras":
-            done = jnp.minimum(jnp.floor(done * eras) / max(1, eras - 1), 1.0)
-        return beta * (start + (1 - start) * done)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BetaSchedule) and self._parameters == other._parameters
-
-    def __hash__(self) -> int:
-        return hash(self._parameters)
+        elif self.annealing == "eras":
+            done = jnp.minimum(jnp.floor(done * self.eras) / max(1, self.eras - 1), 1.0)
+        return self.beta * (self.start + (1 - self.start) * done)
 
 
 class Plateau(NamedTuple):
@@ -78,6 +71,7 @@ class PlateauState(NamedTuple):
     """The state of optax.contrib.reduce_on_plateau."""
 
 
+@functools.cache  # the compiled training step is known by its optimiser
 def optimiser(
     learning_rate: float,
     steps: int,

@@ -130,6 +130,7 @@ class FixedMultiscale(Flow):
     def inverse(self, x: Field) -> tuple[Field, Scalar]:
         return self._transformed(x, inverse=True)
 
+    @eqx.filter_jit  # one trace for all programs
     def _transformed(self, links: Field, inverse: bool) -> tuple[Field, Scalar]:
         """The map or its inverse, with the log-det."""
         self.space.check_shape(links)

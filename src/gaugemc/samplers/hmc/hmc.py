@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from gaugemc.arrays import Field, Scalar
+from gaugemc.arrays import Field, Scalar, known
 from gaugemc.samplers.hmc.integrator import (
     LEAPFROG,
     Integrator,
@@ -17,10 +19,11 @@ from gaugemc.samplers.hmc.integrator import (
     checked_n_steps,
     checked_step_size,
     integrator_of,
+    is_positive,
     trajectory,
 )
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.samplers.sampler import Info, Sampler, sound
+from gaugemc.samplers.sampler import Info, Sampler, stuck
 from gaugemc.theories import Theory
 
 
@@ -32,32 +35,40 @@ class HMCState(NamedTuple):
     force: Field
 
 
+def checked_force_scale(scale: ArrayLike | None) -> Float[Array, ""] | None:
+    """The scale as an array, None where it is infinite; ValueError unless it is positive."""
+    if scale is None or (known(scale) and scale == math.inf):
+        return None
+    if known(scale) and not is_positive(scale):
+        raise ValueError(f"force_scale {scale}: must be positive")
+    return jnp.asarray(scale, jnp.float64)
+
+
 class HMC(Sampler):
     """Hybrid Monte Carlo (Duane et al. 1987): trajectories of n_steps * step_size, then Metropolis.
 
     `HMC(theory.pullback(flow), ...)` is field-transformation HMC (0907.5491, 2112.01586).
-    Step size and number of steps are data: changing them does not compile anew. The integrator may
-    be given by its name.
+    Step size, number of steps and force scale are data: changing them does not compile anew. The
+    integrator may be given by its name.
 
     `force_scale` damps large forces: momenta change by F / (1 + |F|^2 / force_scale^2), where F is
     the force on one component of R^n or on one link, and |F| its norm in the momentum's metric,
     which gauge transformations leave as it is. The kernel stays exact: with any function of x as
     its force a trajectory is reversible and keeps volume, and the true action decides on
     acceptance. The damping is for steep flows. What a good flow leaves of the force there are rare
-    spikes, narrower than any step, and a trajectory that follows a spike is rejected.
+    spikes, narrower than any step, and a trajectory that follows a spike is rejected. None, or
+    infinity, damps nothing.
     """
 
     theory: Theory
     step_size: Float[Array, ""] = eqx.field(converter=checked_step_size)
     n_steps: Int[Array, ""] = eqx.field(converter=checked_n_steps)
     integrator: Integrator = eqx.field(converter=integrator_of, default=LEAPFROG)
-    force_scale: float = math.inf
+    force_scale: Float[Array, ""] | None = eqx.field(converter=checked_force_scale, default=None)
 
     def __check_init__(self) -> None:
         if not isinstance(self.theory, Theory):
             raise ValueError(f"HMC: needs a theory, not {type(self.theory).__name__}")
-        if not self.force_scale > 0:
-            raise ValueError(f"force_scale {self.force_scale}: must be positive")
 
     def with_steps(self, step_size: Scalar | float, n_steps: Int[Array, ""] | int) -> HMC:
         """The same sampler with another trajectory."""
@@ -66,13 +77,17 @@ class HMC(Sampler):
     def force(self, x: Field) -> Field:
         """The force that momenta follow: the theory's force, damped where the force is large."""
         force = self.theory.force(x)
-        if math.isinf(self.force_scale):
+        if self.force_scale is None:
             return force
-        return force / (1 + self.theory.space.square(force) / self.force_scale**2)
+        space = self.theory.space
+        rate = 1 / (self.force_scale**2).astype(space.real_dtype)
+        return force / (1 + space.square(force) * rate)
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HMCState:
-        state = self.state(self.start(key, hot))
-        return state._replace(x=sound(self.theory, state.x, state.action))
+        return self.state(self.start(key, hot))
+
+    def faults(self, key: Key[Array, ""], state: HMCState) -> dict[str, Bool[Array, ""]]:
+        return stuck(self.theory, state.action)
 
     @property
     def forces_of_state(self) -> int:

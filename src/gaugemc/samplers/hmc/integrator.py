@@ -7,11 +7,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
-from gaugemc.arrays import Field
+from gaugemc.arrays import Field, known
 from gaugemc.spaces import Space
 
 
@@ -86,11 +85,6 @@ def checked_n_steps(n_steps: ArrayLike) -> Int[Array, ""]:
         if number.ndim or number.dtype.kind not in "iu" or not 1 <= number <= largest:
             raise ValueError(f"n_steps {n_steps}: must be a whole number, at least 1")
     return jnp.asarray(n_steps, jnp.int32)
-
-
-def known(value: ArrayLike) -> bool:
-    """Whether a number has a value now, and is not traced or abstract."""
-    return not isinstance(value, Tracer | jax.ShapeDtypeStruct)
 
 
 class PhasePoint(NamedTuple):

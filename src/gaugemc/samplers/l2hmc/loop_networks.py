@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key
 
 from gaugemc.groups import U1
-from gaugemc.kernels import sine
+from gaugemc.kernels import on_links, sine
 from gaugemc.lattice import plane_plaquettes, shift
 from gaugemc.networks.perceptron import Perceptron
 from gaugemc.samplers.l2hmc.generalised_leapfrog import MomentumNetwork, PositionNetwork, Time
@@ -120,15 +120,6 @@ class LoopPosition(PositionNetwork):
             o[:2] + on_links(shift(o[2], 0), shift(o[3], 1)) for o in (outputs[:4], outputs[4:])
         )
         return Outputs(None, t, bounded(q, self.bound))
-
-
-def on_links(along_0: Fluxes, along_1: Fluxes) -> Field:
-    """The field with these values on the links of each direction.
-
-    The code selects and does not concatenate. XLA fuses either with whatever follows, and only
-    selections give vector loops.
-    """
-    return jnp.where(np.arange(2)[:, None, None] == 0, along_0, along_1)
 
 
 def circle(fluxes: Fluxes) -> Field:
