@@ -37,7 +37,7 @@ class Choice(abc.ABC):
     of_group: ClassVar[str]
     """The group, such as flow."""
     label: ClassVar[str]
-    """What reports call it, within a sentence."""
+    """What reports call it, within a sentence; its word, if it does not say."""
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Settings of other groups that have another default beside it, by group and key."""
 
@@ -46,6 +46,8 @@ class Choice(abc.ABC):
 
     def __init_subclass__(cls) -> None:
         dataclass(frozen=True)(cls)
+        if "label" not in vars(cls):
+            cls.label = cls.word()
 
     @classmethod
     def word(cls) -> str:
