@@ -131,7 +131,7 @@ def test_every_choice_and_mode_is_documented(generate: ModuleType) -> None:
     for named in menu().values():
         for name, choice in named.items():
             assert re.search(
-                rf"^\| `{name}`( \(default\))? \| {re.escape(choice.__doc__)}", page, re.M
+                rf"^\| `{name}`( \(default\))? \| {re.escape(str(choice.__doc__))}", page, re.M
             )
     assert all(f"### mode={name}" in page for name in groups.MODES)
     assert "| `training.steps` | `40` |" in page  # what mode=debug changes

@@ -99,11 +99,12 @@ def test_the_picture_shows_every_import() -> None:
     assert "samplers imports theories" in drawn
 
 
-def test_one_trajectory_is_seven_hops() -> None:
+def test_one_trajectory_is_at_most_seven_hops() -> None:
     """Each function of the walk in docs/architecture.md calls the next."""
     page = (ROOT / "docs" / "architecture.md").read_text()
     stops = walk.stops(ROOT / "src", walk.WALK.findall(page)[0].split())
-    assert len(stops) <= 1 + 7
+    leapfrog = [stop.path for stop in stops].index("gaugemc.samplers.hmc.integrator.trajectory")
+    assert leapfrog <= 7
     for here, there in itertools.pairwise(stops):
         code = re.sub(r'""".*?"""', "", here.source, flags=re.DOTALL).partition("\n")[2]
         assert re.search(rf"\b{there.name.split('.')[-1]}\)?\(", code)

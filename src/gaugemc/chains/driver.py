@@ -1,7 +1,6 @@
 """The one driver: many chains of any sampler at once, in compiled chunks."""
 
 import functools
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
+from gaugemc.arrays import known
 from gaugemc.chains.measurement import OWN, Measured, Measurement
 from gaugemc.chains.progress import progress_bar
+from gaugemc.kernels.once import once
 from gaugemc.samplers.sampler import ComposeInfo, Info, Sampler
 
 
@@ -42,19 +43,21 @@ def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
     Raises:
         ValueError: no chain can start there, in one line that says why.
     """
-    try:
-        return jax.block_until_ready(_start_chains(sampler, key, chains))
-    except eqx.EquinoxRuntimeError as error:
-        said = re.search(r"EquinoxRuntimeError: (.*)", str(error))  # after a stack
-        if said is None:
-            raise
-        raise ValueError(said.group(1)) from None
+    states, faults = _start_chains(sampler, key, chains)
+    for message, found in faults.items():
+        if known(found) and np.any(found):
+            raise ValueError(message)
+    return states
 
 
-@eqx.filter_jit
-def _start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
+@once
+def _start_chains(
+    sampler: Sampler, key: Key[Array, ""], chains: int
+) -> tuple[PyTree, dict[str, Bool[Array, " chain"]]]:
     hot = jnp.arange(chains) < (chains + 1) // 2
-    return jax.vmap(sampler.init)(_chain_keys(key, chains), hot)
+    keys = _chain_keys(key, chains)
+    states = jax.vmap(sampler.init)(keys, hot)
+    return states, jax.vmap(sampler.faults)(keys, states)
 
 
 def _chain_keys(key: Key[Array, ""], chains: int) -> Key[Array, " chain"]:
@@ -77,21 +80,30 @@ def advance(
     """
     keys = _chain_keys(key, jax.tree.leaves(states)[0].shape[0])
 
-    def draw(index: Int[Array, ""], states: PyTree) -> tuple[PyTree, tuple]:
-        step_keys = jax.vmap(lambda k: jax.random.fold_in(k, index))(keys)
-        states, info = jax.vmap(sampler.step)(step_keys, states)
-        return states, (measurement(sampler.theory, states.x, index), info)
-
     def body(i: Int[Array, ""], carry: tuple[PyTree, tuple]) -> tuple[PyTree, tuple]:
-        states, measured = draw(first + i, carry[0])
+        states, measured = draw(sampler, keys, first + i, carry[0], measurement)
         return states, jax.tree.map(lambda m, new: m.at[i].set(new), carry[1], measured)
 
     empty = jax.tree.map(
         lambda leaf: jnp.zeros((CAPACITY, *leaf.shape), leaf.dtype),
-        jax.eval_shape(draw, first, states)[1],
+        eqx.filter_eval_shape(draw, sampler, keys, first, states, measurement)[1],
     )
     states, measured = jax.lax.fori_loop(jnp.zeros_like(length), length, body, (states, empty))
     return states, jax.tree.map(lambda m: jnp.swapaxes(m, 0, 1), measured)
+
+
+@eqx.filter_jit  # what `advance` asks of shapes and what its loop does are one trace
+def draw(
+    sampler: Sampler,
+    keys: Key[Array, " chain"],
+    index: Int[Array, ""],
+    states: PyTree,
+    measurement: Measurement,
+) -> tuple[PyTree, tuple[Measured, Info | ComposeInfo]]:
+    """One draw of every chain: the states, and observables and infos of shape [chain]."""
+    step_keys = jax.vmap(lambda k: jax.random.fold_in(k, index))(keys)
+    states, info = jax.vmap(sampler.step)(step_keys, states)
+    return states, (measurement(sampler.theory, states.x, index), info)
 
 
 def chunks(

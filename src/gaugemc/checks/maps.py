@@ -1,17 +1,19 @@
 """Checks of maps: flows and proposals have the inverse and the log-det that they claim."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, Shaped
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.checks.outcome import Check, bounded, undecided
 from gaugemc.checks.tangent import basis, log_det_error
 from gaugemc.flows import Flow
+from gaugemc.kernels.once import once
 from gaugemc.samplers import L2HMC, Compose, GeneralisedLeapfrog, Sampler, on_lattice
 from gaugemc.samplers.l2hmc.trainable_leapfrog import holds_lattice_size
 from gaugemc.spaces import Links, Space
@@ -75,29 +77,29 @@ def _dynamics(sampler: Sampler, name: str) -> dict[str, Dynamics]:
 
 def reversibility(sampler: Dynamics, key: Key[Array, ""]) -> Check:
     """Largest distance from the start after a trajectory there and, momentum flipped, back."""
+    return bounded(float(_return_error(sampler, key)), LIMIT)
+
+
+@once
+def _return_error(sampler: Dynamics, key: Key[Array, ""]) -> Scalar:
     space = sampler.theory.space
     start_key, momentum_key = jax.random.split(key)
     x, v = space.random(start_key), space.random_momentum(momentum_key)
-
-    @eqx.filter_jit
-    def there_and_back(sampler: Dynamics, x: Field, v: Field) -> Field:
-        return sampler.there_and_back(x, v)
-
-    return bounded(float(space.distance(x, there_and_back(sampler, x, v))), LIMIT)
+    return space.distance(x, sampler.there_and_back(x, v))
 
 
 def inverse(flow: Flow, space: Space, key: Key[Array, ""]) -> Check:
     """Largest distance of z from inverse(forward(z)), and of the two log-dets from opposite."""
+    return bounded(worst(_inverse_error, flow, space, key), LIMIT)
 
-    @eqx.filter_jit
-    def error(flow: Flow, key: Key[Array, ""]) -> Scalar:
-        z = space.random(key)
-        x, log_det = flow.forward(z)
-        again, back = flow.inverse(x)
-        sizes = jnp.maximum(1.0, jnp.abs(log_det))
-        return jnp.maximum(space.distance(z, again), jnp.abs(log_det + back) / sizes)
 
-    return bounded(worst([float(error(flow, k)) for k in random_keys(key)]), LIMIT)
+@once
+def _inverse_error(flow: Flow, space: Space, key: Key[Array, ""]) -> Scalar:
+    z = space.random(key)
+    x, log_det = flow.forward(z)
+    again, back = flow.inverse(x)
+    sizes = jnp.maximum(1.0, jnp.abs(log_det))
+    return jnp.maximum(space.distance(z, again), jnp.abs(log_det + back) / sizes)
 
 
 def log_det(flow: Flow, space: Space, key: Key[Array, ""]) -> Check:
@@ -117,13 +119,15 @@ def log_det(flow: Flow, space: Space, key: Key[Array, ""]) -> Check:
         return undecided(
             f"{len(momenta)} dimensions: too many for a dense Jacobian, at most {LARGEST}"
         )
+    return bounded(worst(_log_det_error, (flow, momenta), space, key), LIMIT, **place(space))
 
-    @eqx.filter_jit
-    def error(flow: Flow, key: Key[Array, ""]) -> Scalar:
-        return log_det_error(flow.forward, space.random(key), jnp.asarray(momenta), space.move)
 
-    values = [float(error(flow, k)) for k in random_keys(key)]
-    return bounded(worst(values), LIMIT, **place(space))
+@once
+def _log_det_error(
+    subject: tuple[Flow, Shaped[Array, "dimension ..."]], space: Space, key: Key[Array, ""]
+) -> Scalar:
+    flow, momenta = subject
+    return log_det_error(flow.forward, space.random(key), momenta, space.move)
 
 
 def log_det_of_proposal(sampler: L2HMC, key: Key[Array, ""]) -> Check:
@@ -133,22 +137,20 @@ def log_det_of_proposal(sampler: L2HMC, key: Key[Array, ""]) -> Check:
         space = small_enough(space)
         theory = eqx.tree_at(lambda t: t.space, sampler.theory, space)
         sampler = L2HMC(theory, on_lattice(leapfrog, space), sampler.direction)
-    shape = (2, *space.field_shape)
-    size = int(np.prod(shape))
+    size = 2 * int(np.prod(space.field_shape))
     if size > LARGEST:
         return undecided(f"{size} dimensions: too many for a dense Jacobian, at most {LARGEST}")
-    directions = jnp.eye(size, dtype=space.real_dtype).reshape(-1, *shape)
+    return bounded(worst(_proposal_error, sampler, space, key), LIMIT, **place(space))
 
-    @eqx.filter_jit
-    def error(sampler: L2HMC, key: Key[Array, ""]) -> Scalar:
-        keys = jax.random.split(key)
-        start = jnp.stack([space.random(keys[0]), space.random_momentum(keys[1])])
-        return log_det_error(
-            sampler.phase_space_map, start, directions, lambda z, v, e: z + e.astype(z.dtype) * v
-        )
 
-    values = [float(error(sampler, k)) for k in random_keys(key)]
-    return bounded(worst(values), LIMIT, **place(space))
+@once
+def _proposal_error(sampler: L2HMC, space: Space, key: Key[Array, ""]) -> Scalar:
+    keys = jax.random.split(key)
+    start = jnp.stack([space.random(keys[0]), space.random_momentum(keys[1])])
+    directions = jnp.eye(start.size, dtype=start.dtype).reshape(-1, *start.shape)
+    return log_det_error(
+        sampler.phase_space_map, start, directions, lambda z, v, e: z + e.astype(z.dtype) * v
+    )
 
 
 def log_det_of_model(sampler: Sampler, model: Model, key: Key[Array, ""]) -> Check:
@@ -174,11 +176,12 @@ def place(space: Space) -> dict[str, list[int]]:
     return {"shape": list(space.field_shape)}
 
 
-def random_keys(key: Key[Array, ""]) -> Key[Array, " configuration"]:
-    """Keys of the few configurations that a map is checked on."""
-    return jax.random.split(key, _CONFIGURATIONS)
-
-
-def worst(values: list[float]) -> float:
-    """The largest of some numbers; NaN if one is."""
-    return float(np.max(values))
+def worst(
+    error: Callable[[Any, Space, Key[Array, ""]], Scalar],
+    subject: Any,
+    space: Space,
+    key: Key[Array, ""],
+) -> float:
+    """The largest error of a map on a few random configurations; NaN if one is."""
+    keys = jax.random.split(key, _CONFIGURATIONS)
+    return float(np.max([float(error(subject, space, k)) for k in keys]))

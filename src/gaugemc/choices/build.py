@@ -8,11 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from gaugemc.chains.measurement import Measurement
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import trained
 from gaugemc.flows import Flow
-from gaugemc.observables import OBSERVABLES
 from gaugemc.samplers import GeneralisedLeapfrog, Sampler
 from gaugemc.samplers.compose import hmc_in, with_hmc
 from gaugemc.theories import Theory
@@ -34,21 +32,6 @@ def build_model(settings: Settings, theory: Theory, key: Key[Array, ""]) -> Mode
 def build_sampler(settings: Settings, theory: Theory, model: Model | None) -> Sampler:
     """The sampler that is evaluated, before tuning."""
     return settings.sampler.build(settings, theory, model)
-
-
-def build_measurement(settings: Settings, theory: Theory) -> Measurement:
-    """What the chains of a theory measure."""
-    every = settings.evaluate.measure_every
-    if settings.observables is None:
-        return Measurement(every=every)
-    own = own_observables(theory)
-    more = tuple(OBSERVABLES[name]() for name in settings.observables if name not in own)
-    return Measurement(tuple(settings.observables), more, every)
-
-
-def own_observables(theory: Theory) -> tuple[str, ...]:
-    """The names of a theory's own observables."""
-    return tuple(eqx.filter_eval_shape(theory.observables, theory.space.origin()))
 
 
 def abstract_model(settings: Settings, theory: Theory) -> Model:

@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from gaugemc.choices.built import Theory
 from gaugemc.choices.choice import SamplerChoice
 from gaugemc.choices.memory import check_memory, check_parameters
 from gaugemc.choices.menu import menu, metadata
@@ -20,9 +19,10 @@ def validate(settings: Settings) -> None:
     """Raise SettingsError for the first setting that cannot be used."""
     refuse(settings)
     from gaugemc.choices.build import abstract_model, build_sampler, build_theory
+    from gaugemc.choices.measuring import refuse_observables
 
     theory = build_theory(settings)
-    validate_observables(settings, theory)
+    refuse_observables(settings, theory)
     try:
         if trained(settings):
             check_parameters(settings, abstract_model(settings, theory))
@@ -35,29 +35,6 @@ def validate(settings: Settings) -> None:
             raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
         problem = str(error) if "sampler=hmc" in str(error) else f"{error}; choose sampler=hmc"
         raise SettingsError("sampler.name", settings.sampler.name, problem) from error
-
-
-def validate_observables(settings: Settings, theory: Theory) -> None:
-    """Raise SettingsError unless the run can measure what it is asked."""
-    from gaugemc.choices.build import own_observables
-    from gaugemc.observables import OBSERVABLES
-
-    wanted = settings.observables or []
-    own = own_observables(theory) if wanted else ()
-    more = {name: kind() for name, kind in OBSERVABLES.items() if name not in own}
-    known = [*own, *(name for name, o in more.items() if o.has_meaning(theory.space))]
-    for name in wanted:
-        problem = f"there is no {name}; choose of {', '.join(known)}"
-        try:
-            if name in more:
-                more[name].refuse(theory.space)
-        except ValueError as error:
-            problem = str(error)
-        if name not in known:
-            raise SettingsError("observables", f"[{','.join(wanted)}]", problem)
-    e = settings.evaluate
-    if e.measure_every > min(e.draws, e.hmc_draws or e.draws):
-        raise SettingsError("evaluate.measure_every", e.measure_every, "must be at most the draws")
 
 
 def refuse(settings: Settings) -> None:

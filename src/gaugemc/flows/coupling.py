@@ -48,14 +48,24 @@ class GaugeCoupling(Flow):
         self, x: Field, circle: Callable[[Angle, Parameters], tuple[Angle, Angle]], sign: int
     ) -> tuple[Field, Scalar]:
         check_field(x, self.direction, PERIOD)
-        x = turned(x, self.direction)
-        plaquettes = plane_plaquettes(U1(), x, 0, 1)
-        columns = apart(plaquettes, 1, PERIOD)
-        active = wrap(columns[0])
-        moved, log_derivative = circle(active, self.network(columns))
-        still = jnp.zeros_like(active)
-        links = wrap(x[0] + together([moved - active, *[still] * (PERIOD - 1)], 1))
-        return turned(jnp.stack([links, x[1]]), self.direction), sign * total(log_derivative)
+        x, log_det = _stripes_moved(circle, self.network, turned(x, self.direction))
+        return turned(x, self.direction), sign * log_det
+
+
+@eqx.filter_jit  # one trace for both directions
+def _stripes_moved(
+    circle: Callable[[Angle, Parameters], tuple[Angle, Angle]],
+    network: StripeNetwork | UnrolledNetwork,
+    x: Field,
+) -> tuple[Field, Scalar]:
+    """Active links are those of direction 0."""
+    plaquettes = plane_plaquettes(U1(), x, 0, 1)
+    columns = apart(plaquettes, 1, PERIOD)
+    active = wrap(columns[0])
+    moved, log_derivative = circle(active, network(columns))
+    still = jnp.zeros_like(active)
+    links = wrap(x[0] + together([moved - active, *[still] * (PERIOD - 1)], 1))
+    return jnp.stack([links, x[1]]), total(log_derivative)
 
 
 def turned(x: Field, direction: int) -> Float[Array, "2 _ _"]:

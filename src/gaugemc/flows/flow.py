@@ -71,8 +71,9 @@ class Repeat(Flow):
         return self._scan(x, "inverse", reverse=True)
 
     def fixed(self) -> "Repeat":
-        return Repeat(eqx.filter_vmap(lambda layers: layers.fixed())(self.layers), self.times)
+        return Repeat(_fixed(self.layers), self.times)
 
+    @eqx.filter_jit  # one trace for all programs
     def _scan(self, x: Field, direction: str, reverse: bool) -> tuple[Field, Scalar]:
         arrays, static = eqx.partition(self.layers, eqx.is_array)
 
@@ -82,6 +83,12 @@ class Repeat(Flow):
 
         start = (x, jnp.zeros((), jnp.float64))
         return jax.lax.scan(one, start, arrays, length=self.times, reverse=reverse)[0]
+
+
+@eqx.filter_jit  # one program, and not one for each operation
+@eqx.filter_vmap
+def _fixed(layers: Flow) -> Flow:
+    return layers.fixed()
 
 
 class Translate(Flow):

@@ -24,6 +24,7 @@ def interval(dtype: DTypeLike) -> tuple[float, float]:
 
 
 @jax.custom_jvp
+@jax.jit
 def wrap(angle: Float[Array, "..."]) -> Float[Array, "..."]:
     """The angle modulo 2 pi, in [-pi, pi) to the last bit; its derivative is 1 everywhere.
 
@@ -44,6 +45,7 @@ def _nearest_zero(angle: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 @jax.custom_jvp
+@jax.jit
 def sine(angle: Float[Array, "..."]) -> Float[Array, "..."]:
     """sin(angle) to the rounding of the angle, from wrapping and Taylor's series about 0."""
     x = _nearest_zero(angle)
@@ -62,12 +64,14 @@ def cosine(angle: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 @sine.defjvp
+@jax.jit
 def _sine_jvp(primals, tangents):
     (angle,), (change,) = primals, tangents
     return sine(angle), cosine(angle) * change
 
 
 @jax.custom_jvp
+@jax.jit
 def arctangent(t: Float[Array, "..."]) -> Float[Array, "..."]:
     """arctan(t): in float32 to 1e-7, by a polynomial (Abramowitz and Stegun, 4.4.49)."""
     if t.dtype != jnp.float32:
@@ -84,6 +88,7 @@ def arctangent(t: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 @arctangent.defjvp
+@jax.jit
 def _arctangent_jvp(primals, tangents):
     (t,), (dt,) = primals, tangents
     return arctangent(t), dt / (1 + t * t)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Key, PyTree
 from gaugemc.chains.driver import Draws, chunks, concatenate, start_chains
 from gaugemc.chains.measurement import Measurement
 from gaugemc.chains.progress import progress_bar
-from gaugemc.choices.build import build_measurement
+from gaugemc.choices.measuring import build_measurement
 from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import (
     checkpoint_path,

@@ -62,7 +62,9 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
     t = settings.training
     init_key, train_key, quality_key, chain_key = jax.random.split(key, 4)
     optimise = build_optimiser(trainee)
-    rates = learning_rates(t.learning_rate, max(t.steps, 1), cast(Rates, t.schedule), t.warmup)
+    rates = jax.jit(
+        learning_rates(t.learning_rate, max(t.steps, 1), cast(Rates, t.schedule), t.warmup)
+    )
     state = trainee.start(optimise, init_key, chain_key)
     columns = (*FIRST_COLUMNS, *trainee.columns, *LAST_COLUMNS)
     rows: list[dict[str, Any]] = []

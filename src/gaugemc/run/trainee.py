@@ -16,6 +16,7 @@ from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import trained
 from gaugemc.exact.solved import exact_observables, log_partition_function
 from gaugemc.flows import Flow
+from gaugemc.kernels.once import once
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, on_lattice
 from gaugemc.spaces import Links
 from gaugemc.theories import Theory, Wilson
@@ -70,7 +71,8 @@ class Trainee(abc.ABC):
         chain_key: Key[Array, ""],
     ) -> TrainingState:
         """The state before the first step, of a fresh model."""
-        return self.start_with(build_model(self.settings, self.theory, key), optimiser, chain_key)
+        model = once(lambda key: build_model(self.settings, self.theory, key))(key)
+        return self.start_with(model, optimiser, chain_key)
 
     def start_with(
         self,

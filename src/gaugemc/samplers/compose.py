@@ -88,6 +88,9 @@ class Compose(Sampler):
         rest = [sampler.state(first.x) for sampler in self.samplers[1:]]
         return ComposeState(first.x, (first, *rest))
 
+    def faults(self, key: Key[Array, ""], state: ComposeState) -> dict[str, Bool[Array, ""]]:
+        return self.samplers[0].faults(key, state.members[0])
+
     def state(self, x: Field) -> ComposeState:
         """The state of a chain that continues from the variable x."""
         return ComposeState(x, tuple(sampler.state(x) for sampler in self.samplers))

@@ -45,10 +45,11 @@ class Independence(Sampler):
         The weight of the ordered configuration grows exponentially with the volume. No proposal
         may ever come near such a weight, and then a chain that started there would never leave.
         """
-        state = self.propose(key)
-        empty = jnp.isnan(state.log_weight)
+        return self.propose(key)
+
+    def faults(self, key: Key[Array, ""], state: IndependenceState) -> dict[str, Bool[Array, ""]]:
         message = f"{self.theory.name}: the weight of a flow's draw is NaN"
-        return state._replace(x=eqx.error_if(state.x, empty, message))
+        return {message: jnp.isnan(state.log_weight)}
 
     def state(self, x: Field) -> IndependenceState:
         """The state of a chain that continues from x; its weight takes the flow's inverse."""

@@ -46,14 +46,10 @@ def always_accepted() -> Info:
     return Info(jnp.ones((), bool), one, zero, jnp.zeros((), jnp.int32))
 
 
-def sound(theory: Theory, x: Field, action: Scalar) -> Field:
-    """Where a chain starts; an error at run time if the action is NaN or -infinity there.
-
-    All proposals would be rejected, and the chain would rest there for ever.
-    """
-    stuck = jnp.isnan(action) | jnp.isneginf(action)
+def stuck(theory: Theory, action: Scalar) -> dict[str, Bool[Array, ""]]:
+    """The fault of a start with this action: all proposals would be rejected for ever."""
     message = f"{theory.name}: the action of the start is NaN or -infinity"
-    return eqx.error_if(x, stuck, message)
+    return {message: jnp.isnan(action) | jnp.isneginf(action)}
 
 
 class Sampler(eqx.Module):
@@ -79,6 +75,13 @@ class Sampler(eqx.Module):
     @abc.abstractmethod
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> PyTree:
         """The state of a new chain, from a hot or a cold start."""
+
+    def faults(self, key: Key[Array, ""], state: PyTree) -> dict[str, Bool[Array, ""]]:
+        """What would keep a new chain in its state for ever: messages, and whether they hold.
+
+        `start_chains` raises the first one that does.
+        """
+        return {}
 
     def state(self, x: Field) -> PyTree:
         """The state of a chain that continues from x; only `Compose` needs it."""

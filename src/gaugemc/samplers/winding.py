@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Key
 from gaugemc.arrays import Field
 from gaugemc.lattice import links_from_plaquettes
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.samplers.sampler import Info, Sampler, sound
+from gaugemc.samplers.sampler import Info, Sampler, stuck
 from gaugemc.spaces import is_u1_2d
 from gaugemc.theories import Theory
 
@@ -52,8 +52,10 @@ class Winding(Sampler):
         return space.project(links).astype(space.real_dtype)
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> WindingState:
-        state = self.state(self.start(key, hot))
-        return state._replace(x=sound(self.theory, state.x, state.action))
+        return self.state(self.start(key, hot))
+
+    def faults(self, key: Key[Array, ""], state: WindingState) -> dict[str, Bool[Array, ""]]:
+        return stuck(self.theory, state.action)
 
     def state(self, x: Field) -> WindingState:
         """The state of a chain that continues from the configuration x."""

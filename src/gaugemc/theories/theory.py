@@ -36,6 +36,9 @@ _OF_ONE_ACTION = ("force", "exact_observables", "wilson_beta")
 class Theory(eqx.Module):
     """A density p(x) ~ exp(-S(x)) on a space. S contains every coupling.
 
+    Programs call the action and the force several times. `equinox.filter_jit` around one that is
+    long lets all the programs of a run share its trace.
+
     A class that defines `action` anew does not inherit what its base knows of another action:
     `force`, `exact_observables` and `wilson_beta` are then those of `Theory`, unless the class
     defines them too.
@@ -64,6 +67,7 @@ class Theory(eqx.Module):
     def action(self, x: Field) -> Scalar:
         """S(x), summed in float64."""
 
+    @eqx.filter_jit
     def force(self, x: Field) -> Field:
         """dS/dx, a momentum; the momentum update subtracts it."""
         return self.space.gradient(self.action)(x)
@@ -178,6 +182,7 @@ class Pullback(Theory):
     def at(self, beta: Scalar | float) -> Theory:
         return Pullback(self.theory.at(beta), self.flow)
 
+    @eqx.filter_jit
     def action(self, x: Field) -> Scalar:
         self.space.check_shape(x)
         physical, log_det = self.flow.forward(x)

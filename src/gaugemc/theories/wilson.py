@@ -50,10 +50,12 @@ class Wilson(Theory):
     def wilson_beta(self) -> Scalar | None:
         return self.beta
 
+    @eqx.filter_jit
     def action(self, x: Field) -> Scalar:
         self.space.check_shape(x)
         return -self.beta * total(self.space.group.trace(plaquettes(self.space.group, x)))
 
+    @eqx.filter_jit
     def force(self, x: Field) -> Field:
         """The left derivative of S: each plaquette's gradient, carried to its four links."""
         self.space.check_shape(x)
@@ -66,6 +68,7 @@ class Wilson(Theory):
             force[nu] = force[nu] + (shift(at_mu, mu, -1) - g)
         return jnp.stack(force)
 
+    @eqx.filter_jit
     def observables(self, x: Field) -> dict[str, Scalar]:
         charges = (Charge(), ChargeSquared()) if is_u1_2d(self.space) else ()
         return {o.name: o(self.space, x) for o in (Plaquette(), *charges)}

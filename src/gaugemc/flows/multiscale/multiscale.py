@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
@@ -126,6 +127,7 @@ class FixedMultiscale(Flow):
     def inverse(self, x: Field) -> tuple[Field, Scalar]:
         return self._transformed(x, inverse=True)
 
+    @eqx.filter_jit  # one trace for all programs
     def _transformed(self, links: Field, inverse: bool) -> tuple[Field, Scalar]:
         """The map or its inverse, with the log-det."""
         if links.ndim != 3 or len(links) != 2:

@@ -23,7 +23,7 @@ from gaugemc.samplers.hmc.integrator import (
     trajectory,
 )
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.samplers.sampler import Info, Sampler, sound
+from gaugemc.samplers.sampler import Info, Sampler, stuck
 from gaugemc.theories import Theory
 
 
@@ -84,8 +84,10 @@ class HMC(Sampler):
         return force / (1 + space.square(force) * rate)
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HMCState:
-        state = self.state(self.start(key, hot))
-        return state._replace(x=sound(self.theory, state.x, state.action))
+        return self.state(self.start(key, hot))
+
+    def faults(self, key: Key[Array, ""], state: HMCState) -> dict[str, Bool[Array, ""]]:
+        return stuck(self.theory, state.action)
 
     @property
     def forces_of_state(self) -> int:

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
@@ -12,7 +11,7 @@ from gaugemc.samplers.hmc.hmc import HMCState
 from gaugemc.samplers.hmc.integrator import PhasePoint
 from gaugemc.samplers.l2hmc.generalised_leapfrog import GeneralisedLeapfrog
 from gaugemc.samplers.metropolis import metropolis
-from gaugemc.samplers.sampler import Info, Sampler, sound
+from gaugemc.samplers.sampler import Info, Sampler, stuck
 from gaugemc.theories import Theory
 
 DIRECTIONS = ("palindrome", "random")
@@ -59,14 +58,13 @@ class L2HMC(Sampler):
         return self.leapfrog.n_layers * (2 if self.direction == "palindrome" else 1)
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HMCState:
-        """The state of a new chain; a run-time error if a network does not return numbers there."""
-        start_key, momentum_key = jax.random.split(key)
-        state = self.state(self.start(start_key, hot))
-        v = self.theory.space.random_momentum(momentum_key)
+        return self.state(self.start(jax.random.split(key)[0], hot))
+
+    def faults(self, key: Key[Array, ""], state: HMCState) -> dict[str, Bool[Array, ""]]:
+        v = self.theory.space.random_momentum(jax.random.split(key)[1])
         good = self.leapfrog.networks_are_finite(self.theory, PhasePoint(state.x, v, state.force))
         message = "L2HMC: a step size or what a network returned is NaN or infinite"
-        x = eqx.error_if(sound(self.theory, state.x, state.action), ~good, message)
-        return state._replace(x=x)
+        return stuck(self.theory, state.action) | {message: ~good}
 
     @property
     def forces_of_state(self) -> int:
