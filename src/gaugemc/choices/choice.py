@@ -30,10 +30,11 @@ def coupling(key: str, value: Any) -> None:
         raise SettingsError(key, value, f"must be at most {LARGEST_BETA:g}")
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(option,))
+@dataclass_transform(frozen_default=True)
 class Choice(abc.ABC):
     """A choice of a group: a frozen dataclass of its settings, whose docstring says what it is."""
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
     of_group: ClassVar[str]
     """The group, such as flow."""
     label: ClassVar[str]
