@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gaugemc.choices import memory
 from gaugemc.choices.option import SettingsError
-from gaugemc.choices.schema import settings_of
+from gaugemc.choices.schema import schema, settings_of
 from gaugemc.choices.uses import flat, notice, unused
 from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed
@@ -35,12 +35,14 @@ CASES = [("hmc", key) for key in flat(composed(BASES["hmc"]))] + [
 
 @pytest.mark.parametrize(("base", "key"), CASES, ids=[f"{b}-{k}" for b, k in CASES])
 def test_an_absurd_value_is_refused_in_one_line_or_valid(base: str, key: str) -> None:
-    plain = OmegaConf.create(dataclasses.asdict(composed(BASES[base])))
+    plain = OmegaConf.structured(schema())
+    plain.merge_with(dataclasses.asdict(composed(BASES[base])))
     for value in ABSURD:
         try:
             config = OmegaConf.merge(plain)
             OmegaConf.update(config, key, value)
-            validate(settings_of(config))  # pyright: ignore[reportArgumentType]
+            tree = OmegaConf.to_container(config)
+            validate(settings_of(tree))  # pyright: ignore[reportArgumentType]
         except SettingsError as error:
             line = str(error)
         except OmegaConfBaseException as error:

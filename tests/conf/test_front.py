@@ -33,6 +33,9 @@ def _no_hydra_of_another_test() -> None:
         (["--foo"], 2),
         (["seed=x"], 2),
         (["resume"], 2),
+        (["theory.beta=-1"], 2),
+        (["sampler=l2hmc", "theory=su3_4d"], 2),
+        (["chains=1000000000"], 2),
     ],
 )
 def test_an_answer_needs_no_jax(arguments: list[str], code: int) -> None:

@@ -30,14 +30,15 @@ def coupling(key: str, value: Any) -> None:
         raise SettingsError(key, value, f"must be at most {LARGEST_BETA:g}")
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(option,))
+@dataclass_transform(frozen_default=True)
 class Choice(abc.ABC):
     """A choice of a group: a frozen dataclass of its settings, whose docstring says what it is."""
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
     of_group: ClassVar[str]
     """The group, such as flow."""
     label: ClassVar[str]
-    """What reports call it, within a sentence."""
+    """What reports call it, within a sentence; its word, if it does not say."""
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Settings of other groups that have another default beside it, by group and key."""
 
@@ -46,6 +47,8 @@ class Choice(abc.ABC):
 
     def __init_subclass__(cls) -> None:
         dataclass(frozen=True)(cls)
+        if "label" not in vars(cls):
+            cls.label = cls.word()
 
     @classmethod
     def word(cls) -> str:

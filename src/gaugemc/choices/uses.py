@@ -152,14 +152,11 @@ def unused(settings: Settings, keys: Iterable[str] | None = None) -> dict[str, s
 
 def flat(settings: Any) -> dict[str, Any]:
     """Settings by their full keys."""
-    groups = dataclasses.asdict(settings)
-    scalars = {key: value for key, value in groups.items() if not isinstance(value, dict)}
-    return scalars | {
-        f"{group}.{key}": value
-        for group, members in groups.items()
-        if isinstance(members, dict)
-        for key, value in members.items()
-    }
+    found: dict[str, Any] = {}
+    for group, members in dataclasses.asdict(settings).items():
+        nested = isinstance(members, dict)
+        found |= {f"{group}.{k}": v for k, v in members.items()} if nested else {group: members}
+    return found
 
 
 def used(settings: Settings) -> dict[str, Any]:

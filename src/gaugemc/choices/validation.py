@@ -72,7 +72,7 @@ def refuse_vectors(settings: Settings, sampler: SamplerChoice) -> None:
     """Raise SettingsError for a sampler that needs links."""
     if not sampler.vectors:
         able = [f"sampler={word}" for word, c in menu()["sampler"].items() if c.vectors]  # pyright: ignore
-        problem = f"{settings.theory.name} is a toy, without links: choose {' or '.join(able)}"
+        problem = f"{settings.theory.name} has no links: choose {' or '.join(able)}"
         raise SettingsError("sampler.name", sampler.name, problem)
 
 

@@ -113,8 +113,8 @@ def value_text(key: str, value: Any) -> str:
             return format_lattice(value)
         case list():
             return f"[{', '.join(value_text('', entry) for entry in value)}]"
-        case str() if key == "sampler.name":
-            return heading(label("sampler", value))
+        case str() if key in ("sampler.name", "flow.name"):
+            return heading(label(key.partition(".")[0], value))
     text = str(value)
     return text if len(text) <= LONGEST else f"…{text[1 - LONGEST :]}"
 

@@ -11,7 +11,6 @@ class HeatbathSampler(SamplerChoice):
     """Heatbath and overrelaxation of single links."""
 
     name: str = "heatbath"
-    label = "heatbath"
     overrelaxation: int = option(4, "overrelaxation sweeps of each heatbath draw", at_least(0))
 
     def build(self, settings: Settings, theory: Theory, model: Any) -> Sampler:

@@ -26,7 +26,7 @@ class L2HMCSampler(SamplerChoice):
     }
 
     def refuse(self, settings: Settings) -> None:
-        if settings.theory.toy is not None:
+        if settings.theory.group is None:
             refuse_of_a_toy(settings)
             return
         if settings.theory.group != "U1":

@@ -12,7 +12,6 @@ class NoTracker(TrackerChoice):
     """Nowhere else."""
 
     name: str = "none"
-    label = "no tracker"
 
     @contextmanager
     def track(self, settings: Settings, path: Path, first_step: int) -> Iterator[Track]:

@@ -12,7 +12,6 @@ class TensorBoard(TrackerChoice):
     """Files of TensorBoard in the run directory."""
 
     name: str = "tensorboard"
-    label = "TensorBoard"
     package = "tensorboardX"
 
     @contextmanager

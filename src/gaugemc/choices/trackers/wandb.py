@@ -14,7 +14,6 @@ class WeightsAndBiases(TrackerChoice):
     """A run of Weights & Biases."""
 
     name: str = "wandb"
-    label = "Weights & Biases"
     package = "wandb"
     project: str = option("gaugemc", "project of wandb", filled)
 
