@@ -5,6 +5,7 @@ __all__: list[str]
 
 from . import exact as exact
 from .chains import Draws as Draws
+from .chains import Measurement as Measurement
 from .chains import Samples as Samples
 from .chains import sample as sample
 from .chains import start_chains as start_chains
@@ -35,6 +36,9 @@ from .lattice import plaquettes as plaquettes
 from .lattice import polyakov_loops as polyakov_loops
 from .lattice import shift as shift
 from .lattice import wilson_loops as wilson_loops
+from .observables import LinkObservable as LinkObservable
+from .observables import Observable as Observable
+from .observables.wilson_loop import WilsonLoop as WilsonLoop
 from .samplers import FOREST_RUTH as FOREST_RUTH
 from .samplers import HMC as HMC
 from .samplers import L2HMC as L2HMC

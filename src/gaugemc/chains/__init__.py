@@ -4,3 +4,4 @@ from gaugemc.chains.driver import Draws as Draws
 from gaugemc.chains.driver import Samples as Samples
 from gaugemc.chains.driver import sample as sample
 from gaugemc.chains.driver import start_chains as start_chains
+from gaugemc.chains.measurement import Measurement as Measurement
