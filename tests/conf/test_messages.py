@@ -11,9 +11,11 @@ HEADER = """
 import json
 import jax, jax.numpy as jnp
 jax.config.update("jax_enable_x64", True)
+from gaugemc.chains import *
 from gaugemc.flows import *
 from gaugemc.groups import *
 from gaugemc.samplers import *
+from gaugemc.spaces import *
 from gaugemc.theories import *
 key = jax.random.key(1)
 space = Links(U1(), (4, 4))
