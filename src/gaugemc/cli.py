@@ -26,6 +26,7 @@ from gaugemc.conf.composition import CONFIGURATIONS, settings_of
 from gaugemc.conf.ending import BAD_INPUT, FAILED, INEXACT, fail, go_on_with, guarded
 from gaugemc.conf.help import USAGE
 from gaugemc.conf.preparation import rooted
+from gaugemc.report.names import by_array
 from gaugemc.report.remarks import remarks
 from gaugemc.report.report import write_report
 from gaugemc.report.scan_report import write_scan_report
@@ -174,7 +175,8 @@ def show(numbers: dict[str, Any], console: Console) -> None:
     table = Table("observable", "sampler", "mean", "exact", "z", "tau_int (draws)")
     sections = {numbers["sampler"]["name"]: numbers["evaluate"], "tuned hmc": numbers["hmc"]}
     sections |= {f"tuned {name}": part for name, part in numbers["baselines"].items()}
-    for name in numbers["evaluate"]["observables"]:
+    arrays = by_array(numbers["evaluate"]["observables"])
+    for name in arrays.pop(""):
         for sampler, section in sections.items():
             if section is None:
                 continue
@@ -189,6 +191,8 @@ def show(numbers: dict[str, Any], console: Console) -> None:
                 tau.replace("≥", ">="),
             )
             table.add_row(*(as_text(cell, console) for cell in row))
+    for name, entries in arrays.items():
+        table.add_row(name, "all", f"{len(entries)} entries: see the report")
     if any("*" in str(cell) for cell in table.columns[2].cells):
         table.caption = "* the error is only a lower bound, and z too large"
     console.print(table)

@@ -225,8 +225,8 @@ def test_a_mixture_applies_one_member_with_its_probability(key: jax.Array):
 
 def test_a_state_is_made_anew_from_its_configuration(key: jax.Array):
     sampler = Independence(WEAK, FLOW)
-    proposed = jax.jit(sampler.propose)(key)
-    again = jax.jit(sampler.state)(proposed.x)
+    proposed = eqx.filter_jit(sampler.propose)(key)
+    again = eqx.filter_jit(sampler.state)(proposed.x)
     np.testing.assert_allclose(again.log_weight, proposed.log_weight, atol=1e-11)
     x = smooth(key, THEORY)
     for sampler in (Heatbath(THEORY), ExactU1(THEORY), Winding(THEORY)):
@@ -279,7 +279,10 @@ def test_equal_theories_that_are_not_the_same_object_are_accepted():
 )
 def test_winding_changes_the_charge_by_one_and_back(lattice, real, key: jax.Array):
     theory = Wilson(Links(U1(), lattice, real), 2.0)
-    propose, observables = jax.jit(Winding(theory).propose), jax.jit(theory.observables)
+    propose, observables = (
+        eqx.filter_jit(Winding(theory).propose),
+        eqx.filter_jit(theory.observables),
+    )
     x = smooth(key, theory)
     assert observables(x)["charge"] == 0
     for sign in (1.0, -1.0):

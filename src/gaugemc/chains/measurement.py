@@ -33,31 +33,25 @@ class Measurement(eqx.Module):
         if self.every < 1:
             raise ValueError(f"every {self.every}: must be at least 1")
 
-    def of(self, theory: Theory, x: Field) -> Measured:
-        """All that is measured of one configuration, by name."""
-        found = theory.measure(x, self.more)
-        if self.names is None:
-            return found
-        wanted = (*theory.leading, *self.names, *(o.name for o in self.more))
-        return {name: value for name, value in found.items() if name in wanted}
-
     def __call__(
         self, theory: Theory, x: Shaped[Array, "chain ..."], index: Int[Array, ""]
     ) -> Measured:
         """What is measured of a draw of all chains, `index` draws after their start."""
+        wanted = (*theory.leading, *(self.names or ()), *(o.name for o in self.more))
 
-        def everything(x: Field) -> Measured:
-            return jax.vmap(lambda x: self.of(theory, x))(x)
+        def measure(x: Shaped[Array, "chain ..."], more: tuple[Observable, ...]) -> Measured:
+            found = jax.vmap(lambda x: theory.measure(x, more))(x)
+            return {n: v for n, v in found.items() if self.names is None or n in wanted}
 
-        def dear(x: Field) -> Measured:
-            found = everything(x)
+        def dear(x: Shaped[Array, "chain ..."]) -> Measured:
+            found = measure(x, self.more)
             return {n: v.astype(float) for n, v in found.items() if self.is_dear(theory, n)}
 
         if self.every == 1:
-            return everything(x)
+            return measure(x, self.more)
         nothing = jax.tree.map(lambda v: jnp.full(v.shape, jnp.nan), jax.eval_shape(dear, x))
         due = (index + 1) % self.every == 0
-        always = {n: v for n, v in everything(x).items() if not self.is_dear(theory, n)}
+        always = {n: v for n, v in measure(x, ()).items() if not self.is_dear(theory, n)}
         return always | jax.lax.cond(due, dear, lambda _: nothing, x)
 
     def is_dear(self, theory: Theory, name: str) -> bool:

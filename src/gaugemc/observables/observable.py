@@ -33,6 +33,11 @@ class Observable(eqx.Module):
             return False
         return True
 
+    @classmethod
+    def entry(cls, index: tuple[int, ...]) -> str:
+        """How tables call an entry of an array, after its symbol or label."""
+        return str(list(index))
+
     @abc.abstractmethod
     def __call__(self, space: Space, x: Field) -> Float[Array, "..."]:
         """The value on one configuration, summed in float64.

@@ -35,6 +35,10 @@ class WilsonLoop(LinkObservable):
                 f" holds 1 x 1 up to {limit_r} x {limit_t}"
             )
 
+    @classmethod
+    def entry(cls, index: tuple[int, ...]) -> str:
+        return f" {tuple(side + 1 for side in index)}"
+
     def of_links(self, group: Group, links: Field) -> Float[Array, "max_r max_t"]:
         pairs = planes(len(links))
         max_r, max_t = self._largest(links.shape[1 : 1 + len(links)])

@@ -9,6 +9,7 @@ from typing import Any
 from gaugemc.checks import tally
 from gaugemc.choices.settings import Settings
 from gaugemc.exact.solved import charge_distribution
+from gaugemc.report.names import by_array
 from gaugemc.run.baselines import baseline_for
 from gaugemc.run.chain_phase import Chains
 from gaugemc.run.timing import Timing
@@ -117,8 +118,8 @@ def verdict(
     c = comparison[key]
     dearer = [
         n
-        for n, o in comparison.items()
-        if n != key and o.ess_per_second_ratio < 1 and not o.lower_bound
+        for n in by_array(comparison)[""]
+        if n != key and comparison[n].ess_per_second_ratio < 1 and not comparison[n].lower_bound
     ]
     others = f" (HMC is cheaper for {' and '.join(dearer)})" if dearer else ""
     ratio = format_error(c.ess_per_second_ratio, c.error)

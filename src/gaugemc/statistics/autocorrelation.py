@@ -14,11 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import f as f_distribution
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # it imports scipy.odr
-    import pyerrors
+from scipy.special import fdtrc
 
 LONG_ENOUGH = 50
 """Chains must be shown, by two errors of tau_int, to have this many tau_int."""
@@ -178,9 +174,11 @@ def gamma_method(deviations: ChainDraws) -> Window:
     if draws < 8 or square == 0:
         return Window(math.sqrt(square / chains), draws / 2 if square else 0.0, math.inf)
     names = [f"chain|r{c:04d}" for c in range(chains)]
-    analysed = pyerrors.Obs(list(pairs), names, means=[0.0] * chains)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # short chains: judged by the caller
+        import pyerrors  # which takes a second
+
+        analysed = pyerrors.Obs(list(pairs), names, means=[0.0] * chains)
         analysed.gamma_method(S=2.0)
     share = square / float(np.mean(deviations**2))
     tau = float(analysed.e_tauint["chain"]) * share
@@ -196,7 +194,7 @@ def probability_of_spread(spread: float, chains: int, window: Window) -> float:
     if chains < 2 or not math.isfinite(window.tau_error) or window.error == 0:
         return 1.0
     freedom = 2 * (window.tau / max(window.tau_error, 1e-9 * window.tau)) ** 2
-    return float(f_distribution.sf((spread / window.error) ** 2, chains - 1, freedom))
+    return float(fdtrc(chains - 1, freedom, (spread / window.error) ** 2))
 
 
 def r_hat(samples: np.ndarray) -> float:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.observables import Observable
-from gaugemc.spaces import Space
+from gaugemc.spaces import Links, Space
 
 
 @runtime_checkable
@@ -135,12 +135,20 @@ class Theory(eqx.Module):
         return Pullback(self, flow)
 
 
-def check_flow(flow: Any) -> None:
-    """Raise ValueError unless an object is a flow."""
+def check_flow(flow: Any, space: Space) -> None:
+    """Raise ValueError unless an object is a flow that maps this space to itself."""
     if not isinstance(flow, Transformation):
         raise ValueError(
             f"{type(flow).__name__}: not a flow, which has methods forward, inverse and fixed"
         )
+    own: Space | None = getattr(flow, "space", None)
+    if own is None or own.name == space.name:
+        return
+    message = f"flow: is for {own.name}, not for {space.name}"
+    match own, space:
+        case Links(), Links() if own.group == space.group and len(own.shape) == len(space.shape):
+            message += f": take flow.on({list(space.lattice)}), and train it there"
+    raise ValueError(message)
 
 
 def _has_beta(theory: Theory) -> bool:
@@ -162,7 +170,7 @@ class Pullback(Theory):
     flow: Transformation
 
     def __init__(self, theory: Theory, flow: Transformation):
-        check_flow(flow)
+        check_flow(flow, theory.space)
         self.space = theory.space
         self.theory = theory
         self.flow = flow.fixed()

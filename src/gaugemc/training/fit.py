@@ -15,6 +15,7 @@ from gaugemc.flows import Flow
 from gaugemc.samplers import GeneralisedLeapfrog
 from gaugemc.spaces import Links, is_u1_2d
 from gaugemc.theories import Theory
+from gaugemc.theories.theory import check_flow
 from gaugemc.training.jump import ChargeJump, DistanceJump, ExpectedJump, Jump, PlaquetteJump
 from gaugemc.training.noise import noise_watch
 from gaugemc.training.objective import ReverseKL
@@ -141,6 +142,7 @@ def _objective(
 
 def _check_fit(flow: Flow, theory: Theory) -> None:
     """Raise ValueError unless the flow maps the theory's space to itself."""
+    check_flow(flow, theory.space)
     shape = theory.space.field_shape
     try:
         x, _ = eqx.filter_eval_shape(flow.forward, theory.space.origin())

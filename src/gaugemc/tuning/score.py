@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from scipy import stats
+from scipy.special import stdtrit
 
 FALSE_ALARM = 6.2e-3
 """Probability that a given one of two equal candidates is called better: 2.5 standard errors."""
@@ -152,4 +152,4 @@ def deviation(better: Jumps, worse: Jumps, size: float) -> float:
 def significant(jumps: Jumps) -> float:
     """Standard errors that are significant: Student's t with as many degrees as blocks allow."""
     degrees = max(len(jumps.blocks) - 1, 1)
-    return float(stats.t.isf(FALSE_ALARM, degrees))
+    return float(-stdtrit(degrees, FALSE_ALARM))
