@@ -45,7 +45,9 @@ def title_of(scan: Scan) -> str:
     theories = [run.part("theory") for run in scan.finished]
     names = {str(theory.get("title") or theory.get("name") or "theory") for theory in theories}
     lattices = {format_lattice(theory.get("lattice") or []) for theory in theories} - {""}
-    betas = {number(theory.get("beta")) for theory in theories if not theory.get("toy")}
+    betas = {
+        number(theory.get("beta")) for theory in theories if theory.get("group", "") is not None
+    }
     words = [
         *(names if len(names) == 1 else []),
         *([f"on {next(iter(lattices))}"] if len(lattices) == 1 else []),

@@ -57,7 +57,11 @@ def title_of(run: Run) -> str:
     words = [
         name,
         *([f"on {shape}"] if shape else []),
-        *([f"at β = {beta:g}"] if math.isfinite(beta) and not theory.get("toy") else []),
+        *(
+            [f"at β = {beta:g}"]
+            if math.isfinite(beta) and theory.get("group", "") is not None
+            else []
+        ),
     ]
     return f"{' against '.join(run.labels[:2])}: {' '.join(words)}"
 
