@@ -9,17 +9,12 @@ from typing import Any, TypeGuard
 
 from omegaconf import MISSING
 
-from gaugemc.choices.settings import Settings
+from gaugemc.choices.choice import Choice
+from gaugemc.choices.menu import DEFAULTS, menu
+from gaugemc.choices.schema import schema
 from gaugemc.conf import groups
 
 MARKER = "<!-- configuration tables -->"
-
-GROUPS: dict[str, dict[str, Any]] = {
-    "theory": groups.THEORIES,
-    "sampler": groups.SAMPLERS,
-    "flow": groups.FLOWS,
-}
-"""The groups whose choices differ in their settings."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -46,9 +41,9 @@ def configuration() -> str:
 
 def keys() -> Iterator[str]:
     """A table of the settings of the run itself, and one of each group."""
-    nested = {f.name: t for f in dataclasses.fields(Settings) if is_group(t := f.type)}
+    nested = {f.name: t for f in dataclasses.fields(schema()) if is_group(t := f.type)}
     yield "### The run"
-    yield table(["key", "type", "default", "meaning"], rows(Settings, ""))
+    yield table(["key", "type", "default", "meaning"], rows(schema(), ""))
     for name, settings in nested.items():
         yield f"### {name}"
         yield (settings.__doc__ or "").strip()
@@ -65,54 +60,45 @@ def rows(settings: type, prefix: str) -> list[list[str]]:
 
 
 def choices() -> Iterator[str]:
-    """For each group, what its choices set."""
-    standard = {name: next(iter(d.values())) for d in defaults() for name in d}
-    for group, named in GROUPS.items():
+    """For each group, its choices: what each is, its own keys, and what else it changes."""
+    for group, named in menu().items():
         yield f"### Choices of {group}"
-        varied = varying(list(named.values()))
         body = [
-            [code(name) + (" (default)" if standard[group] == name else "")]
-            + [code(getattr(node, key)) for key in varied]
-            for name, node in named.items()
+            [
+                code(word) + (" (default)" if DEFAULTS[group] == word else ""),
+                (choice.__doc__ or "").splitlines()[0],
+                settings(choice),
+            ]
+            for word, choice in named.items()
         ]
-        yield table(["choice", *(code(f"{group}.{key}") for key in varied)], body)
-    for group, also in (
-        ("flow", groups.FLOW_CHANGES),
-        ("sampler", groups.SAMPLER_CHANGES),
-        ("theory", groups.TOY_CHANGES),
-    ):
-        for name, changes in also.items():
-            yield f"`{group}={name}` also changes these defaults:"
-            changed = [[code(key), code(value)] for key, value in flat(changes)]
-            yield table(["key", "value"], changed)
+        yield table(["choice", "what it is", "its keys and their defaults"], body)
+        for word, choice in named.items():
+            if choice.defaults:
+                yield f"`{group}={word}` also changes these defaults:"
+                changed = [[code(key), code(value)] for key, value in flat(dict(choice.defaults))]
+                yield table(["key", "value"], changed)
 
 
-def defaults() -> list[dict[str, Any]]:
-    """Hydra's defaults list: one choice for each group."""
-    return [entry for entry in groups.Command().defaults if isinstance(entry, dict)]
-
-
-def varying(nodes: list[Any]) -> list[str]:
-    """Keys that at least one choice sets away from the default of the settings."""
-    return [
-        f.name
-        for f in dataclasses.fields(nodes[0])
-        if any(getattr(node, f.name) != f.default for node in nodes)
-        and f.default_factory is dataclasses.MISSING
-    ]
+def settings(choice: type[Choice]) -> str:
+    """The keys of a choice with their defaults."""
+    values = dataclasses.asdict(choice())
+    values.pop(choice.named_by)
+    return ", ".join(f"{code(key)} {code(value)}" for key, value in values.items())
 
 
 def modes() -> Iterator[str]:
     """For each mode, the keys that it changes."""
     for name, changes in groups.MODES.items():
         yield f"### mode={name}"
-        own = {key: value for key, value in changes.items() if key != "defaults"}
-        changed = [[code(key), code(value)] for key, value in flat(own)]
+        plain = {key: value for key, value in changes.items() if key != "defaults"}
+        changed = [[code(key), code(value)] for key, value in flat(plain)]
         for choice in changes.get("defaults", []):
             changed += [[code(key.split("/")[-1]), code(value)] for key, value in choice.items()]
-        for (mode, theory), beta in groups.MODE_BETAS.items():
-            if mode == name:
-                changed.append([f"{code('theory.beta')} of {code(theory)}", code(beta)])
+        for word, theory in menu()["theory"].items():
+            if name in theory.mode_betas:
+                changed.append(
+                    [f"{code('theory.beta')} of {code(word)}", code(theory.mode_betas[name])]
+                )
         yield table(["key", "value"], changed) if changed else "Changes nothing."
 
 

@@ -11,8 +11,10 @@ jax.config.update("jax_enable_x64", True)
 
 @pytest.fixture
 def key(request: pytest.FixtureRequest) -> jax.Array:
-    """A random key for this test alone, the same in every run."""
-    return jax.random.key(zlib.crc32(request.node.nodeid.encode()))
+    """A random key for this test alone, the same in every run and in whichever folder it is."""
+    _, separator, test = request.node.nodeid.partition("::")
+    name = f"tests/{request.path.name}{separator}{test}"
+    return jax.random.key(zlib.crc32(name.encode()))
 
 
 @pytest.fixture(scope="module", autouse=True)

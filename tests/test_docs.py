@@ -7,17 +7,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import nbclient
 import nbformat
 import pytest
 from hydra import compose, initialize
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 
+from gaugemc.choices.menu import menu
+from gaugemc.choices.schema import schema
 from gaugemc.choices.settings import Settings
-from gaugemc.conf import groups, register
+from gaugemc.conf import composition, groups, register
 from gaugemc.run.extension import with_overrides
 
 ROOT = Path(__file__).parent.parent
@@ -88,10 +88,7 @@ def settings_of(overrides: list[str]) -> Settings:
     register()
     with initialize(version_base="1.3", config_path=None):
         config = compose("command", overrides)
-    plain: Any = OmegaConf.to_container(config, resolve=True)
-    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Settings), plain))
-    assert isinstance(settings, Settings)
-    return settings
+    return composition.settings_of(config)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -123,7 +120,7 @@ def fields(settings: type, prefix: str = "") -> Iterator[tuple[str, dataclasses.
 
 def test_every_key_is_documented(generate: ModuleType) -> None:
     page = generate.on_page_markdown((ROOT / "docs/configuration.md").read_text())
-    for key, field in fields(Settings):
+    for key, field in fields(schema()):
         assert field.metadata.get("doc"), f"{key} has no documentation"
         doc = re.escape(field.metadata["doc"]).replace("beta", "(beta|β)")
         assert re.search(rf"^\| `{re.escape(key)}` \| .*{doc}", page, re.M), key
@@ -131,11 +128,14 @@ def test_every_key_is_documented(generate: ModuleType) -> None:
 
 def test_every_choice_and_mode_is_documented(generate: ModuleType) -> None:
     page = generate.on_page_markdown((ROOT / "docs/configuration.md").read_text())
-    for named in (groups.THEORIES, groups.SAMPLERS, groups.FLOWS):
-        assert all(f"| `{name}`" in page for name in named)
+    for named in menu().values():
+        for name, choice in named.items():
+            assert re.search(
+                rf"^\| `{name}`( \(default\))? \| {re.escape(str(choice.__doc__))}", page, re.M
+            )
     assert all(f"### mode={name}" in page for name in groups.MODES)
     assert "| `training.steps` | `40` |" in page  # what mode=debug changes
-    assert "| `su3_4d` | `4D SU(3)` | `SU3` | `[4,4,4,4]` |" in page
+    assert "`group` `SU3`, `lattice` `[4,4,4,4]`, `beta` `5.7`" in page
 
 
 def anchors(text: str) -> set[str]:

@@ -1,41 +1,22 @@
 """The shape of the package: imports go one way, and importing changes nothing."""
 
 import ast
+import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from test_docs import ROOT, hook
 
 import gaugemc
 
 SOURCE = Path(str(gaugemc.__file__)).parent
-ORDER = (
-    "interrupt",
-    "arrays",
-    "kernels",
-    "groups",
-    "lattice",
-    "spaces",
-    "theories",
-    "observables",
-    "exact",
-    "networks",
-    "flows",
-    "samplers",
-    "chains",
-    "training",
-    "statistics",
-    "tuning",
-    "checks",
-    "io",
-    "choices",
-    "report",
-    "run",
-    "conf",
-    "cli",
-)
+rooms, walk = hook("hooks/rooms.py"), hook("hooks/walk.py")
+ORDER = rooms.rooms((ROOT / "docs" / "architecture.md").read_text())
+"""From the ground up."""
 FREE = ("__init__", "__main__", "cli", "interop")  # import anything; nothing imports them
 
 
@@ -102,6 +83,33 @@ def test_a_wrong_import_is_found(tmp_path: Path, file: str, line: str, wrong: bo
     path.parent.mkdir(parents=True)
     path.write_text(line)
     assert bool(violations(tmp_path / "p")) == wrong
+
+
+def test_every_room_is_in_the_manual() -> None:
+    found = {p.stem for p in SOURCE.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()}
+    assert set(ORDER) == found - {"__init__", "__main__"}
+
+
+def test_the_picture_shows_every_import() -> None:
+    """The picture's count of imports knows the same rooms as the rule."""
+    arrows = rooms.imports(SOURCE)
+    assert all(ORDER.index(a) > ORDER.index(b) for a, b in arrows if a in ORDER and b in ORDER)
+    drawn = rooms.picture(ORDER, arrows, rooms.lines(SOURCE))
+    assert drawn.count("<circle") == len([a for a in arrows if set(a) <= set(ORDER)])
+    assert "samplers imports theories" in drawn
+
+
+def test_one_trajectory_is_at_most_seven_hops() -> None:
+    """Each function of the walk in docs/architecture.md calls the next."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    stops = walk.stops(ROOT / "src", walk.WALK.findall(page)[0].split())
+    leapfrog = [stop.path for stop in stops].index("gaugemc.samplers.hmc.integrator.trajectory")
+    assert leapfrog <= 7
+    for here, there in itertools.pairwise(stops):
+        code = re.sub(r'""".*?"""', "", here.source, flags=re.DOTALL).partition("\n")[2]
+        assert re.search(rf"\b{there.name.split('.')[-1]}\)?\(", code)
+    assert f"`{stops[0].file}:{stops[0].line}`" in walk.table(stops)
+    assert all(stop.what for stop in stops)
 
 
 def test_every_file_has_the_name_of_what_it_holds() -> None:

@@ -1,24 +1,16 @@
 """The command line: `gaugemc [KEY=VALUE ...]`, `gaugemc resume DIR`, `gaugemc report DIR`."""
 
-import contextlib
-import dataclasses
 import io
 import os
-import shlex
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
 import jax
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -26,29 +18,22 @@ from rich.text import Text
 
 from gaugemc import interrupt
 from gaugemc.checks import tally
-from gaugemc.choices.build import build_theory
-from gaugemc.choices.settings import Settings, SettingsError
-from gaugemc.choices.uses import is_trained, notice, unused
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import notice, unused
 from gaugemc.choices.validation import validate
 from gaugemc.conf import register
-from gaugemc.conf.composition import composed, jobs, settings_of
-from gaugemc.conf.errors import one_line
-from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
+from gaugemc.conf.composition import CONFIGURATIONS, settings_of
+from gaugemc.conf.ending import BAD_INPUT, FAILED, INEXACT, fail, go_on_with, guarded
 from gaugemc.conf.help import USAGE
-from gaugemc.io.checkpoint import CheckpointError
+from gaugemc.conf.preparation import rooted
+from gaugemc.report.names import by_array
 from gaugemc.report.remarks import remarks
 from gaugemc.report.report import write_report
 from gaugemc.report.scan_report import write_scan_report
 from gaugemc.run.experiment import run
 from gaugemc.run.extension import with_overrides
-from gaugemc.run.run_directory import RunDirectory, RunDirectoryError, claimed
-from gaugemc.run.train_phase import load_model
-from gaugemc.run.trainee import build_trainee
+from gaugemc.run.run_directory import RunDirectory
 from gaugemc.statistics.notation import format_bound, format_error, printable
-from gaugemc.training import TrainingDivergedError
-
-FAILED, BAD_INPUT, INEXACT = 1, 2, 3
-"""Exit codes, and those of interruptions: 130 and 143."""
 
 
 def main() -> NoReturn:
@@ -89,123 +74,6 @@ def cache_directory() -> Path | None:
     return path if os.access(path, os.W_OK | os.X_OK) else None
 
 
-class Preparation(Callback):
-    """Refuses what cannot run before Hydra makes a directory for it, and makes the directory."""
-
-    def on_run_start(self, config: Any, **_: Any) -> None:
-        HydraConfig.instance().set_config(config)
-
-        def start() -> int:
-            settings = rooted(settings_of(config))
-            check(settings)
-            if not str(config.hydra.run.dir).strip():
-                raise SettingsError("hydra.run.dir", config.hydra.run.dir, "must not be empty")
-            with interrupt.postponed():
-                place(config.hydra.run, "dir", RUN_DIR)
-                directory = RunDirectory(config.hydra.run.dir)
-                with directory.owned():
-                    directory.create(settings)
-                interrupt.advise(go_on_with(directory.path))
-            return 0
-
-        unfailing(start)
-
-    def on_multirun_start(self, config: Any, **_: Any) -> None:
-        HydraConfig.instance().set_config(config)
-
-        def start() -> int:
-            check_jobs(config)
-            place(config.hydra.sweep, "dir", SWEEP_DIR)
-            # The jobs are composed anew, maybe in other processes and seconds.
-            sweep = str(config.hydra.sweep.dir).replace("\\", "\\\\").replace("'", "\\'")
-            with read_write(config.hydra.overrides), open_dict(config.hydra.overrides):
-                config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{sweep}'")
-            return 0
-
-        unfailing(start)
-
-    def on_multirun_end(self, config: Any, **_: Any) -> None:
-        """The jobs have pages of their own; here is the one of all."""
-        with contextlib.suppress(FileNotFoundError):  # no job got as far as its directory
-            print(write_scan_report(Path(config.hydra.sweep.dir).absolute()))
-
-
-def place(section: Any, key: str, default: str) -> None:
-    """Where nobody chose a directory, make one that no other process has, and put it there."""
-    if OmegaConf.to_container(section, resolve=False)[key] == default:  # pyright: ignore
-        path = claimed(Path(section[key]))
-        with read_write(section):
-            section[key] = str(path)
-
-
-def unfailing(task: Callable[[], int]) -> None:
-    """Run a task of a callback, whose exceptions Hydra would turn into warnings."""
-    try:
-        guarded(task)
-    except Exception:
-        traceback.print_exc()
-        sys.exit(FAILED)
-
-
-def check(settings: Settings) -> None:
-    """Raise one of the errors that `guarded` knows unless these settings can run."""
-    validate(settings)
-    for key, load in (("flow.load", settings.flow.load), ("dynamics.load", settings.dynamics.load)):
-        try:
-            if load is not None:
-                RunDirectory(load).settings()
-        except RunDirectoryError as error:
-            raise SettingsError(key, load, str(error)) from error
-    if is_trained(settings):
-        trainee = build_trainee(settings, build_theory(settings))
-        if trainee.load is not None:
-            load_model(trainee)
-
-
-def check_jobs(config: Any) -> int:
-    """Refuse a sweep with the first of its jobs that cannot run, before any of them does."""
-    if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
-        return 0  # whose jobs follow from one another
-    sweep = jobs(list(config.hydra.overrides.task))
-    for number, overrides in enumerate(sweep):
-        try:
-            check(rooted(composed(overrides)))
-        except (SettingsError, HydraException, OmegaConfBaseException) as error:
-            problem = str(error) if isinstance(error, SettingsError) else one_line(error)
-            job = " ".join(text for text in overrides if any(text not in o for o in sweep))
-            where = f"job {number} of {len(sweep)}, {job}: " if job else ""
-            fail(f"{where}{problem}; no job was started", BAD_INPUT)
-    return 0
-
-
-def rooted(settings: Settings) -> Settings:
-    """The settings with paths from the directory where the command was given (hydra.job.chdir)."""
-    cwd = HydraConfig.get().runtime.cwd
-
-    def found(load: str | None) -> str | None:
-        return os.path.join(cwd, load) if load else load
-
-    return dataclasses.replace(
-        settings,
-        flow=dataclasses.replace(settings.flow, load=found(settings.flow.load)),
-        dynamics=dataclasses.replace(settings.dynamics, load=found(settings.dynamics.load)),
-    )
-
-
-def guarded(task: Callable[[], int]) -> int:
-    """Run a task; what a user can mend becomes one line and an exit code."""
-    try:
-        return task()
-    except (HydraException, OmegaConfBaseException) as error:
-        fail(one_line(error), BAD_INPUT)
-    except (SettingsError, RunDirectoryError, CheckpointError, FileNotFoundError) as error:
-        fail(str(error), BAD_INPUT)
-    except KeyboardInterrupt as error:
-        fail(interrupt.advice(), interrupt.exit_code(error))
-    except (TrainingDivergedError, OSError) as error:
-        fail(str(error), FAILED)
-
-
 def configured() -> int:
     """The Hydra application: one run, or with --multirun several."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach `guarded`
@@ -230,7 +98,7 @@ def configured() -> int:
             if codes[-1] > 128:  # an interruption is of the whole sweep
                 raise
 
-    hydra.main(version_base="1.3", config_path=None, config_name="command")(job)()
+    hydra.main(version_base="1.3", config_path=CONFIGURATIONS, config_name="command")(job)()
     return max(codes, default=0)
 
 
@@ -277,11 +145,6 @@ def report(path: Path) -> int:
     return 0
 
 
-def go_on_with(path: Path) -> str:
-    """What to say of a run that is interrupted."""
-    return f"interrupted; go on with: gaugemc resume {shlex.quote(str(path))}"
-
-
 def run_and_show(settings: Settings, path: Path, *, extend: bool = False, again: str = "") -> int:
     """Run, show the numbers, and return the exit code."""
     console = Console(stderr=True)
@@ -312,7 +175,8 @@ def show(numbers: dict[str, Any], console: Console) -> None:
     table = Table("observable", "sampler", "mean", "exact", "z", "tau_int (draws)")
     sections = {numbers["sampler"]["name"]: numbers["evaluate"], "tuned hmc": numbers["hmc"]}
     sections |= {f"tuned {name}": part for name, part in numbers["baselines"].items()}
-    for name in numbers["evaluate"]["observables"]:
+    arrays = by_array(numbers["evaluate"]["observables"])
+    for name in arrays.pop(""):
         for sampler, section in sections.items():
             if section is None:
                 continue
@@ -327,6 +191,8 @@ def show(numbers: dict[str, Any], console: Console) -> None:
                 tau.replace("≥", ">="),
             )
             table.add_row(*(as_text(cell, console) for cell in row))
+    for name, entries in arrays.items():
+        table.add_row(name, "all", f"{len(entries)} entries: see the report")
     if any("*" in str(cell) for cell in table.columns[2].cells):
         table.caption = "* the error is only a lower bound, and z too large"
     console.print(table)
@@ -336,9 +202,3 @@ def show(numbers: dict[str, Any], console: Console) -> None:
 def as_text(text: str, console: Console) -> Text:
     """A text as it stands, in the signs that the terminal has: brackets are no markup."""
     return Text(printable(text, console.encoding))
-
-
-def fail(message: str, code: int) -> NoReturn:
-    """Say what is wrong on stderr and exit."""
-    print(f"gaugemc: {message}", file=sys.stderr)
-    sys.exit(code)

@@ -1,5 +1,6 @@
 """Settings: every absurd value is refused in one line, or can run; which are used; memory."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gaugemc.choices import memory
-from gaugemc.choices.settings import Settings, SettingsError, flat
-from gaugemc.choices.uses import notice, unused
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.schema import schema, settings_of
+from gaugemc.choices.uses import flat, notice, unused
 from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed
 from gaugemc.conf.errors import one_line
@@ -33,14 +35,14 @@ CASES = [("hmc", key) for key in flat(composed(BASES["hmc"]))] + [
 
 @pytest.mark.parametrize(("base", "key"), CASES, ids=[f"{b}-{k}" for b, k in CASES])
 def test_an_absurd_value_is_refused_in_one_line_or_valid(base: str, key: str) -> None:
-    plain = OmegaConf.structured(composed(BASES[base]))
+    plain = OmegaConf.structured(schema())
+    plain.merge_with(dataclasses.asdict(composed(BASES[base])))
     for value in ABSURD:
         try:
             config = OmegaConf.merge(plain)
             OmegaConf.update(config, key, value)
-            settings = OmegaConf.to_object(config)
-            assert isinstance(settings, Settings)
-            validate(settings)
+            tree = OmegaConf.to_container(config)
+            validate(settings_of(tree))  # pyright: ignore[reportArgumentType]
         except SettingsError as error:
             line = str(error)
         except OmegaConfBaseException as error:

@@ -11,9 +11,11 @@ HEADER = """
 import json
 import jax, jax.numpy as jnp
 jax.config.update("jax_enable_x64", True)
+from gaugemc.chains import *
 from gaugemc.flows import *
 from gaugemc.groups import *
 from gaugemc.samplers import *
+from gaugemc.spaces import *
 from gaugemc.theories import *
 key = jax.random.key(1)
 space = Links(U1(), (4, 4))
@@ -40,10 +42,10 @@ MISTAKES = {
     "gauge_flow(key, vector.space, NCP())": "flow: needs 2D U(1) links, not fields of shape [2]",
     "multiscale_flow(vector.space)": "flow: needs 2D U(1) links, not fields of shape [2]",
     "vector_flow(key, space)": "vector flow: needs R^n, not 2D U(1) links on 4x4",
-    "gauge.forward(Links(SUN(2), (4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
-    "pair.forward(Links(U1(), (4, 4, 4)).origin())": "flow: needs 2D U(1) links, not a field of",
+    "gauge.forward(Links(SUN(2), (4, 4)).origin())": "field of shape [2, 4, 4, 2, 2]: 2D U(1)",
+    "pair.forward(Links(U1(), (4, 4, 4)).origin())": "field of shape [3, 4, 4, 4]: 2D U(1) links",
     "gauge.inverse(jnp.zeros(8))": "flow: needs 2D links, not a field of shape [8]",
-    "multiscale_flow(space).forward(jnp.zeros((3, 4, 4, 4)))": "flow: needs 2D U(1) links, not a",
+    "multiscale_flow(space).forward(jnp.zeros((3, 4, 4, 4)))": "field of shape [3, 4, 4, 4]: 2D",
     "ExactU1(vector)": "exact sampler: needs 2D U(1), not 2D Gaussian",
     "Winding(vector)": "winding: needs 2D U(1), not 2D Gaussian",
     "HMC(space, 0.1, 2)": "HMC: needs a theory, not Links",

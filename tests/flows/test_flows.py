@@ -1,5 +1,7 @@
 """Every flow, one table: inverse, log-det against autodiff, gauge equivariance, volume transfer."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -28,9 +30,9 @@ from gaugemc.groups import SUN, U1
 from gaugemc.kernels import apart, wrap
 from gaugemc.lattice import gauge_transform, plane_plaquettes
 from gaugemc.networks.stripes import PERIOD, StripeNetwork
-from gaugemc.samplers import HMC
+from gaugemc.samplers import HMC, Independence
 from gaugemc.spaces import Euclidean, Links, Space
-from gaugemc.theories import Wilson
+from gaugemc.theories import Ring, Wilson
 
 U1_8X8 = Links(U1(), (8, 8), jnp.float64)
 U1_4X8 = Links(U1(), (4, 8), jnp.float64)
@@ -269,7 +271,9 @@ def test_same_parameters_work_on_another_lattice(name: str, key: Array):
     flow = disturbed(FLOWS[name][1](key), key)
     z = U1_8X8.random(key)
     x, log_det = flow.forward(z)
-    x_large, log_det_large = flow.forward(jnp.tile(z, (1, 2, 1)))
+    large = flow.on((16, 8))
+    assert (large.space, flow.space) == (Links(U1(), (16, 8)), U1_8X8)
+    x_large, log_det_large = large.forward(jnp.tile(z, (1, 2, 1)))
     np.testing.assert_allclose(wrap(x_large - jnp.tile(x, (1, 2, 1))), 0, atol=1e-11)
     assert float(log_det_large) == pytest.approx(2 * float(log_det))
 
@@ -327,7 +331,7 @@ def test_odd_numbers_of_layers_and_even_kernels_are_refused(key: Array):
 
 def test_plaquettes_of_frozen_columns_do_not_move(key: Array):
     coupling = disturbed(
-        GaugeCoupling(0, NCP(), StripeNetwork(key, 3, dtype=jnp.float64)), key, 0.5
+        GaugeCoupling(U1_8X8, 0, NCP(), StripeNetwork(key, 3, dtype=jnp.float64)), key, 0.5
     )
     z = U1_8X8.random(key)
     x, _ = coupling.forward(z)
@@ -363,19 +367,27 @@ def test_layers_can_be_computed_again_in_the_reverse_pass(key: Array):
     assert memory[1] < memory[0] / 4
 
 
-def test_fields_of_other_lattices_are_refused(key: Array):
+def test_another_space_is_refused(key: Array):
     """In one line, where a flow is used for another lattice or another theory than its own."""
     ncp, pair = gauge_flow(key, U1_8X8, NCP(), n_layers=2), pair_flow(key, U1_8X8, n_layers=2)
-    odd = Links(U1(), (6, 6))
-    with pytest.raises(
-        ValueError, match=r"^lattice \[6\]: stripes of period 4 need multiples of 4"
-    ):
-        Wilson(odd, 1.0).pullback(ncp).action(odd.origin())
-    with pytest.raises(
-        ValueError, match=r"^lattice \[3\]: stripes of period 2 need multiples of 2"
-    ):
-        pair.forward(Links(U1(), (5, 3)).origin())
-    vectors = vector_flow(key, VECTOR)
-    for shape in ((3, 7), (1,), (8,)):
-        with pytest.raises(ValueError, match=r"^flow: is for fields of shape \[7\], not"):
-            vectors.forward(jnp.zeros(shape))
+    vectors, multiscale = vector_flow(key, VECTOR), multiscale_flow(U1_8X8)
+    small, unitary = Links(U1(), (4, 4)), Links(SUN(2), (8, 8))
+    for flow in (ncp, pair, multiscale):
+        assert flow.space == U1_8X8
+        on_small = r"^flow: is for 2D U\(1\) links on 8x8, not for .*: take flow.on\(\[4, 4\]\)"
+        for use in (Wilson(small, 1.0).pullback, partial(Independence, Wilson(small, 1.0))):
+            with pytest.raises(ValueError, match=on_small):
+                use(flow)
+            use(flow.on((4, 4)))
+        with pytest.raises(ValueError, match=r"not for 2D SU\(2\) links on 8x8$"):
+            Wilson(unitary, 1.0).pullback(flow)
+        with pytest.raises(ValueError, match=r"^field of shape \[2, 4, 4\]: 2D U\(1\) links"):
+            flow.forward(small.origin())
+    with pytest.raises(ValueError, match=r"^lattice \[6, 6\]: stripes of period 4 need multiples"):
+        ncp.on((6, 6))
+    with pytest.raises(ValueError, match=r"^lattice \[5, 3\]: stripes of period 2 need multiples"):
+        pair.on((5, 3))
+    with pytest.raises(ValueError, match=r"^flow: is for fields of shape \[7\], not for .* \[2\]$"):
+        Ring().pullback(vectors)
+    assert Chain(()).space is None
+    Ring().pullback(Chain(()))

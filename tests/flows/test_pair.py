@@ -25,7 +25,7 @@ def flow(key: Array) -> Flow:
 
 def coupling(key: Array, direction: int = 0) -> PairCoupling:
     network = PairNetwork(key, 4, 4, dtype=jnp.float64)
-    return disturbed(PairCoupling(direction, network, 1, 4.0), key, 0.3)
+    return disturbed(PairCoupling(SPACE, direction, network, 1, 4.0), key, 0.3)
 
 
 def plaquettes(x: Array) -> Array:

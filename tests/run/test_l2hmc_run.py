@@ -13,7 +13,8 @@ import pytest
 from composed import composed
 
 from gaugemc.choices.build import build_theory
-from gaugemc.choices.settings import Settings, SettingsError
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import (
     CheckpointError,
     latest_checkpoint,

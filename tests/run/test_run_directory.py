@@ -9,7 +9,8 @@ import pytest
 from composed import composed
 from omegaconf import OmegaConf
 
-from gaugemc.choices.settings import Settings, SettingsError
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import CheckpointError, checkpoint_path, save_checkpoint
 from gaugemc.run import software
 from gaugemc.run.extension import with_overrides
@@ -176,3 +177,50 @@ def test_strictness_belongs_to_the_command_that_asks_for_it(
         directory.create(wanted, extend=True)
     stored = directory.settings()
     assert (stored.evaluate.draws, stored.strict) == (90, False)
+
+
+def test_a_config_from_before_the_choices_is_read(tmp_path: Path) -> None:
+    """It has every key of every choice; the run is the same one, and goes on."""
+    old = (Path(__file__).parent / "config-before-choices.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(old)
+    numbers = "draws=60 warmup=20 hmc_draws=60 hmc_warmup=20 lengths=[0.5,1] tune_draws=20"
+    more = [f"evaluate.{number}" for number in (*numbers.split(), "tune_doublings=0")]
+    train = ["training.batch=32", "training.ess_samples=256", "seed=3", "progress=false"]
+    same = composed("mode=debug", *more, *train)
+    assert RunDirectory(tmp_path).settings() == same
+    created(tmp_path, same)
+    assert (tmp_path / "config.yaml").read_text() == old
+    with pytest.raises(RunDirectoryError, match=r"flow\.name=spline: .* run with flow\.name=ncp"):
+        created(tmp_path, composed("mode=debug", *more, *train, "flow=spline"))
+
+
+@pytest.mark.parametrize(
+    ("theory", "word"),
+    [
+        ({"name": "4D SU(3)", "group": "SU3", "lattice": [2, 2, 2, 2], "beta": 5.7}, "su3_4d"),
+        ({"name": "ring", "group": None, "lattice": [], "beta": 1.0, "toy": "ring"}, "ring"),
+        ({"name": "my own", "group": "SU2", "lattice": [4, 4], "beta": 1.0}, "u1_2d"),
+    ],
+)
+def test_a_theory_from_before_the_choices_is_recognised(
+    tmp_path: Path, theory: dict[str, Any], word: str
+) -> None:
+    OmegaConf.save({"theory": theory, "sampler": {"name": "hmc"}}, tmp_path / "config.yaml")
+    stored = RunDirectory(tmp_path).settings().theory
+    assert stored.choice == word
+    assert {key: getattr(stored, key) for key in theory} == theory
+
+
+def test_only_what_is_used_is_stored(tmp_path: Path) -> None:
+    """Also of an unused setting that was given: a second start is the same run."""
+    given = composed("mode=debug", "sampler=heatbath", "flow=spline", "flow.bins=5")
+    stored = OmegaConf.load(created(tmp_path, given).config)
+    assert set(stored.sampler) == {"name", "integrator", "overrelaxation"}
+    assert {"flow", "network", "dynamics", "loss", "training", "tracker"}.isdisjoint(stored)
+    created(tmp_path, given)
+
+
+def test_a_choice_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("flow:\n  name: moebius\n")
+    with pytest.raises(RunDirectoryError, match=r"cannot be read: flow\.name=moebius: choose one"):
+        RunDirectory(tmp_path).settings()

@@ -9,13 +9,12 @@ import pytest
 from rich.console import Console
 
 from gaugemc import cli
-from gaugemc.choices.settings import SamplerSettings, Settings, TheorySettings
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.theories.wilson import U1In2D
 from gaugemc.run.summary import verdict
 from gaugemc.statistics.compare import Comparison
 
-SETTINGS = Settings(
-    theory=TheorySettings("2D U(1)", "U1", [8, 8], 6.0), sampler=SamplerSettings("fthmc")
-)
+SETTINGS = Settings(theory=U1In2D(beta=6.0))
 CHECKS = {"log_det": {"outcome": "passed", "passed": True}}
 
 

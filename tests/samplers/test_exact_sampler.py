@@ -19,10 +19,10 @@ from gaugemc.exact.u1 import (
 )
 from gaugemc.groups import SUN, U1
 from gaugemc.lattice import links_from_plaquettes, plaquettes, polyakov_loops
-from gaugemc.observables import polyakov_means, sine_charge, wilson_loop_means
+from gaugemc.observables.wilson_loop import WilsonLoop
 from gaugemc.samplers.exact_u1 import ExactU1, closing_block
 from gaugemc.spaces import Links
-from gaugemc.theories import Gaussian, Wilson
+from gaugemc.theories import Wilson
 
 # At beta 6 and 2 nearly all plaquettes close the torus; at 0.7 and 0 most are drawn freely.
 CASES = [((8, 8), 6.0), ((8, 8), 0.7), ((5, 3), 2.0), ((5, 7), 0.0), ((2, 2), 1.0)]
@@ -83,7 +83,7 @@ def test_charge_distribution(ensemble: tuple[Wilson, jax.Array]):
 
 def test_wilson_loops(ensemble: tuple[Wilson, jax.Array]):
     theory, x = ensemble
-    loops = np.asarray(jax.vmap(lambda x: wilson_loop_means(theory, x, 2, 2))(x))
+    loops = np.asarray(jax.vmap(lambda x: WilsonLoop(2, 2)(theory.space, x))(x))
     volume = int(np.prod(theory.space.lattice))
     for r, t in ((1, 2), (2, 1), (2, 2)):
         values, exact = loops[:, r - 1, t - 1], wilson_loop(theory.own_beta, volume, r * t)
@@ -111,32 +111,6 @@ def test_links_and_polyakov_loops_are_uniform(ensemble: tuple[Wilson, jax.Array]
         for angle in (x[:, mu, 0, 1], x[:, mu, 1, 0], loops[:, 0]):
             turns = np.asarray(angle) / (2 * np.pi) % 1
             assert kstest(turns, "uniform").pvalue > 1e-6
-
-
-def test_observables_of_a_constant_field():
-    """Links a in direction 0, and in direction 1 a slope that gives every plaquette flux b."""
-    a, b = 0.3, 2 * np.pi / 12
-    links = jnp.zeros((2, 3, 4)).at[0].set(a).at[1].set(b * jnp.arange(3.0)[:, None])
-    links = links.at[0, -1].add(-3 * b * jnp.arange(4.0))
-    theory = theory_of((3, 4), 1.0)
-    assert theory.observables(links)["charge"] == 1
-    assert sine_charge(theory, links) == pytest.approx(12 * np.sin(b) / (2 * np.pi))
-    loops = wilson_loop_means(theory, links, 3, 2)
-    np.testing.assert_allclose(loops[1], np.cos([2 * b, 4 * b]), atol=1e-12)
-    along_0 = np.cos(3 * a - 3 * b * np.arange(4)).mean()
-    along_1 = np.cos(4 * b * np.arange(3)).mean()
-    np.testing.assert_allclose(polyakov_means(theory, links), [along_0, along_1], atol=1e-12)
-
-
-def test_observables_that_do_not_exist_are_refused():
-    three = Wilson(Links(U1(), (2, 2, 2)), 1.0)
-    with pytest.raises(ValueError, match="no topological charge"):
-        sine_charge(three, three.space.origin())
-    with pytest.raises(ValueError, match="Wilson loops up to 3 x 1"):
-        wilson_loop_means(three, three.space.origin(), 3, 1)
-    toy = Gaussian(jnp.zeros(2), jnp.eye(2))
-    with pytest.raises(ValueError, match="not a gauge theory"):
-        polyakov_means(toy, jnp.zeros(2))
 
 
 @pytest.mark.parametrize("lattice", [(4, 6), (5, 3), (2, 2)])

@@ -11,7 +11,7 @@ from gaugemc.exact import sun as exact_sun
 from gaugemc.groups import SUN, U1, Group
 from gaugemc.lattice import gauge_transform
 from gaugemc.samplers import FOREST_RUTH, HMC, INTEGRATORS, LEAPFROG, OMELYAN, Compose
-from gaugemc.samplers.hmc.integrator import Integrator, Phase, trajectory
+from gaugemc.samplers.hmc.integrator import Integrator, PhasePoint, trajectory
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.spaces import Euclidean, Links
 from gaugemc.spaces.space import total
@@ -30,18 +30,22 @@ def name(value: Theory | Integrator) -> str:
 
 
 @eqx.filter_jit
-def random_phase(theory: Theory, key: jax.Array) -> Phase:
+def random_phase(theory: Theory, key: jax.Array) -> PhasePoint:
     """A point a few trajectories from the ordered one, and a momentum."""
     space = theory.space
     keys = jax.random.split(key)
     x = space.move(space.origin(), space.random_momentum(keys[0]), 0.5)
-    return Phase(x, space.random_momentum(keys[1]), theory.force(x))
+    return PhasePoint(x, space.random_momentum(keys[1]), theory.force(x))
 
 
 @eqx.filter_jit
 def integrate(
-    theory: Theory, integrator: Integrator, start: Phase, step_size: jax.Array, n_steps: jax.Array
-) -> tuple[Phase, jax.Array]:
+    theory: Theory,
+    integrator: Integrator,
+    start: PhasePoint,
+    step_size: jax.Array,
+    n_steps: jax.Array,
+) -> tuple[PhasePoint, jax.Array]:
     """The end of a trajectory and the change of H along it."""
     end = trajectory(integrator, theory.space, theory.force, start, step_size, n_steps)
     kinetic = theory.space.kinetic_energy
@@ -56,7 +60,7 @@ def test_trajectories_are_reversible(
 ) -> None:
     start = random_phase(theory, key)
     end, change = integrate(theory, integrator, start, jnp.asarray(0.1), jnp.asarray(10))
-    back = Phase(end.x, -end.v, end.force)
+    back = PhasePoint(end.x, -end.v, end.force)
     home, change_back = integrate(theory, integrator, back, jnp.asarray(0.1), jnp.asarray(10))
     assert float(jnp.abs(end.x - start.x).max()) > 0.1
     np.testing.assert_allclose(home.x, start.x, atol=1e-12)

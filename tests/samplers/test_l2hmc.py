@@ -17,7 +17,7 @@ from gaugemc.io import CheckpointError, load_checkpoint, save_checkpoint
 from gaugemc.kernels import wrap
 from gaugemc.lattice import gauge_transform, plane_plaquettes
 from gaugemc.samplers import HMC, L2HMC, GeneralisedLeapfrog, on_lattice, trainable_leapfrog
-from gaugemc.samplers.hmc.integrator import Phase
+from gaugemc.samplers.hmc.integrator import PhasePoint
 from gaugemc.samplers.l2hmc.generalised_leapfrog import MomentumNetwork
 from gaugemc.samplers.l2hmc.l2hmc import flip
 from gaugemc.samplers.l2hmc.loop_networks import link_derivative
@@ -71,21 +71,21 @@ def disturbed(leapfrog: GeneralisedLeapfrog, key: jax.Array, size: float) -> Gen
 
 
 @eqx.filter_jit
-def phase(theory: Theory, key: jax.Array) -> Phase:
+def phase(theory: Theory, key: jax.Array) -> PhasePoint:
     keys = jax.random.split(key)
     x = theory.space.random(keys[0])
-    return Phase(x, theory.space.random_momentum(keys[1]), theory.force(x))
+    return PhasePoint(x, theory.space.random_momentum(keys[1]), theory.force(x))
 
 
 @eqx.filter_jit
 def there_and_back(
-    leapfrog: GeneralisedLeapfrog, theory: Theory, start: Phase
-) -> tuple[Phase, jax.Array, Phase, jax.Array, jax.Array]:
+    leapfrog: GeneralisedLeapfrog, theory: Theory, start: PhasePoint
+) -> tuple[PhasePoint, jax.Array, PhasePoint, jax.Array, jax.Array]:
     """The end, its log-det, the way back with its log-det, and the Jacobian matrix."""
 
-    def end_of(flat: jax.Array) -> tuple[jax.Array, tuple[Phase, jax.Array]]:
+    def end_of(flat: jax.Array) -> tuple[jax.Array, tuple[PhasePoint, jax.Array]]:
         x, v = flat.reshape(2, *start.x.shape)
-        end, log_det = leapfrog.forward(theory, Phase(x, v, theory.force(x)))
+        end, log_det = leapfrog.forward(theory, PhasePoint(x, v, theory.force(x)))
         return jnp.stack([end.x, end.v]).reshape(-1), (end, log_det)
 
     flat = jnp.stack([start.x, start.v]).reshape(-1)
@@ -312,7 +312,7 @@ def test_lattice_networks_commute_with_translations_and_move(network: str, key: 
         start = phase(theory, keys[2])
         forward = eqx.filter_jit(g.forward)
         end = forward(theory, start)[0]
-        moved = forward(theory, Phase(*(jnp.roll(a, (2, 2), (1, 2)) for a in start)))[0]
+        moved = forward(theory, PhasePoint(*(jnp.roll(a, (2, 2), (1, 2)) for a in start)))[0]
         assert distance(theory, moved.x, jnp.roll(end.x, (2, 2), (1, 2))) < 1e-12
         np.testing.assert_allclose(moved.v, jnp.roll(end.v, (2, 2), (1, 2)), atol=1e-12)
 
@@ -342,7 +342,7 @@ def test_energies_are_in_float64(key: jax.Array) -> None:
 def test_step_sizes_are_fixed_on_request(key: jax.Array) -> None:
     @eqx.filter_jit
     @eqx.filter_grad
-    def gradient(leapfrog: GeneralisedLeapfrog, start: Phase) -> jax.Array:
+    def gradient(leapfrog: GeneralisedLeapfrog, start: PhasePoint) -> jax.Array:
         return jnp.sum(leapfrog.forward(GAUSSIAN, start)[0].x)
 
     for train in (True, False):

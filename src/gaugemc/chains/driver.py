@@ -8,16 +8,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Int, Key, PyTree
 
 from gaugemc.arrays import known
+from gaugemc.chains.measurement import OWN, Measured, Measurement
 from gaugemc.chains.progress import progress_bar
 from gaugemc.kernels.once import once
 from gaugemc.samplers.sampler import ComposeInfo, Info, Sampler
 
 
 class Draws(NamedTuple):
-    """What was measured, as NumPy arrays of shape [chain, draw]."""
+    """What was measured, as NumPy arrays of shape [chain, draw], or [chain, draw, ...]."""
 
     observables: dict[str, np.ndarray]
     info: Info | ComposeInfo
@@ -70,7 +71,8 @@ def advance(
     key: Key[Array, ""],
     first: Int[Array, ""],
     length: Int[Array, ""],
-) -> tuple[PyTree, tuple[dict[str, Shaped[Array, "..."]], Info | ComposeInfo]]:
+    measurement: Measurement = OWN,
+) -> tuple[PyTree, tuple[Measured, Info | ComposeInfo]]:
     """Draws `first` to `first + length - 1` of every chain, with `length` at most CAPACITY.
 
     Returns the states, and observables and infos of shape [chain, CAPACITY]. The first `length`
@@ -79,12 +81,12 @@ def advance(
     keys = _chain_keys(key, jax.tree.leaves(states)[0].shape[0])
 
     def body(i: Int[Array, ""], carry: tuple[PyTree, tuple]) -> tuple[PyTree, tuple]:
-        states, measured = draw(sampler, keys, first + i, carry[0])
+        states, measured = draw(sampler, keys, first + i, carry[0], measurement)
         return states, jax.tree.map(lambda m, new: m.at[i].set(new), carry[1], measured)
 
     empty = jax.tree.map(
         lambda leaf: jnp.zeros((CAPACITY, *leaf.shape), leaf.dtype),
-        eqx.filter_eval_shape(draw, sampler, keys, first, states)[1],
+        eqx.filter_eval_shape(draw, sampler, keys, first, states, measurement)[1],
     )
     states, measured = jax.lax.fori_loop(jnp.zeros_like(length), length, body, (states, empty))
     return states, jax.tree.map(lambda m: jnp.swapaxes(m, 0, 1), measured)
@@ -92,16 +94,26 @@ def advance(
 
 @eqx.filter_jit  # what `advance` asks of shapes and what its loop does are one trace
 def draw(
-    sampler: Sampler, keys: Key[Array, " chain"], index: Int[Array, ""], states: PyTree
-) -> tuple[PyTree, tuple[dict[str, Shaped[Array, "..."]], Info | ComposeInfo]]:
+    sampler: Sampler,
+    keys: Key[Array, " chain"],
+    index: Int[Array, ""],
+    states: PyTree,
+    measurement: Measurement,
+) -> tuple[PyTree, tuple[Measured, Info | ComposeInfo]]:
     """One draw of every chain: the states, and observables and infos of shape [chain]."""
     step_keys = jax.vmap(lambda k: jax.random.fold_in(k, index))(keys)
     states, info = jax.vmap(sampler.step)(step_keys, states)
-    return states, (jax.vmap(sampler.theory.observables)(states.x), info)
+    return states, (measurement(sampler.theory, states.x, index), info)
 
 
 def chunks(
-    sampler: Sampler, key: Key[Array, ""], states: PyTree, draws: int, chunk: int, first: int = 0
+    sampler: Sampler,
+    key: Key[Array, ""],
+    states: PyTree,
+    draws: int,
+    chunk: int,
+    first: int = 0,
+    measurement: Measurement = OWN,
 ) -> Iterator[tuple[int, Samples]]:
     """Run draws `first` to `draws - 1` in chunks; yields the draws so far and the chunk's samples.
 
@@ -118,7 +130,7 @@ def chunks(
         while first < end:
             length = min(CAPACITY, end - first)
             states, (observables, info) = advance(
-                sampler, states, key, jnp.asarray(first), jnp.asarray(length)
+                sampler, states, key, jnp.asarray(first), jnp.asarray(length), measurement
             )
             check_states(sampler, states)
             measured = jax.device_get((observables, info))
@@ -170,6 +182,7 @@ def sample(
     warmup: int = 100,
     chunk: int | None = None,
     states: PyTree | None = None,
+    measurement: Measurement = OWN,
     progress: bool = False,
 ) -> Samples:
     """Run `chains` chains of a sampler for `warmup` + `draws` steps and keep the last `draws`.
@@ -182,10 +195,11 @@ def sample(
         warmup: draws to discard first.
         chunk: draws between two reports of progress; by default a twentieth of the run.
         states: states to continue from, as returned by an earlier call.
+        measurement: what is measured; by default the theory's observables, on every draw.
         progress: show a progress bar on stderr.
 
     Returns:
-        Samples: observables and infos of shape [chain, draw], and the final states.
+        Samples: observables and infos of shape [chain, draw, ...], and the final states.
 
     Raises:
         ValueError: an argument is out of range, or a chain starts where the action is NaN.
@@ -208,7 +222,12 @@ def sample(
     kept: list[Draws] = []
     with progress_bar("sampling", everything, progress) as report:
         for done, samples in chunks(
-            sampler, run_key, states, everything, chunk or max(1, everything // 20)
+            sampler,
+            run_key,
+            states,
+            everything,
+            chunk or max(1, everything // 20),
+            measurement=measurement,
         ):
             states = samples.states
             kept.append(samples.draws)

@@ -15,7 +15,6 @@ from gaugemc.statistics.autocorrelation import (
     R_HAT_LIMIT,
     Estimate,
     estimate,
-    r_hat,
     z_score,
 )
 
@@ -70,10 +69,10 @@ def of_chains(
 
     Returns:
         `convergence`; `exp_minus_delta_h`, for a composition one of each member; and one check for
-        each exact value, under the name of its observable.
+        each exact value of what was measured, under the name of its observable.
     """
     leading = leading or [name for name, a in draws.observables.items() if a.ndim == 2]
-    unsettled = disagreement(draws.observables, leading)
+    unsettled = disagreement(estimates, leading)
     checks = {"convergence": convergence(sampler, draws, estimates, leading)}
     for kernel in kernels(sampler, draws.info):
         # A kernel that draws from the density itself rejects nothing and has no dH.
@@ -81,7 +80,8 @@ def of_chains(
             name = f"exp_minus_delta_h{kernel.name}"
             checks[name] = exp_minus_delta_h(kernel.info.delta_h, kernel.moved, unsettled)
     for name, value in exact.items():
-        if name != "charge":  # zero by symmetry, however wrong the sampler
+        # A charge is zero by symmetry, however wrong the sampler.
+        if name in estimates and name != "charge":
             checks[name] = against_exact(estimates[name], value, unsettled)
     return checks
 
@@ -157,10 +157,10 @@ def convergence(
     frozen = [name for name in leading if not length >= FROZEN * estimates[name].tau_int]
     if frozen:
         complaints.append(f"{' and '.join(map(spoken, frozen))} frozen")
-    disagree = disagreement(draws.observables, leading)
+    disagree = disagreement(estimates, leading)
     if disagree:
         complaints.append(disagree)
-    values = [r_hat(draws.observables[name]) for name in leading]
+    values = [estimates[name].r_hat for name in leading]
     known = [value for value in values if not np.isnan(value)]
     numbers = {"value": max(known, default=None), "limit": R_HAT_LIMIT}
     if complaints:
@@ -183,9 +183,9 @@ def immobility(reports: Iterator[Kernel], chains: int) -> Iterator[str]:
         yield f"{stuck.sum()} of {chains} chains never accepted a proposal"
 
 
-def disagreement(observables: Mapping[str, np.ndarray], leading: Sequence[str]) -> str:
+def disagreement(estimates: Mapping[str, Estimate], leading: Sequence[str]) -> str:
     """What R-hat of the leading observables says against equilibrium; "" where nothing."""
-    values = {name: r_hat(observables[name]) for name in leading}
+    values = {name: estimates[name].r_hat for name in leading}
     if any(np.isnan(value) for value in values.values()):
         return "too few draws for R-hat"
     worst = max(values, key=lambda name: values[name], default="")

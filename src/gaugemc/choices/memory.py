@@ -3,14 +3,11 @@
 import math
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-from jaxtyping import PyTree
-
-from gaugemc.choices.settings import Settings, SettingsError
-from gaugemc.choices.uses import has_baseline, has_flow, has_leapfrog, has_network, is_trained
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import has_baseline, has_network, trained
 
 FIELDS_OF_A_CHAIN = 10
 """A trajectory holds about so many fields: position, momentum, force, loops, and where it began."""
@@ -42,12 +39,14 @@ def check_memory(settings: Settings) -> None:
         refuse_beyond(settings, demand, available)
 
 
-def check_parameters(settings: Settings, model: PyTree) -> None:
+def check_parameters(settings: Settings, model: Any) -> None:
     """Raise SettingsError if the parameters of a model, given by their shapes, do not fit."""
+    import equinox as eqx
+    import jax
+
     leaves = jax.tree.leaves(eqx.filter(model, lambda leaf: hasattr(leaf, "dtype")))
     size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
-    layers = "dynamics.n_leapfrog" if has_leapfrog(settings) else "flow.n_layers"
-    advice = f"reduce network.hidden, network.kernel_size or {layers}"
+    advice = f"reduce network.hidden, network.kernel_size or {depth_key(settings)}"
     what = "the parameters"
     demand = Demand("network.hidden", what, COPIES_OF_PARAMETERS * size, advice)
     refuse_beyond(settings, demand, available_memory())
@@ -58,17 +57,17 @@ def demands(settings: Settings) -> list[Demand]:
     e, t = settings.evaluate, settings.training
     field, layers = field_bytes(settings), layer_bytes(settings)
     chain = FIELDS_OF_A_CHAIN * field
-    depth = "dynamics.n_leapfrog" if has_leapfrog(settings) else "flow.n_layers"
+    depth = depth_key(settings)
     everything = settings.chains * (chain + layers)
     found = [
         Demand("theory.lattice", "one chain", chain, "reduce theory.lattice"),
         Demand(depth, "the layers", layers, f"reduce {depth}, network.hidden or theory.lattice"),
         Demand("chains", f"{settings.chains} chains", everything, "reduce chains"),
     ]
-    if is_trained(settings) and t.objective == "levels":
+    if trained(settings) and t.objective == "levels":
         grid = t.batch**2 * BYTES_OF_A_NODE
         found.append(Demand("training.batch", "the grid of levels", grid, "reduce training.batch"))
-    elif is_trained(settings):
+    elif trained(settings):
         batch = t.batch * (field + layers)
         what = f"gradients of {t.batch} configurations"
         found.append(Demand("training.batch", what, batch, "reduce training.batch"))
@@ -82,6 +81,11 @@ def demands(settings: Settings) -> list[Demand]:
     return found
 
 
+def depth_key(settings: Settings) -> str:
+    """The setting that is the number of layers of what is trained."""
+    return f"{settings.sampler.trains}.{trained(settings).depth}" if trained(settings) else ""
+
+
 def field_bytes(settings: Settings) -> float:
     """Bytes of one configuration; toys have few numbers."""
     t = settings.theory
@@ -92,12 +96,10 @@ def field_bytes(settings: Settings) -> float:
 
 def layer_bytes(settings: Settings) -> float:
     """Bytes that the gradient through all layers keeps of one configuration."""
-    if has_leapfrog(settings):
-        layers = settings.dynamics.n_leapfrog
-    elif has_flow(settings) and settings.flow.name != "multiscale":
-        layers = settings.flow.n_layers
-    else:
+    model = trained(settings)
+    if model is None or not model.depth:
         return 0.0
+    layers = getattr(model, model.depth)
     real = 8 if settings.precision == "fp64" else 4
     channels = sum(settings.network.hidden) if has_network(settings) else 0
     # A layer of a flow changes a part of the plaquettes; an eighth, at least.

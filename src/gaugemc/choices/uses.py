@@ -1,48 +1,32 @@
 """Which settings a run uses: the one table of what has a meaning for which choice."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from gaugemc.choices.settings import Settings, flat
-
-FLOW_SAMPLERS = ("fthmc", "flow", "mixed")
-HMC_SAMPLERS = ("hmc", "fthmc", "mixed", "winding")
-TRAINED = (*FLOW_SAMPLERS, "l2hmc")
+from gaugemc.choices.menu import menu
+from gaugemc.choices.schema import schema
+from gaugemc.choices.settings import Settings
 
 
-def has_flow(settings: Settings) -> bool:
-    """Whether the sampler stands on a flow."""
-    return settings.sampler.name in FLOW_SAMPLERS
+def trained(settings: Settings) -> Any:
+    """The settings of what the sampler needs trained, a flow or a leapfrog; None without."""
+    return getattr(settings, settings.sampler.trains) if settings.sampler.trains else None
 
 
-def has_leapfrog(settings: Settings) -> bool:
-    """Whether the sampler stands on a trained leapfrog."""
-    return settings.sampler.name == "l2hmc"
+def load_key(settings: Settings) -> str:
+    """The setting that names a run whose trained model to start from."""
+    return f"{settings.sampler.trains}.load"
 
 
 def has_network(settings: Settings) -> bool:
     """Whether anything in the run is a network."""
-    return has_leapfrog(settings) or (has_flow(settings) and settings.flow.name != "multiscale")
-
-
-def is_trained(settings: Settings) -> bool:
-    """Whether the sampler has anything to train."""
-    return settings.sampler.name in TRAINED
-
-
-def has_trajectories(settings: Settings) -> bool:
-    """Whether the sampler that is evaluated makes trajectories of HMC."""
-    return settings.sampler.name in HMC_SAMPLERS
+    return trained(settings) is not None and trained(settings).has_network
 
 
 def has_baseline(settings: Settings) -> bool:
     """Whether tuned HMC runs beside the sampler."""
-    return settings.sampler.name != "hmc" and settings.evaluate.hmc_draws > 0
-
-
-def has_tuning(settings: Settings) -> bool:
-    """Whether any HMC of the run is tuned."""
-    return has_baseline(settings) or (has_trajectories(settings) and settings.sampler.tune)
+    return not settings.sampler.is_baseline and settings.evaluate.hmc_draws > 0
 
 
 class Rule(NamedTuple):
@@ -59,35 +43,24 @@ class Rule(NamedTuple):
         return any(key == own or key.startswith(f"{own}.") for own in self.keys)
 
 
-def _of_flow(*names: str) -> Callable[[Settings], bool]:
-    return lambda s: s.flow.name in names
-
-
-def _of_sampler(*names: str) -> Callable[[Settings], bool]:
-    return lambda s: s.sampler.name in names
-
-
 SAMPLER = "sampler={s.sampler.name}"
 RULES = (
-    Rule(("flow",), has_flow, f"{SAMPLER} has no flow"),
-    Rule(("dynamics", "loss"), has_leapfrog, f"{SAMPLER} has no leapfrog to train"),
-    Rule(("network",), lambda s: has_network(s) or not has_flow(s), "flow={s.flow.name} has none"),
-    Rule(("network",), has_network, f"{SAMPLER} has none"),
-    Rule(("training", "tracker"), is_trained, f"{SAMPLER} is not trained"),
-    *(
-        Rule(keys, _of_flow(*flows), "flow={s.flow.name} has none")
-        for keys, flows in (
-            (("flow.n_layers",), ("ncp", "spline", "pair")),
-            (("flow.components",), ("ncp",)),
-            (("flow.rounds",), ("pair",)),
-            (("flow.bound",), ("ncp", "pair")),
-            (("flow.bins",), ("spline",)),
-            (("flow.start",), ("multiscale",)),
-        )
+    Rule(("flow",), lambda s: s.sampler.trains == "flow", f"{SAMPLER} has no flow"),
+    Rule(
+        ("dynamics", "loss"),
+        lambda s: s.sampler.trains == "dynamics",
+        f"{SAMPLER} has no leapfrog to train",
     ),
     Rule(
+        ("network",),
+        lambda s: has_network(s) or s.sampler.trains != "flow",
+        "flow={s.flow.name} has none",
+    ),
+    Rule(("network",), has_network, f"{SAMPLER} has none"),
+    Rule(("training", "tracker"), lambda s: trained(s) is not None, f"{SAMPLER} is not trained"),
+    Rule(
         ("network.kernel_size",),
-        lambda s: not has_leapfrog(s) or s.dynamics.network != "dense",
+        lambda s: s.sampler.trains != "dynamics" or s.dynamics.network != "dense",
         "dynamics.network=dense has none",
     ),
     Rule(
@@ -103,7 +76,7 @@ RULES = (
         )
         for part in ("charge", "plaquette", "whitened", "square")
     ),
-    Rule(("loss.distance_scale",), lambda s: s.theory.toy is not None, "for toys"),
+    Rule(("loss.distance_scale",), lambda s: s.theory.group is None, "for toys"),
     Rule(
         ("training.annealing", "training.anneal_start", "training.anneal_fraction"),
         lambda s: s.training.objective != "levels",
@@ -124,30 +97,20 @@ RULES = (
         lambda s: s.training.schedule == "plateau",
         "training.schedule={s.training.schedule}",
     ),
-    Rule(("tracker.project",), lambda s: s.tracker.name == "wandb", "tracker={s.tracker.name}"),
-    Rule(("sampler.tune",), has_trajectories, f"{SAMPLER} is not tuned"),
     Rule(
         ("sampler.trajectory_length", "sampler.n_steps"),
-        lambda s: has_trajectories(s) or has_baseline(s),
-        f"{SAMPLER} has no trajectories",
-    ),
-    Rule(
-        ("sampler.trajectory_length", "sampler.n_steps"),
-        lambda s: has_trajectories(s) and not s.sampler.tune,
-        "tuned: it is only where the tuner starts",
+        lambda s: not s.sampler.tuned,
+        "the tuner finds both",
     ),
     Rule(
         ("sampler.integrator",),
-        lambda s: has_trajectories(s) or has_baseline(s),
+        lambda s: s.sampler.has_trajectories or has_baseline(s),
         f"{SAMPLER} has no trajectories",
     ),
-    Rule(("sampler.force_scale",), _of_sampler("fthmc", "mixed"), f"for fthmc, not {SAMPLER}"),
-    Rule(("sampler.independence",), _of_sampler("mixed"), f"for mixed, not {SAMPLER}"),
-    Rule(("sampler.overrelaxation",), _of_sampler("heatbath"), f"for heatbath, not {SAMPLER}"),
     Rule(
         ("evaluate.hmc_draws", "evaluate.hmc_warmup"),
-        lambda s: s.sampler.name != "hmc",
-        "sampler=hmc is its own baseline",
+        lambda s: not s.sampler.is_baseline,
+        f"{SAMPLER} is its own baseline",
     ),
     Rule(("evaluate.hmc_warmup",), has_baseline, "evaluate.hmc_draws=0"),
     Rule(
@@ -162,7 +125,7 @@ RULES = (
                 "most_steps",
             )
         ),
-        has_tuning,
+        lambda s: has_baseline(s) or s.sampler.tuned,
         "nothing is tuned",
     ),
 )
@@ -174,14 +137,42 @@ def unused(settings: Settings, keys: Iterable[str] | None = None) -> dict[str, s
 
     Args:
         settings: of the run.
-        keys: full keys or names of groups; by default all keys.
+        keys: full keys or names of groups; by default all keys of all choices.
     """
     found: dict[str, str] = {}
-    for key in flat(settings) if keys is None else keys:
+    for key in flat(schema()()) if keys is None else keys:
         rule = next((r for r in RULES if r.covers(key) and not r.used(settings)), None)
+        group, _, name = key.partition(".")
         if rule is not None:
             found[key] = rule.reason.format(s=settings)
+        elif group in menu() and name and not hasattr(getattr(settings, group), name):
+            found[key] = f"{group}={getattr(settings, group).word()} has none"
     return found
+
+
+def flat(settings: Any) -> dict[str, Any]:
+    """Settings by their full keys."""
+    found: dict[str, Any] = {}
+    for group, members in dataclasses.asdict(settings).items():
+        nested = isinstance(members, dict)
+        found |= {f"{group}.{k}": v for k, v in members.items()} if nested else {group: members}
+    return found
+
+
+def used(settings: Settings) -> dict[str, Any]:
+    """The settings that change a run, by their full keys."""
+    every = flat(settings)
+    useless = unused(settings, every)
+    return {key: value for key, value in every.items() if key not in useless}
+
+
+def tree(settings: Settings) -> dict[str, Any]:
+    """The settings that change a run, by group and key."""
+    nested: dict[str, Any] = {}
+    for key, value in used(settings).items():
+        group, _, name = key.rpartition(".")
+        (nested.setdefault(group, {}) if group else nested)[name] = value
+    return nested
 
 
 def notice(found: dict[str, str]) -> str:

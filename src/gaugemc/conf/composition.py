@@ -9,8 +9,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from gaugemc.choices.settings import Settings, SettingsError
-from gaugemc.conf.groups import CHOICES, register
+from gaugemc.choices import schema
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.settings import Settings
+from gaugemc.conf.groups import register, words
+
+CONFIGURATIONS = "pkg://gaugemc.conf"
+"""Where Hydra looks for files: a folder without folders, which would be groups (`chains=8`)."""
 
 
 def settings_of(config: Any) -> Settings:
@@ -19,20 +24,7 @@ def settings_of(config: Any) -> Settings:
     for key in sorted(OmegaConf.missing_keys(plain)):  # which a merge would fill with defaults
         raise SettingsError(key, "???", "has no value: give one")
     OmegaConf.resolve(plain)
-    merged = OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.to_container(plain))
-    refuse_nested(OmegaConf.to_container(merged))
-    settings = OmegaConf.to_object(merged)
-    assert isinstance(settings, Settings)
-    return settings
-
-
-def refuse_nested(tree: Any, path: str = "") -> None:
-    """Raise SettingsError for a list in a list, which OmegaConf takes for a number."""
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            refuse_nested(value, f"{path}{name}.")
-        elif isinstance(value, list) and any(isinstance(member, list | dict) for member in value):
-            raise SettingsError(path + name, value, "needs numbers, not lists of lists")
+    return schema.settings_of(OmegaConf.to_container(plain))  # pyright: ignore[reportArgumentType]
 
 
 def composed(overrides: list[str]) -> Settings:
@@ -45,7 +37,7 @@ def composed(overrides: list[str]) -> Settings:
     if GlobalHydra.instance().is_initialized():
         return settings_of(compose("command", overrides))
     register()
-    with initialize(version_base="1.3", config_path=None):
+    with initialize(version_base="1.3", config_path=CONFIGURATIONS):
         return settings_of(compose("command", overrides))
 
 
@@ -59,8 +51,8 @@ def check_choices(overrides: list[str]) -> None:
         if override.is_delete():
             raise SettingsError(key, "~", "a setting cannot be left out: give it a value")
         one = override.is_sweep_override() or isinstance(override.value(), str)
-        if key in CHOICES and not one:
-            problem = f"choose one of {', '.join(CHOICES[key])}"
+        if key in words() and not one:
+            problem = f"choose one of {', '.join(words()[key])}"
             raise SettingsError(key, text.partition("=")[2], problem)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from hydra.errors import OverrideParseException
 
-from gaugemc.choices.settings import NAME_RULE, Settings
-from gaugemc.conf.groups import Command
+from gaugemc.choices.schema import schema
+from gaugemc.choices.settings import NAME_RULE
 
 WORDS = {
     bool: "true or false",
@@ -63,7 +63,7 @@ def unreadable(override: str) -> str:
 
 def wanted(key: str) -> str | None:
     """What the value of a key must be; None where there is no such key."""
-    settings: Any = Settings
+    settings: Any = schema()
     for part in key.split("."):
         types = {f.name: f.type for f in dataclasses.fields(settings)}
         settings = types.get(part)
@@ -78,7 +78,7 @@ def valid_keys(key: str) -> str:
     """The keys beside a key that does not exist."""
     if key.startswith("hydra"):
         return "gaugemc --cfg hydra shows Hydra's keys"
-    settings: type = Command
+    settings: type = schema()
     path = []
     for part in key.split(".")[:-1]:
         types = {f.name: f.type for f in dataclasses.fields(settings)}
@@ -86,5 +86,5 @@ def valid_keys(key: str) -> str:
             break
         settings = types[part]  # pyright: ignore[reportAssignmentType]
         path.append(part)
-    names = [f.name for f in dataclasses.fields(settings) if f.name not in ("defaults", "hydra")]
+    names = [f.name for f in dataclasses.fields(settings)]
     return f"choose one of {', '.join('.'.join([*path, name]) for name in names)}"

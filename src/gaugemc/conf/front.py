@@ -7,7 +7,9 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 import gaugemc
-from gaugemc.choices.settings import SettingsError
+from gaugemc.choices.menu import PluginError
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.validation import refuse
 from gaugemc.conf.composition import composed
 from gaugemc.conf.errors import one_line
 from gaugemc.conf.help import USAGE, VERBS, help_text
@@ -26,7 +28,7 @@ def answer(arguments: list[str]) -> int | None:
         text = answer_to(arguments)
     except (HydraException, OmegaConfBaseException) as error:
         problem = one_line(error)
-    except (SettingsError, UsageError) as error:
+    except (SettingsError, PluginError, UsageError) as error:
         problem = str(error)
     else:
         if text is not None:
@@ -53,7 +55,7 @@ def answer_to(arguments: list[str]) -> str | None:
     if "--version" in words:
         return f"gaugemc {gaugemc.__version__}"
     parser = get_args_parser()
-    parser.error = refuse  # pyright: ignore[reportAttributeAccessIssue]
+    parser.error = fail  # pyright: ignore[reportAttributeAccessIssue]
     flags = parser.parse_args(words)
     if flags.hydra_help or flags.shell_completion or flags.experimental_rerun or flags.info:
         return None
@@ -62,10 +64,12 @@ def answer_to(arguments: list[str]) -> str | None:
     if flags.help:
         return help_text(composed(flags.overrides))
     if not flags.multirun:  # the jobs of a sweep are looked at together, later
-        composed(flags.overrides)
+        settings = composed(flags.overrides)
+        if not flags.cfg:
+            refuse(settings)
     return None
 
 
-def refuse(message: str) -> None:
+def fail(message: str) -> None:
     """Instead of argparse's own report, which has many lines."""
     raise UsageError(f"{message}; gaugemc --help lists what there is")

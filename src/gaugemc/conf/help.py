@@ -7,9 +7,11 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from gaugemc.choices.menu import menu, metadata
+from gaugemc.choices.schema import keys_of
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import unused
-from gaugemc.conf.groups import CHOICES
+from gaugemc.conf.groups import words
 
 USAGE = """usage: gaugemc [KEY=VALUE ...]    train, sample, compare with tuned HMC, report
        gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]
@@ -69,7 +71,7 @@ def help_text(settings: Settings, width: int | None = None) -> str:
         "",
         "Groups: GROUP=CHOICE sets many keys at once",
     ]
-    for group, choices in CHOICES.items():
+    for group, choices in words().items():
         if len(choices) > 1:
             lines += entry(group, ", ".join(choices), width)
     lines += ["", "Flags"]
@@ -80,8 +82,10 @@ def help_text(settings: Settings, width: int | None = None) -> str:
         "Keys: KEY=VALUE, here with the defaults",
         f"- marks a key that sampler={settings.sampler.name} with these values does not use",
     ]
-    for title, keys in sections(settings):
+    for title, group, keys in sections(settings):
         lines += ["", title]
+        for word, choice in menu().get(group, {}).items():
+            lines += entry(f"{group}={word}", (choice.__doc__ or "").splitlines()[0], width)
         for key, value, doc in keys:
             lines += entry(f"{key}={shown(value)}", doc, width, "-" if key in useless else " ")
     lines += ["", "Exit codes: 0 success, 1 failure, 2 a mistake in the command line, 3 a check"]
@@ -100,23 +104,24 @@ def entry(name: str, doc: str, width: int, mark: str = " ") -> Iterator[str]:
     yield from (" " * INDENT + line for line in paragraph)
 
 
-def sections(settings: Settings) -> Iterator[tuple[str, list[tuple[str, Any, str]]]]:
-    """The run's own keys, then those of each group: title, and key, value and documentation."""
-    own = []
-    groups = []
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if not dataclasses.is_dataclass(value):
-            own.append((field.name, value, field.metadata["doc"]))
-            continue
-        title = f"{field.name}: {(type(value).__doc__ or '').strip()}"
-        keys = [
-            (f"{field.name}.{f.name}", getattr(value, f.name), f.metadata["doc"])
-            for f in dataclasses.fields(value)
-        ]
-        groups.append((title, keys))
-    yield "The run", own
-    yield from groups
+def sections(settings: Settings) -> Iterator[tuple[str, str, list[tuple[str, Any, str]]]]:
+    """The run's own keys, then those of each group: title, group, and keys with value and doc."""
+    fields = [(f, getattr(settings, f.name)) for f in dataclasses.fields(settings)]
+    own = [(f.name, v, f.metadata["doc"]) for f, v in fields if not dataclasses.is_dataclass(v)]
+    yield "The run", "", own
+    for f, value in fields:
+        if dataclasses.is_dataclass(value):
+            doc = (keys_of(f.name) if f.name in menu() else type(value)).__doc__
+            yield f"{f.name}: {doc}", f.name, list(members(f.name, value))
+
+
+def members(group: str, chosen: Any) -> Iterator[tuple[str, Any, str]]:
+    """The keys of a group, those of other choices too: key, value and documentation."""
+    for f in dataclasses.fields(keys_of(group) if group in menu() else chosen):
+        own = metadata(type(chosen), f.name) if group in menu() else {}
+        if f.name != getattr(chosen, "named_by", None):
+            value = getattr(chosen, f.name, f.default)
+            yield f"{group}.{f.name}", value, (own or f.metadata)["doc"]
 
 
 def shown(value: Any) -> str:

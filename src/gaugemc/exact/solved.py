@@ -4,14 +4,14 @@ import math
 
 from gaugemc.exact import sun, u1
 from gaugemc.groups import SUN
-from gaugemc.spaces import Links
+from gaugemc.spaces import Links, is_u1_2d
 from gaugemc.theories import Theory
 
 
 def solved_u1(theory: Theory) -> tuple[float, int] | None:
     """beta and the number of plaquettes of 2D U(1), whose torus u1.py solves; else None."""
     beta, space = theory.wilson_beta, theory.space
-    if beta is not None and isinstance(space, Links) and space.has_charge:
+    if beta is not None and is_u1_2d(space):
         return float(beta), math.prod(space.lattice)
     return None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -16,12 +18,36 @@ from gaugemc.groups import U1
 from gaugemc.kernels import apart, together, wrap
 from gaugemc.lattice import plane_plaquettes
 from gaugemc.networks.stripes import PERIOD, StripeNetwork, UnrolledNetwork
-from gaugemc.spaces import Links, Space, total
+from gaugemc.spaces import Links, is_u1_2d, total
 
 Field = Float[Array, "2 x y"]
 
 
-class GaugeCoupling(Flow):
+class StripeCoupling(Flow):
+    """A coupling of 2D U(1) that moves one in `period` lines of links along `direction`."""
+
+    period: ClassVar[int]
+    space: Links = eqx.field(static=True)
+    direction: int
+
+    def __check_init__(self) -> None:
+        if not is_u1_2d(self.space):
+            raise ValueError(f"flow: needs 2D U(1) links, not {self.space.name}")
+        for extent in self.space.lattice:
+            if extent % self.period:
+                below = max(extent // self.period * self.period, self.period)
+                raise ValueError(
+                    f"lattice {list(self.space.lattice)}: stripes of period {self.period} need"
+                    f" multiples of {self.period}; nearest to {extent}:"
+                    f" {sorted({below, below + self.period})}"
+                )
+
+    def on(self, lattice: tuple[int, ...]) -> StripeCoupling:
+        """The same coupling: its parameters know no lattice."""
+        return dataclasses.replace(self, space=dataclasses.replace(self.space, lattice=lattice))
+
+
+class GaugeCoupling(StripeCoupling):
     """Moves every fourth line of links along `direction`; all other links are frozen.
 
     An active link's plaquette follows a circle map whose parameters are functions of frozen
@@ -29,7 +55,7 @@ class GaugeCoupling(Flow):
     the stripes must be a multiple of 4.
     """
 
-    direction: int
+    period = PERIOD
     circle: CircleMap
     network: StripeNetwork | UnrolledNetwork
 
@@ -42,12 +68,12 @@ class GaugeCoupling(Flow):
     def fixed(self) -> GaugeCoupling:
         if isinstance(self.network, UnrolledNetwork):
             return self
-        return GaugeCoupling(self.direction, self.circle, self.network.unrolled())
+        return dataclasses.replace(self, network=self.network.unrolled())
 
     def _move(
         self, x: Field, circle: Callable[[Angle, Parameters], tuple[Angle, Angle]], sign: int
     ) -> tuple[Field, Scalar]:
-        check_field(x, self.direction, PERIOD)
+        self.space.check_shape(x)
         x, log_det = _stripes_moved(circle, self.network, turned(x, self.direction))
         return turned(x, self.direction), sign * log_det
 
@@ -86,14 +112,13 @@ def gauge_flow(
     """NCP or spline couplings in both directions, with stripes that shift from pair to pair.
 
     Layer i moves the links of direction i mod 2 on the lines (i // 2) mod 4. So 8 layers move
-    every link once (2112.01586). The flow holds no lattice size, and can be used on any other
-    lattice whose extents are multiples of 4 (volume transfer).
+    every link once (2112.01586). The parameters know no lattice: `flow.on(lattice)` is the flow for
+    any other lattice whose extents are multiples of 4 (volume transfer).
 
     Raises:
         ValueError: the space is not 2D U(1), a lattice extent is not a multiple of 4, or n_layers
             is not a positive even number.
     """
-    check_space(space, PERIOD)
 
     def layer(direction: int, key: Key[Array, ""]) -> GaugeCoupling:
         network = StripeNetwork(
@@ -104,7 +129,7 @@ def gauge_flow(
             space.real_dtype,
             None if compute_dtype is None else jnp.dtype(compute_dtype),
         )
-        return GaugeCoupling(direction, circle, network)
+        return GaugeCoupling(space, direction, circle, network)
 
     return alternating(key, n_layers, layer)
 
@@ -129,30 +154,3 @@ def alternating(
     return Chain(
         (Repeat(pair(jax.random.split(key, n_pairs)), n_pairs), Translate((-n_pairs, -n_pairs)))
     )
-
-
-def check_space(space: Space, period: int) -> None:
-    """Raise ValueError unless stripes of this period fit the space."""
-    if not space.has_charge:
-        raise ValueError(f"flow: needs 2D U(1) links, not {space.name}")
-    check_extents(space.field_shape[1:], period)
-
-
-def check_field(x: Field, direction: int, period: int) -> None:
-    """Raise ValueError unless x are links of 2D U(1) with room for stripes of this period."""
-    if x.ndim != 3 or x.shape[0] != 2 or not jnp.issubdtype(x.dtype, jnp.floating):
-        raise ValueError(
-            f"flow: needs 2D U(1) links, not a field of shape {list(x.shape)} and type {x.dtype}"
-        )
-    check_extents((x.shape[2 - direction],), period)
-
-
-def check_extents(lattice: tuple[int, ...], period: int) -> None:
-    """Raise ValueError unless each extent is a multiple of the period."""
-    for extent in lattice:
-        if extent % period:
-            below = max(extent // period * period, period)
-            raise ValueError(
-                f"lattice {list(lattice)}: stripes of period {period} need multiples of"
-                f" {period}; nearest to {extent}: {sorted({below, below + period})}"
-            )

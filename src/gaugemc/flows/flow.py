@@ -1,16 +1,22 @@
 """What a flow is: an invertible map of a space, with the log of its Jacobian."""
 
 import abc
+import dataclasses
+from typing import cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from gaugemc.arrays import Field, Scalar
+from gaugemc.spaces import Space
 
 
 class Flow(eqx.Module):
     """An invertible, differentiable map x = f(z) of a space to itself."""
+
+    space = cast(Space | None, None)
+    """The space that the flow maps to itself, a static field; None for a flow of any space."""
 
     @abc.abstractmethod
     def forward(self, z: Field) -> tuple[Field, Scalar]:
@@ -36,6 +42,13 @@ class Chain(Flow):
     """Layers applied one after the other, first to last."""
 
     layers: tuple[Flow, ...]
+
+    @property
+    def space(self) -> Space | None:
+        return next((layer.space for layer in self.layers if layer.space is not None), None)
+
+    def on(self, lattice: tuple[int, ...]) -> "Chain":
+        return Chain(tuple(layer.on(lattice) for layer in self.layers))
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
         total = jnp.zeros((), jnp.float64)
@@ -65,6 +78,13 @@ class Repeat(Flow):
     layers: Flow
     times: int
     remat: bool = False
+
+    @property
+    def space(self) -> Space | None:
+        return self.layers.space
+
+    def on(self, lattice: tuple[int, ...]) -> "Repeat":
+        return dataclasses.replace(self, layers=self.layers.on(lattice))
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
         return self._scan(z, "forward", reverse=False)

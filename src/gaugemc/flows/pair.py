@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Key
 from gaugemc.arrays import Scalar
 from gaugemc.flows.circle.circle import Angle
 from gaugemc.flows.circle.moebius import moebius_mixture
-from gaugemc.flows.coupling import alternating, check_field, check_space, turned
+from gaugemc.flows.coupling import StripeCoupling, alternating, turned
 from gaugemc.flows.flow import Flow
 from gaugemc.groups import U1
 from gaugemc.kernels import apart, cosine, together, wrap
@@ -32,7 +32,7 @@ CENTRES = ((0.0, 1), (0.5, 2), (1.0, 1), (0.5, 1))
 Field = Float[Array, "2 x y"]
 
 
-class PairCoupling(Flow):
+class PairCoupling(StripeCoupling):
     """Moves every second line of links along `direction`; all other links are frozen.
 
     P_a goes through rounds of four maps x -> c + M(x - c) + t. M is a Moebius map, whose inverse
@@ -50,7 +50,7 @@ class PairCoupling(Flow):
     lattice must be even.
     """
 
-    direction: int
+    period = PERIOD
     network: PairNetwork
     rounds: int
     bound: float
@@ -64,7 +64,7 @@ class PairCoupling(Flow):
     def _move(
         self, x: Field, through: Callable[[Angle, list[Map]], tuple[Angle, Angle]]
     ) -> tuple[Field, Scalar]:
-        check_field(x, self.direction, PERIOD)
+        self.space.check_shape(x)
         x = turned(x, self.direction)
         plaquettes = plane_plaquettes(U1(), x, 0, 1)
         first, second = apart(plaquettes, 1, PERIOD)
@@ -132,7 +132,6 @@ def pair_flow(
         ValueError: the space is not 2D U(1), a lattice extent is odd, n_layers is not a positive
             even number, or rounds is not positive.
     """
-    check_space(space, PERIOD)
     if rounds < 1:
         raise ValueError(f"rounds {rounds}: must be positive")
 
@@ -146,6 +145,6 @@ def pair_flow(
             space.real_dtype,
             None if compute_dtype is None else jnp.dtype(compute_dtype),
         )
-        return PairCoupling(direction, network, rounds, bound)
+        return PairCoupling(space, direction, network, rounds, bound)
 
     return alternating(key, n_layers, layer)

@@ -22,6 +22,7 @@ class VectorCoupling(Flow):
     (1605.08803, with splines 1906.04032.)
     """
 
+    space: Euclidean = eqx.field(static=True)
     frozen: Bool[Array, "..."]
     line: LineMap
     network: eqx.nn.MLP
@@ -35,10 +36,7 @@ class VectorCoupling(Flow):
     def _move(
         self, x: Field, line: Callable[[Value, Parameters], tuple[Value, Value]], sign: int
     ) -> tuple[Field, Scalar]:
-        if x.shape != self.frozen.shape:
-            raise ValueError(
-                f"flow: is for fields of shape {list(self.frozen.shape)}, not {list(x.shape)}"
-            )
+        self.space.check_shape(x)
         seen = self.network(jnp.where(self.frozen, x, 0).reshape(-1))
         moved, log_slope = line(x, seen.reshape(self.line.n_parameters, *x.shape))
         log_det = sign * total(jnp.where(self.frozen, 0, log_slope))
@@ -85,7 +83,7 @@ def vector_flow(
         network = eqx.tree_at(
             lambda n: n.layers[-1], network, replace_fn=lambda head: jax.tree.map(_shrunk, head)
         )
-        return VectorCoupling((parity == side) & (size > 1), line, network)
+        return VectorCoupling(space, (parity == side) & (size > 1), line, network)
 
     @eqx.filter_vmap
     def pair(key: Key[Array, ""]) -> Chain:

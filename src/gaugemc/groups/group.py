@@ -32,11 +32,6 @@ class Group(eqx.Module):
     def log_volume(self) -> float:
         """Log of the group's volume in the measure that densities refer to."""
 
-    @property
-    @abc.abstractmethod
-    def winds(self) -> bool:
-        """Whether pi_1(G) = Z, so that fields in two dimensions carry a topological charge."""
-
     @abc.abstractmethod
     def dtype(self, real: DTypeLike) -> DTypeLike:
         """Type of a link when the physics runs in the real type `real` (float32 or float64)."""

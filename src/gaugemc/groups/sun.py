@@ -12,6 +12,7 @@ from jaxtyping import Array, Complex, Float, Int, Key
 
 from gaugemc.groups.anywhere import anywhere
 from gaugemc.groups.group import Group
+from gaugemc.kernels import matmul
 
 Matrix = Complex[Array, "... N N"]
 
@@ -23,11 +24,6 @@ _TAYLOR = [1 / math.factorial(k) for k in range(16)]
 def dagger(u: Matrix) -> Matrix:
     """The Hermitian conjugate."""
     return jnp.conj(jnp.swapaxes(u, -1, -2))
-
-
-def matmul(a: Matrix, b: Matrix) -> Matrix:
-    """The matrix product as a fused sum: for small matrices faster than XLA's batched dot."""
-    return jnp.sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)
 
 
 def anti_hermitian_traceless(m: Matrix) -> Matrix:
@@ -114,10 +110,6 @@ class SUN(Group):
     @property
     def log_volume(self) -> float:
         return 0.0
-
-    @property
-    def winds(self) -> bool:
-        return False
 
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return jnp.result_type(real, jnp.complex64)

@@ -58,10 +58,6 @@ class U1(Group):
     def log_volume(self) -> float:
         return float(np.log(2 * np.pi))
 
-    @property
-    def winds(self) -> bool:
-        return True
-
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return real
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool
 
 
 def alone(f: Callable[..., Any], *arguments: Any) -> Any:
@@ -26,3 +27,15 @@ def alone(f: Callable[..., Any], *arguments: Any) -> Any:
         return jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), shapes)
 
     return jax.lax.cond(jax.lax.optimization_barrier(True), f, never, *arguments)
+
+
+def either(
+    condition: Bool[Array, ""], yes: Callable[..., Any], no: Callable[..., Any], *arguments: Any
+) -> Any:
+    """yes(*arguments) or no(*arguments), in a branch and not a selection.
+
+    So only one of the two is computed, and XLA fuses nothing across the branch. Without a branch
+    XLA fuses both with whatever makes the arguments, such as exponentials with sums over
+    neighbours, into scalar loops.
+    """
+    return jax.lax.cond(condition, yes, no, *arguments)

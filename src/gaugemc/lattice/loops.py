@@ -12,7 +12,7 @@ from gaugemc.arrays import Field
 from gaugemc.groups import Group
 from gaugemc.lattice.shift import shift
 
-Links = Shaped[Array, "d ..."]
+LinkField = Shaped[Array, "d ..."]
 
 
 def planes(dimensions: int) -> list[tuple[int, int]]:
@@ -20,19 +20,19 @@ def planes(dimensions: int) -> list[tuple[int, int]]:
     return list(itertools.combinations(range(dimensions), 2))
 
 
-def plane_plaquettes(group: Group, links: Links, mu: int, nu: int) -> Field:
+def plane_plaquettes(group: Group, links: LinkField, mu: int, nu: int) -> Field:
     """U_mu(n) U_nu(n + mu) U_mu(n + nu)^-1 U_nu(n)^-1 at every site n."""
     there = group.multiply(links[mu], shift(links[nu], mu))
     back = group.multiply(links[nu], shift(links[mu], nu))
     return group.multiply(there, group.adjoint(back))
 
 
-def plaquettes(group: Group, links: Links) -> Shaped[Array, "plane ..."]:
+def plaquettes(group: Group, links: LinkField) -> Shaped[Array, "plane ..."]:
     """All plaquettes, shape (d (d - 1) / 2, L_0, ..., L_{d-1}, *link_shape)."""
     return jnp.stack([plane_plaquettes(group, links, mu, nu) for mu, nu in planes(len(links))])
 
 
-def line(group: Group, links: Links, mu: int, length: int) -> Field:
+def line(group: Group, links: LinkField, mu: int, length: int) -> Field:
     """The product of `length` links from n along mu."""
     product = links[mu]
     for step in range(1, length):
@@ -40,7 +40,7 @@ def line(group: Group, links: Links, mu: int, length: int) -> Field:
     return product
 
 
-def wilson_loops(group: Group, links: Links, mu: int, nu: int, r: int, t: int) -> Field:
+def wilson_loops(group: Group, links: LinkField, mu: int, nu: int, r: int, t: int) -> Field:
     """The r x t rectangle in the (mu, nu) plane with its corner at every site n."""
     along_mu, along_nu = line(group, links, mu, r), line(group, links, nu, t)
     there = group.multiply(along_mu, shift(along_nu, mu, r))
@@ -48,6 +48,6 @@ def wilson_loops(group: Group, links: Links, mu: int, nu: int, r: int, t: int) -
     return group.multiply(there, group.adjoint(back))
 
 
-def polyakov_loops(group: Group, links: Links, mu: int) -> Field:
+def polyakov_loops(group: Group, links: LinkField, mu: int) -> Field:
     """The loop that winds once around direction mu, at every site with n_mu = 0."""
     return jnp.take(line(group, links, mu, links.shape[1 + mu]), 0, axis=mu)

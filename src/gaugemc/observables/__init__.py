@@ -1,5 +1,15 @@
-"""What is measured on configurations beyond a theory's own observables."""
+"""What is measured on a configuration, one file each."""
 
-from gaugemc.observables.charge import sine_charge as sine_charge
-from gaugemc.observables.loops import polyakov_means as polyakov_means
-from gaugemc.observables.loops import wilson_loop_means as wilson_loop_means
+import importlib
+import pkgutil
+
+from gaugemc.observables.observable import LinkObservable as LinkObservable
+from gaugemc.observables.observable import Observable as Observable
+
+OBSERVABLES: dict[str, type[Observable]] = {
+    cls.name: cls
+    for file in pkgutil.iter_modules(__path__, f"{__name__}.")
+    for cls in vars(importlib.import_module(file.name)).values()
+    if isinstance(cls, type) and issubclass(cls, Observable) and hasattr(cls, "name")
+}
+"""All observables by name, from the files of this folder."""

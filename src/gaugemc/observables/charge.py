@@ -1,29 +1,25 @@
-"""The topological charge without its integers, for derivatives.
-
-The integer charge itself, in the geometric form, is an observable of `Wilson`.
-"""
+"""The topological charge of two-dimensional U(1), in the geometric form."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gaugemc.arrays import Field
-from gaugemc.kernels import sine
+from gaugemc.groups import Group
 from gaugemc.lattice import plaquettes
-from gaugemc.observables.gauge_field import gauge_field
-from gaugemc.spaces import total
-from gaugemc.theories import Theory
+from gaugemc.observables.observable import LinkObservable
+from gaugemc.spaces import Space, is_u1_2d, total
 
 
-def sine_charge(theory: Theory, x: Field) -> Float[Array, ""]:
-    """Q_sin = (1 / 2 pi) sum_P sin x_P: a smooth function of the links.
+class Charge(LinkObservable):
+    """Q = (1 / 2 pi) sum_P x_P, with plaquette angles x_P in [-pi, pi): a whole number."""
 
-    Q_sin is near the charge where plaquette angles are small. L2HMC of U(1) is trained for the
-    expected squared jump of Q_sin (2105.03418).
+    name = "charge"
+    label = "charge"
+    symbol = "Q"
 
-    Raises:
-        ValueError: if the theory has no topological charge.
-    """
-    group, links = gauge_field(theory, x)
-    if not (group.winds and len(links) == 2):
-        raise ValueError(f"{theory.name}: no topological charge")
-    return total(sine(group.angle(plaquettes(group, links)))) / (2 * jnp.pi)
+    def refuse(self, space: Space) -> None:
+        if not is_u1_2d(space):
+            raise ValueError(f"{self.name}: is known for 2D U(1) links, not for {space.name}")
+
+    def of_links(self, group: Group, links: Field) -> Float[Array, ""]:
+        return jnp.round(total(group.angle(plaquettes(group, links))) / (2 * jnp.pi))

@@ -22,9 +22,9 @@ from gaugemc.report.chains import (
     sector_frequencies,
     shown_chains,
 )
+from gaugemc.report.names import called
 from gaugemc.report.style import PALETTE, label_decades, styled
 
-LABELS = {"charge": "Q", "charge_squared": "Q²"}
 HISTORY_DRAWS = 2000
 WIDTH = 4.6
 
@@ -75,11 +75,6 @@ def history_figure(
         grid[-1, column].set_xlabel("draw")
     figure.align_ylabels()
     return figure
-
-
-def called(name: str) -> str:
-    """How figures call an observable."""
-    return LABELS.get(name, name.replace("_", " "))
 
 
 def shown_draws(runs: Sequence[Chains]) -> int:

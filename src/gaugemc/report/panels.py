@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from gaugemc.io.atomic import write_atomically
 from gaugemc.report import figures
 from gaugemc.report.chains import is_integer_charge
+from gaugemc.report.names import called
 from gaugemc.report.record import Run
 from gaugemc.report.svg import inlined, svg_of
 from gaugemc.report.training_figure import annealed_until, training_figure
@@ -60,7 +61,7 @@ def training_curves(run: Run) -> str:
         "kl": "KL divergence of flow and target",
         "ess": "ESS on fresh samples, as a fraction",
         "acceptance": "Acceptance",
-        **{f"{name}_jump": f"Squared change of {figures.called(name)}" for name in run.leading[:1]},
+        **{f"{name}_jump": f"Squared change of {called(name)}" for name in run.leading[:1]},
         "step_size": "Mean step size",
     }
     drawn = [
@@ -108,7 +109,7 @@ def autocorrelations(run: Run) -> str:
         (
             f"autocorrelation-{name}",
             figures.autocorrelation_figure(run.chains, name, lags_of(run, name)),
-            f"Autocorrelation function of {figures.called(name)}",
+            f"Autocorrelation function of {called(name)}",
         )
         for name in names
     ]
@@ -128,8 +129,8 @@ def panels(directory: pathlib.Path, drawn: Sequence[tuple[str, Figure, str]]) ->
     """Save every (name, figure, description) in `directory`, and show it beside the others."""
     directory.mkdir(exist_ok=True)
     content = ""
-    for called, figure, description in drawn:
-        name = re.sub(r"[^\w-]+", "-", called)
+    for title, figure, description in drawn:
+        name = re.sub(r"[^\w-]+", "-", title)
         svg = svg_of(figure)
         with write_atomically(directory / f"{name}.svg") as temporary:
             temporary.write_text(svg, encoding="utf-8")

@@ -14,19 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from gaugemc.choices.menu import label
 from gaugemc.report.chains import Chains
 from gaugemc.statistics.notation import number
 
-SAMPLERS = {
-    "hmc": "HMC",
-    "fthmc": "FT-HMC",
-    "flow": "Independence Metropolis",
-    "l2hmc": "L2HMC",
-    "heatbath": "Heatbath",
-    "exact": "Exact sampler",
-    "mixed": "FT-HMC + independence",
-    "winding": "HMC + instantons",
-}
 COLOURS = ("sampler", "hmc", "second")
 """Of the evaluated sampler and of the baselines, keys of `style.PALETTE`."""
 
@@ -64,7 +55,7 @@ class Run:
             " for ".join(["HMC", *(what.replace("_", " ") for what in phase.split("-")[1:])])
             for phase in list(self.phases)[1:]
         ]
-        return [SAMPLERS.get(name, name), *baselines]
+        return [heading(label("sampler", name)), *baselines]
 
     @property
     def leading(self) -> list[str]:
@@ -102,6 +93,11 @@ class Run:
         observables = self.part("evaluate").get("observables") or {}
         values = {name: number((entry or {}).get("exact")) for name, entry in observables.items()}
         return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def heading(text: str) -> str:
+    """A label that begins a cell or a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def read_run(directory: pathlib.Path) -> Run:

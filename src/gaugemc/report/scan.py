@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gaugemc.report.record import SAMPLERS, Run, read_summary
+from gaugemc.choices.menu import label
+from gaugemc.report.record import Run, heading, read_summary
 from gaugemc.statistics.notation import MISSING, format_lattice
 
 KEYS = {
@@ -87,7 +88,8 @@ class Scan:
         for key in sorted(keys, key=lambda key: not key.endswith(".name")):
             values = [value_text(key, settings.get(key)) for settings in known]
             order = list(dict.fromkeys(values))
-            if len(order) > 1 and key not in UNPHYSICAL:
+            own = {value_text(key, settings[key]) for settings in known if key in settings}
+            if len(own) > 1 and key not in UNPHYSICAL:  # of the runs that use it
                 groups.setdefault(tuple(map(order.index, values)), []).append(key)
         varied = {group[0]: group[1:] for group in groups.values()}
         return {key: varied[key] for key in keys if key in varied}
@@ -111,8 +113,8 @@ def value_text(key: str, value: Any) -> str:
             return format_lattice(value)
         case list():
             return f"[{', '.join(value_text('', entry) for entry in value)}]"
-        case str() if key == "sampler.name":
-            return SAMPLERS.get(value, value)
+        case str() if key in ("sampler.name", "flow.name"):
+            return heading(label(key.partition(".")[0], value))
     text = str(value)
     return text if len(text) <= LONGEST else f"…{text[1 - LONGEST :]}"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from gaugemc.report.figures import called
+from gaugemc.report.names import called
 from gaugemc.report.panels import panels, section
 from gaugemc.report.record import Run
 from gaugemc.report.scan import Scan, key_text, setting_text, value_text

@@ -7,7 +7,7 @@ import math
 import pathlib
 import shlex
 
-from gaugemc.report.figures import called
+from gaugemc.report.names import called
 from gaugemc.report.panels import section
 from gaugemc.report.report import write_page, write_report
 from gaugemc.report.scan import Job, Scan, key_text, read_scan, setting_text

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from gaugemc.report.figures import called
+from gaugemc.report.names import symbol as symbol_of
 from gaugemc.report.panels import section
 from gaugemc.report.scan import Job, Scan, key_text, value_text
 from gaugemc.report.tables import TAU, reason_of, table
@@ -22,7 +22,7 @@ def overview(scan: Scan) -> str:
     ours = labels.pop() if len(labels) == 1 else '<span class="sampler">sampler</span>'
     header = ["Run", *(html.escape(key_text(key)) for key in scan.varied), "Checks", "Acceptance"]
     for name in scan.leading:
-        symbol = html.escape(called(name))
+        symbol = symbol_of(name)
         header.append(f"{symbol}<br>{TAU} {ours}")
         if both:
             header += [f'{symbol}<br>{TAU} <span class="hmc">HMC</span>', f"{symbol}<br>Ratio"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from gaugemc.checks import tally
 from gaugemc.report import tables
+from gaugemc.report.names import by_array, heading, symbol
 from gaugemc.report.panels import (
     autocorrelations,
     distribution,
@@ -72,7 +73,7 @@ def opening(run: Run) -> str:
         else f"Is {label} exact, and what does an independent sample cost?"
     )
     verdict = html.escape(str(run.summary.get("verdict") or ""))
-    titled = ("name", "title", "group", "lattice", "beta", "toy", "leading")
+    titled = ("choice", "name", "title", "group", "lattice", "beta", "toy", "leading")
     theory = {key: value for key, value in run.part("theory").items() if key not in titled}
     said = [f"{key} {plain(value)}" for key, value in theory.items()]
     name, date = str(theory.get("name", "")), str(run.part("software").get("date", ""))
@@ -114,21 +115,21 @@ def key_numbers(run: Run) -> str:
     evaluate, comparison = run.part("evaluate"), run.part("comparison")
     leading = next((name for name in run.leading if name in comparison), "")
     compared = comparison.get(leading) or {}
-    symbol = tables.SYMBOLS.get(leading, html.escape(leading.replace("_", " ")))
+    what = symbol(leading)
     entries = [
         (
-            f"Independent {symbol} per second, relative to HMC",
+            f"Independent values of {what} per second, relative to HMC",
             tables.ratio_text(compared, "ess_per_second_ratio", "error"),
         ),
         (
-            f"Independent {symbol} per force, relative to HMC",
+            f"Independent values of {what} per force, relative to HMC",
             tables.ratio_text(compared, "ess_per_force_ratio", "force_error"),
         ),
     ]
     observables = evaluate.get("observables") or {}
     for name in run.leading[:2][-1:]:
         mean = tables.mean_text(observables[name] or {})
-        entries.append((tables.name_of(tables.OBSERVABLES, name), mean))
+        entries.append((heading(name), mean))
     ess = tables.quality_text(run.part("training"), "ess", lambda value: format_number(value, 3))
     entries.append(("Acceptance", format_number(number(evaluate.get("acceptance")), 3)))
     entries.append(("ESS of the flow, as a fraction", ess))
@@ -162,7 +163,11 @@ def observables(run: Run) -> str:
         if bounded
         else ""
     )
-    return section("Observables", text, tables.observables_table(run.headings, run.results))
+    content = ""
+    for array, names in by_array(run.part("evaluate").get("observables") or {}).items():
+        table = tables.observables_table(run.headings, run.results, names, tau=bool(array))
+        content += unfolding(f"{heading(array)}, {len(names)} entries", table) if array else table
+    return section("Observables", text, content)
 
 
 def checks(run: Run) -> str:
@@ -224,10 +229,7 @@ def training(run: Run) -> str:
         "last_ess": ("ESS of the last model", lambda value: format_number(value, 3)),
         "ess_samples": ("Fresh samples for the ESS", format_integer),
         "acceptance": ("Acceptance", lambda value: format_number(value, 3)),
-        **{
-            f"{name}_jump": (f"⟨Δ²⟩ of {tables.name_of(tables.SYMBOLS, name)}", format_number)
-            for name in run.leading
-        },
+        **{f"{name}_jump": (f"⟨Δ²⟩ of {symbol(name)}", format_number) for name in run.leading},
         "step_size": ("Mean step size", format_number),
         "charge_squared": ("⟨<i>Q</i>²⟩ under the flow", format_number),
         "charge_squared_exact": ("⟨<i>Q</i>²⟩, exact", format_number),
@@ -260,4 +262,9 @@ def configuration(run: Run) -> str:
 
 def folded(title: str, text: str) -> str:
     """A block of plain text that opens on a click."""
-    return f"<details><summary>{title}</summary><pre>{html.escape(text)}</pre></details>"
+    return unfolding(title, f"<pre>{html.escape(text)}</pre>")
+
+
+def unfolding(title: str, content: str) -> str:
+    """What opens on a click, in HTML."""
+    return f"<details><summary>{title}</summary>{content}</details>"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gaugemc.checks.outcome import Outcome, baseline_of, outcome_of
+from gaugemc.report.names import by_array, heading, symbol
 from gaugemc.statistics.notation import (
     MISSING,
     format_bound,
@@ -21,33 +22,13 @@ from gaugemc.statistics.notation import (
     number,
 )
 
-OBSERVABLES = {
-    "plaquette": "Plaquette",
-    "charge": "Charge <i>Q</i>",
-    "charge_squared": "Charge squared <i>Q</i>²",
-}
-SYMBOLS = {"plaquette": "plaquettes", "charge": "<i>Q</i>", "charge_squared": "<i>Q</i>²"}
 CHECKS = {
     "reversibility": "Reversibility of the dynamics",
     "log_det": "log|det <i>J</i>| against automatic differentiation",
     "convergence": "Convergence of the chains",
     "exp_minus_delta_h": "⟨exp(−Δ<i>H</i>)⟩ = 1",
-    "plaquette": "Plaquette against its exact value",
-    "charge_squared": "⟨<i>Q</i>²⟩ against its exact value",
 }
 TAU = '<i>τ</i><span class="sub">int</span>'
-
-
-def in_order(entries: Mapping[str, Any]) -> list[str]:
-    """The names of observables, the ones that matter in the field's order first."""
-    return [name for name in OBSERVABLES if name in entries] + [
-        name for name in entries if name not in OBSERVABLES
-    ]
-
-
-def name_of(names: Mapping[str, str], name: str) -> str:
-    """A known name in its HTML form, any other escaped."""
-    return names.get(name, html.escape(name.replace("_", " ")))
 
 
 def table(
@@ -175,14 +156,14 @@ def cost_table(
         row("Chains × draws", [length_text(r) for r in results]),
     ]
     rows = [line for line in rows if set(line[1:]) - {"", MISSING}]
-    for name in in_order(results[0].get("observables") or {}):
+    for name in by_array(results[0].get("observables") or {})[""]:
         observed = [(r.get("observables") or {}).get(name) or {} for r in results]
         compared = comparison.get(name) or {}
         rates = [rate_text(o, n, s) for o, n, s in zip(observed, chains, seconds)]
         efficiencies = [rate_text(o, 1000.0, f) for o, f in zip(observed, forces)]
         several = len(set(against.values())) > 1
         which = f" (ratio to {html.escape(against.get(name, MISSING))})" if several else ""
-        rows.append([name_of(OBSERVABLES, name) + which])
+        rows.append([heading(name) + which])
         rows.append(row(f"{TAU} in draws", [tau_text(o) for o in observed]))
         reasons = [reason_of(o) for o in observed]
         ratio = ratio_text(compared, "ess_per_second_ratio", "error", reasons)
@@ -200,10 +181,10 @@ def reasons_of_bounds(labels: Sequence[str], results: Sequence[Mapping[str, Any]
     holds: dict[str, list[str]] = {}
     for label, result in zip(labels, results):
         observables = result.get("observables") or {}
-        for name in in_order(observables):
+        for name in by_array(observables)[""]:
             reason = reason_of(observables[name] or {})
             if reason:
-                holds.setdefault(reason, []).append(f"{name_of(OBSERVABLES, name)} of {label}")
+                holds.setdefault(reason, []).append(f"{heading(name)} of {label}")
     return [f"{', '.join(where)}: {html.escape(reason)}" for reason, where in holds.items()]
 
 
@@ -219,10 +200,15 @@ def length_text(result: Mapping[str, Any]) -> str:
     return f"{format_integer(chains)} × {format_integer(draws)}"
 
 
-def observables_table(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> str:
-    """Means with errors against the exact values, with z-scores and the agreement of the chains."""
+def observables_table(
+    labels: Sequence[str], results: Sequence[Mapping[str, Any]], names: Sequence[str], tau: bool
+) -> str:
+    """Means with errors against the exact values, with z-scores and the agreement of the chains.
+
+    With `tau` also autocorrelation times, of observables that the cost table leaves out.
+    """
     rows = []
-    for name in in_order(results[0].get("observables") or {}):
+    for name in names:
         for label, result in zip(labels, results):
             observed = (result.get("observables") or {}).get(name)
             if observed:
@@ -230,8 +216,9 @@ def observables_table(labels: Sequence[str], results: Sequence[Mapping[str, Any]
                 r_hat = format_number(number((result.get("r_hat") or {}).get(name)))
                 exact = format_number(number(observed.get("exact")), 6)
                 z = format_signed(number(observed.get("z")))
-                rows.append([name_of(OBSERVABLES, name), label, mean, exact, z, r_hat])
-    header = ["Observable", "Sampler", "Mean", "Exact", "<i>z</i>", "R̂"]
+                time = tau_text(observed) if tau else ""
+                rows.append([heading(name), label, mean, time, exact, z, r_hat])
+    header = ["Observable", "Sampler", "Mean", f"{TAU} in draws", "Exact", "<i>z</i>", "R̂"]
     return table("Observables", *without_empty(header, rows), kind="observables")
 
 
@@ -247,7 +234,7 @@ def check_name(name: str) -> str:
     """The name of a check in HTML: what is checked, of which member, and of the baseline."""
     baseline, check = baseline_of(name)
     kind, _, member = check.partition(".")
-    parts = [name_of(CHECKS, kind)]
+    parts = [CHECKS.get(kind) or f"{heading(kind)} against its exact value"]
     if member:
         parts.append(html.escape(member.replace("_", " ").replace(".", ", ")))
     if baseline:
@@ -295,7 +282,7 @@ def outcome(found: Outcome) -> str:
 def tuning_table(tuning: Sequence[Mapping[str, Any]]) -> str:
     """The grid that the step size and trajectory length were chosen from."""
     chosen = next((i for i, entry in enumerate(tuning) if entry.get("chosen")), -1)
-    scored = in_order(tuning[0].get("scores") or {})
+    scored = tuning[0].get("scores") or {}
     rows = [
         [
             *(
@@ -310,7 +297,7 @@ def tuning_table(tuning: Sequence[Mapping[str, Any]]) -> str:
     ]
     header = ["Length asked for", "Length", "Acceptance asked for", "Acceptance"]
     header += ["Step size", "Steps"]
-    header += [f"Score, {name_of(SYMBOLS, name)}" for name in scored]
+    header += [f"Score, {symbol(name)}" for name in scored]
     return table("Tuning", [*header, ""], rows, chosen)
 
 
@@ -322,7 +309,7 @@ def score_text(scores: Mapping[str, Any], name: str) -> str:
 
 def choice_text(entry: Mapping[str, Any]) -> str:
     """Which observables a candidate was chosen for."""
-    names = [name_of(SYMBOLS, name) for name in entry.get("chosen_for") or {}]
+    names = [symbol(name) for name in entry.get("chosen_for") or {}]
     if not (names or entry.get("chosen")):
         return ""
     return "✓ chosen" + (f" for {', '.join(names)}" if names else "")

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import jax
 from jaxtyping import Array, Key
 
-from gaugemc.choices.build import build_hmc
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import has_baseline
 from gaugemc.run.chain_phase import Chains, Phase, run_chains
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.theories import Theory
@@ -22,9 +22,9 @@ def run_baselines(
     (`evaluate.hmc_draws`) or the sampler leave nothing to compare.
     """
     e = settings.evaluate
-    if settings.sampler.name == "hmc" or e.hmc_draws == 0:
+    if not has_baseline(settings):
         return []
-    hmc = build_hmc(settings, theory)
+    hmc = settings.sampler.hmc(theory)
     first = Phase("hmc", hmc, e.hmc_draws, e.hmc_warmup, tune=True, each=True)
     main = run_chains(settings, directory, first, key)
     others = [

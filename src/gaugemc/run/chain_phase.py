@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from gaugemc.chains.driver import Draws, chunks, concatenate, start_chains
+from gaugemc.chains.measurement import Measurement
 from gaugemc.chains.progress import progress_bar
+from gaugemc.choices.measuring import build_measurement
 from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import (
     CheckpointError,
@@ -62,8 +64,9 @@ class Chains(NamedTuple):
     """Of the phase."""
     sampler: Sampler
     """As tuned."""
+    measurement: Measurement
     draws: Draws
-    """Without the warm-up."""
+    """Without the warm-up, and each observable on the draws on which it was measured."""
     states: PyTree
     seconds: float
     """Of warm-up and draws, without tuning."""
@@ -80,14 +83,15 @@ def run_chains(
     sampler, states, table, better = tuned(settings, directory, phase, start_key, tune_key)
     everything = phase.warmup + phase.draws
     chunk = -(-everything // settings.evaluate.chunks)
+    measurement = build_measurement(settings, sampler.theory)
     done, seconds, parts = 0, 0.0, []
     newest = directory.newest(phase.name)
     if newest is not None:
-        done, states, parts, seconds = restored(newest, phase.name, sampler, states)
+        done, states, parts, seconds = restored(newest, phase.name, sampler, states, measurement)
         directory.note(f"{phase.name} goes on from draw {done} ({newest.name})")
     started = time.perf_counter() - seconds
     with progress_bar(phase.name, everything, settings.progress, done) as report:
-        for done, samples in chunks(sampler, run_key, states, everything, chunk, done):
+        for done, samples in chunks(sampler, run_key, states, everything, chunk, done, measurement):
             states = samples.states
             parts.append(samples.draws)
             seconds = time.perf_counter() - started
@@ -103,10 +107,17 @@ def run_chains(
     write_draws(
         directory.chains / f"{phase.name}.h5",
         kept,
-        {"warmup": phase.warmup, "sampler": phase.name, "seed": settings.seed},
+        {
+            "warmup": phase.warmup,
+            "sampler": phase.name,
+            "seed": settings.seed,
+            "measure_every": settings.evaluate.measure_every,
+        },
         configurations(sampler, states) if settings.evaluate.configurations else None,
     )
-    return Chains(phase.name, sampler, kept, states, seconds, table, better)
+    measured = measurement.kept(sampler.theory, kept.observables, phase.warmup)
+    kept = kept._replace(observables=measured)
+    return Chains(phase.name, sampler, measurement, kept, states, seconds, table, better)
 
 
 def tuned(
@@ -197,7 +208,7 @@ def table_of(tuning: Tuning) -> list[dict[str, Any]]:
 
 
 def restored(
-    path: Path, phase: str, sampler: Sampler, states: PyTree
+    path: Path, phase: str, sampler: Sampler, states: PyTree, measurement: Measurement
 ) -> tuple[int, PyTree, list[Draws], float]:
     """Draws done, states, the draws of all chunks and seconds, from a checkpoint of this phase.
 
@@ -208,8 +219,9 @@ def restored(
     """
     metadata = read_metadata(path)
     chains = jax.tree.leaves(states)[0].shape[0]
-    shapes = jax.eval_shape(sampler.step, jax.random.key(0), jax.tree.map(lambda a: a[0], states))
-    observables = jax.eval_shape(sampler.theory.observables, shapes[0].x)
+    step = jax.vmap(sampler.step, (None, 0))
+    _, info = jax.eval_shape(step, jax.random.key(0), states)
+    observables = jax.eval_shape(lambda x: measurement(sampler.theory, x, jnp.asarray(0)), states.x)
 
     parts: list[Draws] = []
     first = metadata["draws"]
@@ -223,9 +235,9 @@ def restored(
         end, first = first, read_metadata(chunk)["first"]
 
         def column(leaf: jax.ShapeDtypeStruct, length: int = end - first) -> np.ndarray:
-            return np.zeros((chains, length, *leaf.shape), leaf.dtype)
+            return np.zeros((chains, length, *leaf.shape[1:]), leaf.dtype)
 
-        like = Draws(jax.tree.map(column, observables), jax.tree.map(column, shapes[1]))
+        like = Draws(jax.tree.map(column, observables), jax.tree.map(column, info))
         parts.insert(0, load_checkpoint(chunk, like)[0])
     return metadata["draws"], load_checkpoint(path, states)[0], parts, metadata["seconds"]
 

@@ -1,6 +1,5 @@
 """A run from end to end: train, evaluate, tuned HMC, compare, check, report."""
 
-import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,9 @@ from rich.console import Console
 
 from gaugemc.checks import of_chains, of_maps
 from gaugemc.checks.outcome import of_baseline
-from gaugemc.choices.build import (
-    TRAINED,
-    build_sampler,
-    build_theory,
-    in_float64,
-)
+from gaugemc.choices.build import build_sampler, build_theory, in_float64
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import unused
+from gaugemc.choices.uses import tree, unused
 from gaugemc.choices.validation import validate
 from gaugemc.exact.solved import exact_observables
 from gaugemc.report.report import write_report
@@ -71,7 +65,7 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
     exact = exact_observables(theory)
 
     trained = None
-    if settings.sampler.name in TRAINED:
+    if settings.sampler.trains:
         trainee = build_trainee(settings, theory)
         if trainee.load is not None:
             start = f"training starts from what {trainee.load} trained"
@@ -83,7 +77,7 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
     evaluate = run_chains(
         settings,
         directory,
-        Phase("evaluate", sampler, e.draws, e.warmup, settings.sampler.tune),
+        Phase("evaluate", sampler, e.draws, e.warmup, settings.sampler.tuned),
         evaluate_key,
     )
     baselines = run_baselines(settings, directory, theory, hmc_key)
@@ -107,7 +101,7 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         "theory": summary.theory_section(settings, theory),
         "sampler": {
             "name": settings.sampler.name,
-            "parameters": dataclasses.asdict(settings),
+            "parameters": tree(settings),
             "unused": list(unused(settings)),
         },
         "training": trained and trained.numbers,

@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gaugemc.choices.settings import Settings, SettingsError, flat
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.schema import settings_of
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import flat, load_key
 from gaugemc.io.checkpoint import latest_checkpoint, read_metadata
 
 FREE = ("progress", "strict")
@@ -23,21 +27,21 @@ def with_overrides(stored: Settings, overrides: Sequence[str], directory: Path) 
     Raises:
         SettingsError: the key cannot change in a run, or the value is of another type.
     """
-    config = OmegaConf.structured(stored)
+    settings = stored
     for override in overrides:
         key, _, value = override.partition("=")
         if key not in (*DRAWS, *FREE):
             raise SettingsError(key, value, refusal(key, stored, directory))
         if not value:
             raise SettingsError(key, value, f"needs a value: {key}=VALUE")
-        if key == "evaluate.hmc_draws" and stored.sampler.name == "hmc":
-            raise SettingsError(key, value, "a run of sampler=hmc has no baseline")
+        if key == "evaluate.hmc_draws" and stored.sampler.is_baseline:
+            problem = f"a run of sampler={stored.sampler.name} has no baseline"
+            raise SettingsError(key, value, problem)
         try:
-            config = OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
+            tree = OmegaConf.merge(asdict(settings), OmegaConf.from_dotlist([override]))
+            settings = settings_of(OmegaConf.to_container(tree))  # pyright: ignore
         except OmegaConfBaseException as error:
             raise SettingsError(key, value, str(error).splitlines()[0]) from error
-    settings = OmegaConf.to_object(config)
-    assert isinstance(settings, Settings)
     return settings
 
 
@@ -45,11 +49,10 @@ def refusal(key: str, stored: Settings, directory: Path) -> str:
     """Why a key cannot change in a run, and what to do instead."""
     if key not in flat(stored):
         return f"no such key; of a run, choose one of {', '.join((*DRAWS, *FREE))}"
-    if key.startswith("training.") and stored.sampler.name not in ("hmc", "heatbath", "exact"):
-        load = "dynamics.load" if stored.sampler.name == "l2hmc" else "flow.load"
+    if key.startswith("training.") and stored.sampler.trains:
         return (
             "cannot change in a run; more training is a new run that starts from what this one"
-            f" trained: {load}={directory}"
+            f" trained: {load_key(stored)}={directory}"
         )
     return f"cannot change in a run, only {', '.join((*DRAWS, *FREE))} can; start a new run"
 

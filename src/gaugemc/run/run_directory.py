@@ -12,7 +12,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gaugemc.choices.settings import Settings, flat
+from gaugemc.choices import schema
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import flat, tree, used
 from gaugemc.io.atomic import remove_leftovers, write_atomically
 from gaugemc.io.checkpoint import CheckpointError, latest_checkpoint
 from gaugemc.io.lock import Lock, LockedError, locked
@@ -111,8 +113,8 @@ class RunDirectory:
                 self._write_config(comments(), settings)
         except OSError as error:
             raise self._unwritable(error) from error
-        stored, wanted = flat(self.settings()), flat(settings)
-        changed = [k for k in wanted if stored[k] != wanted[k] and k not in FREE]
+        stored, wanted = flat(self.settings()), used(settings)
+        changed = [k for k in wanted if stored.get(k) != wanted[k] and k not in FREE]
         for key in changed:
             if not (extend and key in DRAWS):
                 more = f", or gaugemc resume {shlex.quote(str(self.path))} {key}={wanted[key]}"
@@ -129,7 +131,7 @@ class RunDirectory:
             self.note("; ".join(f"{key}: {stored[key]} -> {wanted[key]}" for key in changed))
 
     def _write_config(self, top: str, settings: Settings) -> None:
-        self.write(self.config, top + OmegaConf.to_yaml(OmegaConf.structured(settings)))
+        self.write(self.config, top + OmegaConf.to_yaml(OmegaConf.create(tree(settings))))
 
     def record_software(self) -> str | None:
         """Note in config.yaml and log.txt what software is not that of before; returns the note."""
@@ -159,14 +161,13 @@ class RunDirectory:
         if not self.config.is_file():
             raise RunDirectoryError(f"{self.path} is not a run: it has no config.yaml")
         try:
-            stored = OmegaConf.load(self.config)
-            merged = OmegaConf.merge(OmegaConf.structured(Settings), stored)
-            settings = OmegaConf.to_object(merged)
+            stored = OmegaConf.to_container(OmegaConf.load(self.config))
+            if not isinstance(stored, dict) or not stored:
+                raise ValueError("it holds no settings")
+            return schema.settings_of({str(key): value for key, value in stored.items()})
         except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
             reason = " ".join(str(error).split("\n    ")[0].split())
             raise RunDirectoryError(f"{self.config} cannot be read: {reason}") from error
-        assert isinstance(settings, Settings)
-        return settings
 
     def write(self, path: Path, text: str) -> None:
         """Write a text file, atomically."""

@@ -9,30 +9,27 @@ from typing import Any
 from gaugemc.checks import tally
 from gaugemc.choices.settings import Settings
 from gaugemc.exact.solved import charge_distribution
+from gaugemc.report.names import by_array
 from gaugemc.run.baselines import baseline_for
 from gaugemc.run.chain_phase import Chains
 from gaugemc.run.timing import Timing
 from gaugemc.samplers.compose import hmc_in
-from gaugemc.statistics.autocorrelation import Estimate, entries, estimates_of, r_hat, z_score
+from gaugemc.statistics.autocorrelation import Estimate, estimates_of, z_score
 from gaugemc.statistics.compare import Comparison, Cost, compare
 from gaugemc.statistics.notation import format_error, format_lattice
 from gaugemc.theories import Theory
 
-NAMES = {
-    "hmc": "HMC",
-    "fthmc": "FT-HMC",
-    "flow": "independence Metropolis",
-    "l2hmc": "L2HMC",
-    "heatbath": "heatbath",
-    "exact": "exact sampler",
-    "mixed": "FT-HMC with independence proposals",
-    "winding": "HMC with instanton updates",
-}
-
 
 def estimates(chains: Chains) -> dict[str, Estimate]:
-    """The estimate of every observable."""
-    return estimates_of(chains.draws.observables, chains.sampler.theory.leading)
+    """The estimate of every observable, with tau_int in draws."""
+    theory, measurement = chains.sampler.theory, chains.measurement
+    found = estimates_of(chains.draws.observables, theory.leading)
+    dear = {n: e for n, e in found.items() if measurement.is_dear(theory, n.partition("[")[0])}
+    every = measurement.every
+    return found | {
+        name: e._replace(tau_int=every * e.tau_int, tau_int_error=every * e.tau_int_error)
+        for name, e in dear.items()
+    }
 
 
 def result(
@@ -55,9 +52,7 @@ def result(
         "step_size": None if hmc is None else float(hmc.step_size),
         "n_steps": None if hmc is None else int(hmc.n_steps),
         "integrator": None if hmc is None else hmc.integrator.name,
-        "r_hat": {
-            name: r_hat(values) for name, values in entries(chains.draws.observables).items()
-        },
+        "r_hat": {name: e.r_hat for name, e in analysed.items()},
         "observables": {
             name: {
                 **e._asdict(),
@@ -105,11 +100,11 @@ def verdict(
     leading: Sequence[str],
 ) -> str:
     """One sentence: what is cheaper, by how much, and whether the checks passed."""
-    name = NAMES[settings.sampler.name]
+    name = settings.sampler.label
     theory = settings.theory
     where = (
         f"At β = {theory.beta:g} on {format_lattice(theory.lattice)}, {name}"
-        if theory.toy is None
+        if theory.group is not None
         else f"On the {theory.name}, {name}"
     )
     ending = f"{tally(checks).sentence()}."
@@ -123,8 +118,8 @@ def verdict(
     c = comparison[key]
     dearer = [
         n
-        for n, o in comparison.items()
-        if n != key and o.ess_per_second_ratio < 1 and not o.lower_bound
+        for n in by_array(comparison)[""]
+        if n != key and comparison[n].ess_per_second_ratio < 1 and not comparison[n].lower_bound
     ]
     others = f" (HMC is cheaper for {' and '.join(dearer)})" if dearer else ""
     ratio = format_error(c.ess_per_second_ratio, c.error)

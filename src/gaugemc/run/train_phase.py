@@ -15,8 +15,8 @@ from jaxtyping import Array, Key, PyTree
 
 from gaugemc.chains.progress import progress_bar
 from gaugemc.choices.build import Model, build_theory
-from gaugemc.choices.settings import SettingsError
-from gaugemc.choices.tracker import tracking
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.uses import load_key
 from gaugemc.io.checkpoint import (
     CheckpointError,
     checkpoint_path,
@@ -100,7 +100,7 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
     try:
         with (
             progress_bar("training", t.steps, settings.progress, last_good) as report,
-            tracking(settings, directory.path, last_good + 1) as track,
+            settings.tracker.track(settings, directory.path, last_good + 1) as track,
         ):
             for state, metrics in train(
                 trainee.objective, optimise, state, train_key, t.steps, t.chunk
@@ -259,4 +259,4 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
         check_finite(newest, model)
         return trainee.carried(model), newest
     except (CheckpointError, RunDirectoryError, ValueError) as error:
-        raise SettingsError(trainee.load_key, directory.path, str(error)) from error
+        raise SettingsError(load_key(settings), directory.path, str(error)) from error

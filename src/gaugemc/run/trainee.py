@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from gaugemc.chains.driver import chunks
 from gaugemc.choices.build import Model, build_model
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import trained
 from gaugemc.exact.solved import exact_observables, log_partition_function
 from gaugemc.flows import Flow
 from gaugemc.kernels.once import once
@@ -49,8 +50,6 @@ class Trainee(abc.ABC):
     headline: tuple[str, str]
     """The column that the progress bar shows, and its name there."""
     objective: Objective | ChainObjective | GrowingBatch
-    load_key: str
-    """The setting that names a run to start from."""
 
     def __init__(self, settings: Settings, theory: Theory):
         t = settings.training
@@ -63,8 +62,7 @@ class Trainee(abc.ABC):
     @property
     def load(self) -> str | None:
         """The run to start from."""
-        group, name = self.load_key.split(".")
-        return getattr(getattr(self.settings, group), name)
+        return trained(self.settings).load
 
     def start(
         self,
@@ -107,7 +105,6 @@ class FlowTrainee(Trainee):
 
     columns = ("kl", "kl_error", "ess", "ess_error", "charge_squared")
     headline = ("ess", "ESS")
-    load_key = "flow.load"
     theory: Wilson
 
     def __init__(self, settings: Settings, theory: Wilson):
@@ -161,7 +158,6 @@ class LeapfrogTrainee(Trainee):
     """
 
     headline = ("acceptance", "acceptance")
-    load_key = "dynamics.load"
 
     def __init__(self, settings: Settings, theory: Theory):
         super().__init__(settings, theory)
@@ -236,7 +232,7 @@ def _losses(
 
 def build_trainee(settings: Settings, theory: Theory) -> Trainee:
     """What a run of these settings trains."""
-    if settings.sampler.name == "l2hmc":
+    if settings.sampler.trains == "dynamics":
         return LeapfrogTrainee(settings, theory)
     assert isinstance(theory, Wilson)
     return FlowTrainee(settings, theory)

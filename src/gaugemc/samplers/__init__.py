@@ -13,6 +13,7 @@ from gaugemc.samplers.l2hmc.generalised_leapfrog import GeneralisedLeapfrog as G
 from gaugemc.samplers.l2hmc.l2hmc import L2HMC as L2HMC
 from gaugemc.samplers.l2hmc.trainable_leapfrog import on_lattice as on_lattice
 from gaugemc.samplers.l2hmc.trainable_leapfrog import trainable_leapfrog as trainable_leapfrog
+from gaugemc.samplers.metropolis import metropolis as metropolis
 from gaugemc.samplers.sampler import ComposeInfo as ComposeInfo
 from gaugemc.samplers.sampler import Info as Info
 from gaugemc.samplers.sampler import Sampler as Sampler

@@ -14,7 +14,7 @@ from gaugemc.groups.u1 import von_mises
 from gaugemc.kernels import wrap
 from gaugemc.lattice import gauge_transform, links_from_plaquettes
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
-from gaugemc.spaces import Links
+from gaugemc.spaces import Links, is_u1_2d
 from gaugemc.theories import Theory
 
 Angles = Float[Array, " count"]
@@ -50,7 +50,7 @@ class ExactU1(Sampler):
     """Decides the shapes of the draws: this sampler alone compiles anew for another beta."""
 
     def __init__(self, theory: Theory):
-        if not theory.space.has_charge:
+        if not is_u1_2d(theory.space):
             raise ValueError(f"exact sampler: needs 2D U(1), not {theory.name}")
         if theory.wilson_beta is None:
             raise ValueError(

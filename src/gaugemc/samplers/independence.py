@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
@@ -22,12 +21,6 @@ class IndependenceState(NamedTuple):
     log_weight: Float[Array, ""]
 
 
-def fixed(flow: Flow) -> Flow:
-    """A flow for use; ValueError for what is no flow."""
-    check_flow(flow)
-    return flow.fixed()
-
-
 class Independence(Sampler):
     """Proposals x = flow(z), z from the reference measure; exact for any flow.
 
@@ -37,7 +30,12 @@ class Independence(Sampler):
     """
 
     theory: Theory
-    flow: Flow = eqx.field(converter=fixed)
+    flow: Flow
+
+    def __init__(self, theory: Theory, flow: Flow):
+        check_flow(flow, theory.space)
+        self.theory = theory
+        self.flow = flow.fixed()
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> IndependenceState:
         """A draw of the flow, hot or not.

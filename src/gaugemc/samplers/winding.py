@@ -11,6 +11,7 @@ from gaugemc.arrays import Field
 from gaugemc.lattice import links_from_plaquettes
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.samplers.sampler import Info, Sampler, stuck
+from gaugemc.spaces import is_u1_2d
 from gaugemc.theories import Theory
 
 
@@ -38,7 +39,7 @@ class Winding(Sampler):
     theory: Theory
 
     def __check_init__(self) -> None:
-        if not self.theory.space.has_charge:
+        if not is_u1_2d(self.theory.space):
             raise ValueError(f"winding: needs 2D U(1), not {self.theory.name}")
 
     @property

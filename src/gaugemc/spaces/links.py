@@ -1,6 +1,7 @@
 """The links of a periodic lattice."""
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 import equinox as eqx
 import jax
@@ -10,7 +11,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
 from gaugemc.arrays import Field, Scalar
-from gaugemc.groups import Group
+from gaugemc.groups import U1, Group
 from gaugemc.spaces.space import Space, check_real, extents, total
 
 
@@ -50,10 +51,6 @@ class Links(Space):
     def name(self) -> str:
         lattice = "x".join(map(str, self.lattice))
         return f"{len(self.lattice)}D {self.group.name} links on {lattice}"
-
-    @property
-    def has_charge(self) -> bool:
-        return self.group.winds and len(self.lattice) == 2
 
     @property
     def n_links(self) -> int:
@@ -109,3 +106,8 @@ class Links(Space):
             return value, self.group.left_derivative(x, gradient)
 
         return both
+
+
+def is_u1_2d(space: Space) -> TypeGuard[Links]:
+    """Whether a space is the links of two-dimensional U(1), which carry an integer charge."""
+    return isinstance(space, Links) and isinstance(space.group, U1) and len(space.lattice) == 2

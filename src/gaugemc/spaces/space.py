@@ -70,11 +70,6 @@ class Space(eqx.Module):
         """What lives there, for messages."""
         return f"fields of shape {list(self.field_shape)}"
 
-    @property
-    def has_charge(self) -> bool:
-        """Whether configurations carry a topological charge: two-dimensional U(1)."""
-        return False
-
     def check_shape(self, x: Field) -> None:
         """Raise ValueError unless x has the shape of one configuration."""
         if jnp.shape(x) != tuple(self.field_shape):

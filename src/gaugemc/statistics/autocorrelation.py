@@ -28,7 +28,7 @@ _LUCK, _SURE = 0.2, 0.01
 """Probability of a spread as large as that seen: below the first the spread's own noise enters the
 error, below the second a slow mode is taken for certain."""
 
-Chains = Float[np.ndarray, "chain draw"]
+ChainDraws = Float[np.ndarray, "chain draw"]
 
 
 class Estimate(NamedTuple):
@@ -43,6 +43,8 @@ class Estimate(NamedTuple):
     """Whether error and tau_int are only lower bounds."""
     reason: str = ""
     """Why they are; empty where they are not."""
+    r_hat: float = math.nan
+    """R-hat of the chains, NaN where there are too few draws for it."""
 
 
 def estimate(samples: np.ndarray) -> Estimate:
@@ -68,7 +70,7 @@ def estimate(samples: np.ndarray) -> Estimate:
     return _estimate_scalar(np.atleast_2d(samples))
 
 
-def entries(observables: Mapping[str, np.ndarray]) -> dict[str, Chains]:
+def entries(observables: Mapping[str, np.ndarray]) -> dict[str, ChainDraws]:
     """Every number that was measured, [chain, draw]: `loop[0,1]` is an entry of an array `loop`."""
     return {
         name + (f"[{','.join(map(str, index))}]" if index else ""): values[:, :, *index]
@@ -115,14 +117,14 @@ def _estimate_scalar(samples: np.ndarray) -> Estimate:
     largest = np.abs(samples).max()
     scale = float(2.0 ** math.frexp(largest)[1]) if 0 < largest < 2.0**1023 else 2.0**1023
     samples = samples / scale if largest > 0 else samples
-    mean = float(samples.mean())
+    mean, mixing = float(samples.mean()), r_hat(samples)
     deviations = samples - mean
     rounding = 4 * precision * np.abs(samples).max()
     spread = float(samples.mean(axis=1).std(ddof=1)) / math.sqrt(chains) if chains > 1 else 0.0
     if np.all(np.abs(samples - samples[:, :1]) <= rounding):
         error = spread * scale if spread > rounding else 0.0
         why = "no chain ever moved" if draws > 1 else "one draw shows no motion"
-        return Estimate(mean * scale, error, draws / 2, math.inf, True, why)
+        return Estimate(mean * scale, error, draws / 2, math.inf, True, why, mixing)
     window = gamma_method(deviations)
     variance = float(np.mean(deviations**2))
     error, tau, tau_error, reasons = max(window.error, spread), window.tau, window.tau_error, []
@@ -141,10 +143,10 @@ def _estimate_scalar(samples: np.ndarray) -> Estimate:
         reasons.append(f"chains are shorter than {FROZEN} tau")
     if not tau_error < tau:
         reasons.append("tau is not known")
-    mixing = r_hat(samples)
     if mixing > R_HAT_LIMIT:
         reasons.append(f"R-hat is {mixing:.3g}")
-    return Estimate(mean * scale, error * scale, tau, tau_error, bool(reasons), "; ".join(reasons))
+    why = "; ".join(reasons)
+    return Estimate(mean * scale, error * scale, tau, tau_error, bool(reasons), why, mixing)
 
 
 class Window(NamedTuple):
@@ -155,7 +157,7 @@ class Window(NamedTuple):
     tau_error: float
 
 
-def gamma_method(deviations: Chains) -> Window:
+def gamma_method(deviations: ChainDraws) -> Window:
     """The Gamma method, of draws averaged in pairs of neighbours.
 
     `deviations` have the mean 0 over all chains. Chains that are each stuck somewhere else then
@@ -206,7 +208,7 @@ def r_hat(samples: np.ndarray) -> float:
     return max(_split_r_hat(samples), _split_r_hat(np.abs(samples - np.median(samples))))
 
 
-def _split_r_hat(samples: Chains) -> float:
+def _split_r_hat(samples: ChainDraws) -> float:
     half = samples.shape[1] // 2
     if half < 2:
         return math.nan

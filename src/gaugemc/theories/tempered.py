@@ -1,8 +1,11 @@
 """A theory at another temperature."""
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 
 from gaugemc.arrays import Field, Scalar
+from gaugemc.observables import Observable
 from gaugemc.spaces import Space
 from gaugemc.theories.theory import Theory
 
@@ -42,7 +45,10 @@ class Tempered(Theory):
         return self.beta.astype(self.space.real_dtype) * self.theory.force(x)
 
     def observables(self, x: Field) -> dict[str, Scalar]:
-        return self.theory.observables(x)
+        return self.measure(x)
+
+    def measure(self, x: Field, more: Sequence[Observable] = ()) -> dict[str, Field]:
+        return self.theory.measure(x, more)
 
     def configuration(self, x: Field) -> Field:
         return self.theory.configuration(x)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
 
 from gaugemc.arrays import Field, Scalar
-from gaugemc.spaces import Space
+from gaugemc.observables import Observable
+from gaugemc.spaces import Links, Space
 
 
 @runtime_checkable
@@ -74,6 +76,10 @@ class Theory(eqx.Module):
     def observables(self, x: Field) -> dict[str, Scalar]:
         """What is measured on every configuration, by name."""
 
+    def measure(self, x: Field, more: Sequence[Observable] = ()) -> dict[str, Field]:
+        """The theory's observables, and more of the same physical configuration, by name."""
+        return self.observables(x) | {o.name: o(self.space, x) for o in more}
+
     @property
     def leading(self) -> tuple[str, ...]:
         """The observables that samplers are judged by, the most important first."""
@@ -129,12 +135,20 @@ class Theory(eqx.Module):
         return Pullback(self, flow)
 
 
-def check_flow(flow: Any) -> None:
-    """Raise ValueError unless an object is a flow."""
+def check_flow(flow: Any, space: Space) -> None:
+    """Raise ValueError unless an object is a flow that maps this space to itself."""
     if not isinstance(flow, Transformation):
         raise ValueError(
             f"{type(flow).__name__}: not a flow, which has methods forward, inverse and fixed"
         )
+    own: Space | None = getattr(flow, "space", None)
+    if own is None or own.name == space.name:
+        return
+    message = f"flow: is for {own.name}, not for {space.name}"
+    match own, space:
+        case Links(), Links() if own.group == space.group and len(own.shape) == len(space.shape):
+            message += f": take flow.on({list(space.lattice)}), and train it there"
+    raise ValueError(message)
 
 
 def _has_beta(theory: Theory) -> bool:
@@ -156,7 +170,7 @@ class Pullback(Theory):
     flow: Transformation
 
     def __init__(self, theory: Theory, flow: Transformation):
-        check_flow(flow)
+        check_flow(flow, theory.space)
         self.space = theory.space
         self.theory = theory
         self.flow = flow.fixed()
@@ -183,7 +197,10 @@ class Pullback(Theory):
         return self.theory.action(physical) - log_det
 
     def observables(self, x: Field) -> dict[str, Scalar]:
-        return self.theory.observables(self.configuration(x))
+        return self.measure(x)
+
+    def measure(self, x: Field, more: Sequence[Observable] = ()) -> dict[str, Field]:
+        return self.theory.measure(self.flow.forward(x)[0], more)
 
     def configuration(self, x: Field) -> Field:
         return self.theory.configuration(self.flow.forward(x)[0])

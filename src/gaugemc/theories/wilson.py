@@ -7,7 +7,10 @@ from jax.typing import ArrayLike
 
 from gaugemc.arrays import Field, Scalar, known
 from gaugemc.lattice import plane_plaquettes, planes, plaquettes, shift
-from gaugemc.spaces import Links, total
+from gaugemc.observables.charge import Charge
+from gaugemc.observables.charge_squared import ChargeSquared
+from gaugemc.observables.plaquette import Plaquette
+from gaugemc.spaces import Links, is_u1_2d, total
 from gaugemc.theories.theory import Theory
 
 
@@ -23,8 +26,8 @@ def checked_beta(beta: ArrayLike) -> Scalar:
 class Wilson(Theory):
     """S = -(beta / N) sum_P Re tr P on the links of a periodic lattice (Wilson 1974).
 
-    For U(1) the action is -beta sum_P cos(x_P). Observables are `plaquette`, the mean of
-    Re tr P / N, and, for a group that winds in two dimensions, the integer `charge` and its square.
+    For U(1) the action is -beta sum_P cos(x_P). Observables are the `plaquette`, and in
+    two-dimensional U(1) the integer `charge` and its square.
     beta is data: another one does not compile anew.
     """
 
@@ -41,7 +44,7 @@ class Wilson(Theory):
 
     @property
     def leading(self) -> tuple[str, ...]:
-        return ("charge", "plaquette") if self.space.has_charge else ("plaquette",)
+        return ("charge", "plaquette") if is_u1_2d(self.space) else ("plaquette",)
 
     @property
     def wilson_beta(self) -> Scalar | None:
@@ -67,11 +70,5 @@ class Wilson(Theory):
 
     @eqx.filter_jit
     def observables(self, x: Field) -> dict[str, Scalar]:
-        self.space.check_shape(x)
-        group = self.space.group
-        loops = plaquettes(group, x)
-        result = {"plaquette": jnp.mean(group.trace(loops), dtype=jnp.float64)}
-        if self.space.has_charge:
-            charge = jnp.round(total(group.angle(loops)) / (2 * jnp.pi))
-            result |= {"charge": charge, "charge_squared": charge**2}
-        return result
+        charges = (Charge(), ChargeSquared()) if is_u1_2d(self.space) else ()
+        return {o.name: o(self.space, x) for o in (Plaquette(), *charges)}

@@ -13,8 +13,9 @@ from jaxtyping import Array, Key, PyTree
 from gaugemc.chains.progress import progress_bar
 from gaugemc.flows import Flow
 from gaugemc.samplers import GeneralisedLeapfrog
-from gaugemc.spaces import Links
+from gaugemc.spaces import Links, is_u1_2d
 from gaugemc.theories import Theory
+from gaugemc.theories.theory import check_flow
 from gaugemc.training.jump import ChargeJump, DistanceJump, ExpectedJump, Jump, PlaquetteJump
 from gaugemc.training.noise import noise_watch
 from gaugemc.training.objective import ReverseKL
@@ -109,7 +110,7 @@ def usual_jumps(theory: Theory) -> tuple[Jump, ...]:
     plaquettes for other links, of the distance for vectors."""
     if not isinstance(theory.space, Links):
         return (DistanceJump(),)
-    return (ChargeJump(), PlaquetteJump()) if theory.space.has_charge else (PlaquetteJump(),)
+    return (ChargeJump(), PlaquetteJump()) if is_u1_2d(theory.space) else (PlaquetteJump(),)
 
 
 def _objective(
@@ -141,6 +142,7 @@ def _objective(
 
 def _check_fit(flow: Flow, theory: Theory) -> None:
     """Raise ValueError unless the flow maps the theory's space to itself."""
+    check_flow(flow, theory.space)
     shape = theory.space.field_shape
     try:
         x, _ = eqx.filter_eval_shape(flow.forward, theory.space.origin())

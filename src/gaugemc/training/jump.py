@@ -13,8 +13,7 @@ from gaugemc.arrays import Field, Scalar
 from gaugemc.chains.driver import start_chains
 from gaugemc.kernels import cosine
 from gaugemc.lattice import plaquettes
-from gaugemc.observables import sine_charge
-from gaugemc.observables.gauge_field import gauge_field
+from gaugemc.observables.sine_charge import SineCharge
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.spaces import Links, total
@@ -75,16 +74,19 @@ class ChargeJump(Jump):
     """The squared change of the sine charge of two-dimensional U(1)."""
 
     def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
-        return (sine_charge(theory, y) - sine_charge(theory, x)) ** 2
+        charge, space = SineCharge(), theory.space
+        before, after = theory.configuration(x), theory.configuration(y)
+        return (charge(space, after) - charge(space, before)) ** 2
 
 
 class PlaquetteJump(Jump):
     """|exp(i y_P) - exp(i x_P)|^2 = 2 (1 - cos(y_P - x_P)), the mean over plaquettes of U(1)."""
 
     def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
-        group, before = gauge_field(theory, x)
-        _, after = gauge_field(theory, y)
-        change = group.angle(plaquettes(group, after)) - group.angle(plaquettes(group, before))
+        assert isinstance(theory.space, Links)
+        group = theory.space.group
+        before, after = (plaquettes(group, theory.configuration(field)) for field in (x, y))
+        change = group.angle(after) - group.angle(before)
         return total(2 * (1 - cosine(change))) / change.size
 
 

@@ -20,7 +20,7 @@ from gaugemc.flows import Multiscale
 from gaugemc.flows.circle.knots import N_ANGLES, angle_at, position_slope
 from gaugemc.flows.multiscale.multiscale import Kind, divisions
 from gaugemc.flows.multiscale.split import Split
-from gaugemc.spaces import Links
+from gaugemc.spaces import is_u1_2d
 from gaugemc.theories import Theory
 
 NumpyTable = Float[np.ndarray, " grid"]
@@ -104,7 +104,7 @@ def lattice_and_beta(theory: Theory) -> tuple[tuple[int, ...], float]:
         ValueError: the theory is not 2D U(1) with Wilson's action.
     """
     beta, space = theory.wilson_beta, theory.space
-    if beta is None or not (isinstance(space, Links) and space.has_charge):
+    if beta is None or not is_u1_2d(space):
         raise ValueError(f"levels: need 2D U(1) with Wilson's action, not {theory.name}")
     return space.lattice, float(beta)
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 from gaugemc.arrays import Scalar
 from gaugemc.flows import Flow
 from gaugemc.theories import Theory
+from gaugemc.theories.theory import check_flow
 
 Schedule = Callable[[Int[Array, ""]], Scalar]
 
@@ -34,6 +35,7 @@ def log_weights(
     flow: Flow, theory: Theory, key: Key[Array, ""], n: int
 ) -> tuple[Float[Array, " n"], Float[Array, "n ..."]]:
     """log p(x) Z / q(x) of n fresh draws x of the flow, and the draws."""
+    check_flow(flow, theory.space)
     flow = flow.fixed()
 
     def draw(key: Key[Array, ""]) -> tuple[Scalar, Array]:

@@ -8,6 +8,7 @@ from jaxtyping import Array, Int, Key
 from gaugemc.arrays import Scalar
 from gaugemc.flows import Flow
 from gaugemc.theories import Theory
+from gaugemc.theories.theory import check_flow
 from gaugemc.training.objective import Schedule
 
 
@@ -26,6 +27,7 @@ class PathGradient(eqx.Module):
 
     def __call__(self, flow: Flow, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
         theory = self.theory.at(self.beta(step))
+        check_flow(flow, self.theory.space)
         flow = flow.fixed()
         parameters, static = eqx.partition(flow, eqx.is_inexact_array)
         frozen = eqx.combine(jax.lax.stop_gradient(parameters), static)

@@ -32,10 +32,11 @@ def quantile_flow(theory: Theory) -> Multiscale:
     assert isinstance(space, Links)
     flow, dtype = multiscale_flow(space), space.real_dtype
     return Multiscale(
+        space,
         {
             kind: eqx.tree_at(lambda s: s.log_increments, split, jnp.asarray(logs[kind], dtype))
             for kind, split in flow.splits.items()
-        }
+        },
     )
 
 

@@ -8,12 +8,12 @@ the circle (`Split`). Blocks with equal numbers of plaquettes share their map.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from gaugemc.arrays import Scalar
@@ -25,7 +25,7 @@ from gaugemc.groups import U1
 from gaugemc.kernels import apart, together, wrap
 from gaugemc.kernels.branch import alone
 from gaugemc.lattice import links_from_plaquettes, plane_plaquettes
-from gaugemc.spaces import Links, total
+from gaugemc.spaces import Links, is_u1_2d, total
 
 Field = Float[Array, "2 x y"]
 Kind = tuple[int, int]
@@ -94,6 +94,7 @@ class Multiscale(Flow):
     log-det is the sum of log T'.
     """
 
+    space: Links = eqx.field(static=True)
     splits: dict[Kind, Split]
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
@@ -108,17 +109,19 @@ class Multiscale(Flow):
         The others are splits of larger blocks, unless the extents have other odd factors. The
         identity is right at strong coupling, and large blocks are always at strong coupling.
         """
-        dtype = next(iter(self.splits.values())).log_increments.dtype
-        new = _identity(lattice, dtype)
-        return Multiscale({kind: self.splits.get(kind, split) for kind, split in new.items()})
+        new = multiscale_flow(dataclasses.replace(self.space, lattice=lattice))
+        splits = {kind: self.splits.get(kind, split) for kind, split in new.splits.items()}
+        return Multiscale(new.space, splits)
 
     def fixed(self) -> FixedMultiscale:
-        return FixedMultiscale({kind: split.table() for kind, split in self.splits.items()})
+        tables = {kind: split.table() for kind, split in self.splits.items()}
+        return FixedMultiscale(self.space, tables)
 
 
 class FixedMultiscale(Flow):
     """What evaluates a `Multiscale` flow: the tables of its splits."""
 
+    space: Links = eqx.field(static=True)
     tables: dict[Kind, SplitTable]
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
@@ -130,8 +133,7 @@ class FixedMultiscale(Flow):
     @eqx.filter_jit  # one trace for all programs
     def _transformed(self, links: Field, inverse: bool) -> tuple[Field, Scalar]:
         """The map or its inverse, with the log-det."""
-        if links.ndim != 3 or len(links) != 2:
-            raise ValueError(f"flow: needs 2D U(1) links, not a field of shape {list(links.shape)}")
+        self.space.check_shape(links)
         old = plane_plaquettes(U1(), links, 0, 1)
         tree = divisions(old.shape)
         levels = [wrap(old)]
@@ -142,7 +144,7 @@ class FixedMultiscale(Flow):
         for division, level in zip(tree, levels[::-1]):
             new = []
             for kind, part in zip(division.kinds, alone(division.apart, level)):
-                split = self._table(kind)
+                split = self.tables[kind]
                 if inverse:  # maps are conditioned on the flux in x
                     moved, log_slope = split.inverse(part, flux)
                     log_det = log_det - total(log_slope)
@@ -155,15 +157,6 @@ class FixedMultiscale(Flow):
             flux, change = level, alone(division.together, *new, change)
         return _moved(links, change), log_det
 
-    def _table(self, kind: Kind) -> SplitTable:
-        if kind not in self.tables:
-            m, n = kind
-            raise ValueError(
-                f"this flow cannot split {m} plaquettes off {m * n}, which this lattice needs:"
-                " take flow.on(lattice), and train it there"
-            )
-        return self.tables[kind]
-
 
 def multiscale_flow(space: Links) -> Multiscale:
     """The multiscale flow for a space, nearly the identity; its start needs no random numbers.
@@ -171,13 +164,9 @@ def multiscale_flow(space: Links) -> Multiscale:
     Raises:
         ValueError: the space is not 2D U(1).
     """
-    if not space.has_charge:
+    if not is_u1_2d(space):
         raise ValueError(f"flow: needs 2D U(1) links, not {space.name}")
-    return Multiscale(_identity(space.lattice, space.real_dtype))
-
-
-def _identity(lattice: tuple[int, ...], dtype: DTypeLike) -> dict[Kind, Split]:
-    return {kind: Split(dtype) for kind in split_kinds(lattice)}
+    return Multiscale(space, {kind: Split(space.real_dtype) for kind in split_kinds(space.lattice)})
 
 
 def _moved(links: Field, change: Angle) -> Field:

@@ -15,7 +15,7 @@ from gaugemc.arrays import Field, Scalar, known
 from gaugemc.samplers.hmc.integrator import (
     LEAPFROG,
     Integrator,
-    Phase,
+    PhasePoint,
     checked_n_steps,
     checked_step_size,
     integrator_of,
@@ -98,7 +98,7 @@ class HMC(Sampler):
         self.theory.space.check(x)
         return HMCState(x, self.theory.action(x), self.force(x))
 
-    def trajectory(self, start: Phase) -> Phase:
+    def trajectory(self, start: PhasePoint) -> PhasePoint:
         """The map of phase space that makes proposals."""
         return trajectory(
             self.integrator, self.theory.space, self.force, start, self.step_size, self.n_steps
@@ -106,14 +106,14 @@ class HMC(Sampler):
 
     def there_and_back(self, x: Field, v: Field) -> Field:
         """The end of a trajectory and of another with the momentum flipped: x but for rounding."""
-        end = self.trajectory(Phase(x, v, self.force(x)))
+        end = self.trajectory(PhasePoint(x, v, self.force(x)))
         return self.trajectory(end._replace(v=-end.v)).x
 
     def step(self, key: Key[Array, ""], state: HMCState) -> tuple[HMCState, Info]:
         momentum_key, accept_key = jax.random.split(key)
         space = self.theory.space
         v = space.random_momentum(momentum_key)
-        end = self.trajectory(Phase(state.x, v, state.force))
+        end = self.trajectory(PhasePoint(state.x, v, state.force))
         x = space.project(end.x)
         proposal = HMCState(x, self.theory.action(x), end.force)
         delta_h = (

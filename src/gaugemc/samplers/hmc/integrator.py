@@ -87,7 +87,7 @@ def checked_n_steps(n_steps: ArrayLike) -> Int[Array, ""]:
     return jnp.asarray(n_steps, jnp.int32)
 
 
-class Phase(NamedTuple):
+class PhasePoint(NamedTuple):
     """A point of phase space, with the force there."""
 
     x: Field
@@ -99,10 +99,10 @@ def trajectory(
     integrator: Integrator,
     space: Space,
     force: Callable[[Field], Field],
-    start: Phase,
+    start: PhasePoint,
     step_size: Float[Array, ""],
     n_steps: Int[Array, ""],
-) -> Phase:
+) -> PhasePoint:
     """n_steps steps of the integrator; run again from (x, -v), they lead back to the start."""
     # One loop over all stages of all steps, so that the force is compiled once.
     dt = step_size.astype(space.real_dtype)
@@ -111,11 +111,11 @@ def trajectory(
     drifts = dt * jnp.asarray(integrator.drifts, dt.dtype)
     after = jnp.zeros_like(before).at[-1].set(dt * integrator.kicks[-1])
 
-    def stage(index: Int[Array, ""], phase: Phase) -> Phase:
+    def stage(index: Int[Array, ""], phase: PhasePoint) -> PhasePoint:
         i = index % stages
         v = phase.v - before[i] * phase.force
         x = space.move(phase.x, v, drifts[i])
         f = force(x)
-        return Phase(x, v - after[i] * f, f)
+        return PhasePoint(x, v - after[i] * f, f)
 
     return jax.lax.fori_loop(jnp.zeros_like(n_steps), n_steps * stages, stage, start)

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from gaugemc.samplers.hmc.integrator import Phase
+from gaugemc.samplers.hmc.integrator import PhasePoint
 from gaugemc.samplers.l2hmc.updates import (
     Backward,
     Field,
@@ -105,25 +105,25 @@ class GeneralisedLeapfrog(eqx.Module):
                 f" {(self.n_layers, *space.field_shape)}"
             )
 
-    def forward(self, theory: Theory, start: Phase) -> tuple[Phase, Scalar]:
+    def forward(self, theory: Theory, start: PhasePoint) -> tuple[PhasePoint, Scalar]:
         """The map, and the log of its Jacobian determinant in (x, v), in float64."""
         return self.traverse(theory, start, (False,))[:2]
 
-    def backward(self, theory: Theory, start: Phase) -> tuple[Phase, Scalar]:
+    def backward(self, theory: Theory, start: PhasePoint) -> tuple[PhasePoint, Scalar]:
         """The inverse of `forward`, and the log of its Jacobian determinant."""
         return self.traverse(theory, start, (True,))[:2]
 
-    def palindrome(self, theory: Theory, start: Phase) -> tuple[Phase, Scalar]:
+    def palindrome(self, theory: Theory, start: PhasePoint) -> tuple[PhasePoint, Scalar]:
         """`forward`, a flip of the momentum, `backward`: a map that is its own inverse."""
         return self.traverse(theory, start, (False, True))[:2]
 
     def traverse(
         self,
         theory: Theory,
-        start: Phase,
+        start: PhasePoint,
         passes: tuple[bool | Backward, ...],
-        observe: Callable[[Phase, Scalar], PyTree] | None = None,
-    ) -> tuple[Phase, Scalar, PyTree]:
+        observe: Callable[[PhasePoint, Scalar], PyTree] | None = None,
+    ) -> tuple[PhasePoint, Scalar, PyTree]:
         """Passes through all layers, each forward (False) or backward, with flips between them.
 
         `observe` sees the phase and the log-det after each layer. Returns the end, the log-det, and
@@ -145,9 +145,9 @@ class GeneralisedLeapfrog(eqx.Module):
 
         @partial(jax.checkpoint, prevent_cse=False)
         def layer(
-            carry: tuple[Phase, Outputs, Scalar],
+            carry: tuple[PhasePoint, Outputs, Scalar],
             index: tuple[Int[Array, ""], Int[Array, ""], Backward, Backward],
-        ) -> tuple[tuple[Phase, Outputs, Scalar], PyTree]:
+        ) -> tuple[tuple[PhasePoint, Outputs, Scalar], PyTree]:
             (x, v, force), outputs, log_det = carry
             k, node, backward, flip = index
             e, mask = self.step_sizes[k].astype(theory.space.real_dtype), self.masks[k]
@@ -171,7 +171,7 @@ class GeneralisedLeapfrog(eqx.Module):
             force = theory.force(x)
             outputs = outputs_at(node, x, force)
             v, change = directed(kick, backward, v, force, outputs, e)
-            phase, log_det = Phase(x, v, force), log_det + change
+            phase, log_det = PhasePoint(x, v, force), log_det + change
             return (phase, outputs, log_det), None if observe is None else observe(phase, log_det)
 
         first = outputs_at(jnp.asarray(0), start.x, start.force)
@@ -182,7 +182,7 @@ class GeneralisedLeapfrog(eqx.Module):
         )
         return end, log_det, seen
 
-    def networks_are_finite(self, theory: Theory, at: Phase) -> Bool[Array, ""]:
+    def networks_are_finite(self, theory: Theory, at: PhasePoint) -> Bool[Array, ""]:
         """Whether step sizes are positive numbers, and all networks of all layers return numbers at
         a point of phase space."""
         steps = jnp.exp(self.log_step_sizes)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.samplers.hmc.hmc import HMCState
-from gaugemc.samplers.hmc.integrator import Phase
+from gaugemc.samplers.hmc.integrator import PhasePoint
 from gaugemc.samplers.l2hmc.generalised_leapfrog import GeneralisedLeapfrog
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.samplers.sampler import Info, Sampler, stuck
@@ -62,7 +62,7 @@ class L2HMC(Sampler):
 
     def faults(self, key: Key[Array, ""], state: HMCState) -> dict[str, Bool[Array, ""]]:
         v = self.theory.space.random_momentum(jax.random.split(key)[1])
-        good = self.leapfrog.networks_are_finite(self.theory, Phase(state.x, v, state.force))
+        good = self.leapfrog.networks_are_finite(self.theory, PhasePoint(state.x, v, state.force))
         message = "L2HMC: a step size or what a network returned is NaN or infinite"
         return stuck(self.theory, state.action) | {message: ~good}
 
@@ -89,14 +89,14 @@ class L2HMC(Sampler):
 
         `forward` is the direction of a random pass; a palindrome ignores `forward`.
         """
-        end, log_det = self.trajectory(Phase(state.x, v, state.force), forward)
+        end, log_det = self.trajectory(PhasePoint(state.x, v, state.force), forward)
         x = self.theory.space.project(end.x)
         proposal = HMCState(x, self.theory.action(x), end.force)
         kinetic = self.theory.space.kinetic_energy
         delta_h = (proposal.action - state.action) + (kinetic(end.v) - kinetic(v)) - log_det
         return proposal, delta_h
 
-    def trajectory(self, start: Phase, forward: Bool[Array, ""]) -> tuple[Phase, Scalar]:
+    def trajectory(self, start: PhasePoint, forward: Bool[Array, ""]) -> tuple[PhasePoint, Scalar]:
         """The map of phase space that makes proposals, and the log of its Jacobian determinant.
 
         A palindrome is its own inverse. A random backward pass starts from -v, which is as likely
@@ -109,7 +109,7 @@ class L2HMC(Sampler):
 
     def there_and_back(self, x: Field, v: Field) -> Field:
         """The end of a trajectory that is run and then undone: x but for rounding."""
-        start = Phase(x, v, self.theory.force(x))
+        start = PhasePoint(x, v, self.theory.force(x))
         end = self.trajectory(start, jnp.asarray(True))[0]
         if self.direction == "random":
             end = flip(end)
@@ -117,7 +117,7 @@ class L2HMC(Sampler):
 
     def phase_space_map(self, z: Float[Array, "2 ..."]) -> tuple[Float[Array, "2 ..."], Scalar]:
         """The proposal (forward, where a coin says) as a map of (x, v), and its log-det."""
-        start = Phase(z[0], z[1], self.theory.force(z[0]))
+        start = PhasePoint(z[0], z[1], self.theory.force(z[0]))
         end, log_det = self.trajectory(start, jnp.asarray(True))
         return jnp.stack([end.x, end.v]), log_det
 
@@ -126,15 +126,15 @@ class L2HMC(Sampler):
         v = self.theory.space.random_momentum(key)
         kinetic = self.theory.space.kinetic_energy
 
-        def observe(phase: Phase, log_det: Scalar) -> Diagnosis:
+        def observe(phase: PhasePoint, log_det: Scalar) -> Diagnosis:
             return Diagnosis(self.theory.action(phase.x) + kinetic(phase.v), log_det)
 
-        start = Phase(state.x, v, state.force)
+        start = PhasePoint(state.x, v, state.force)
         first = observe(start, jnp.zeros((), jnp.float64))
         _, _, rest = self.leapfrog.traverse(self.theory, start, (False,), observe)
         return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
 
 
-def flip(phase: Phase) -> Phase:
+def flip(phase: PhasePoint) -> PhasePoint:
     """The same point with the opposite momentum."""
     return phase._replace(v=-phase.v)

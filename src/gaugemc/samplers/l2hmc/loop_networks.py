@@ -12,13 +12,13 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key
 
 from gaugemc.groups import U1
-from gaugemc.kernels import sine
+from gaugemc.kernels import on_links, sine
 from gaugemc.lattice import plane_plaquettes, shift
 from gaugemc.networks.perceptron import Perceptron
 from gaugemc.samplers.l2hmc.generalised_leapfrog import MomentumNetwork, PositionNetwork, Time
 from gaugemc.samplers.l2hmc.networks import bounded
 from gaugemc.samplers.l2hmc.updates import Outputs
-from gaugemc.spaces import Links
+from gaugemc.spaces import Links, is_u1_2d
 
 Field = Float[Array, "2 x y"]
 Fluxes = Float[Array, "x y"]
@@ -53,7 +53,7 @@ class LoopMomentum(MomentumNetwork):
         fluxes = plane_plaquettes(U1(), x, 0, 1)
         slope, *beside = self.perceptron([circle(fluxes)], time)
         log_scale, log_factor = (
-            bounded(links(f + shift(f, 1, -1), f + shift(f, 0, -1)), self.bound) for f in beside
+            bounded(on_links(f + shift(f, 1, -1), f + shift(f, 0, -1)), self.bound) for f in beside
         )
         return Outputs(log_scale, link_derivative(slope), log_factor)
 
@@ -114,19 +114,12 @@ class LoopPosition(PositionNetwork):
     def __call__(self, x: Field, v: Field, frozen: Bool[Array, "2 x y"], time: Time) -> Outputs:
         fluxes, read = surrounding_fluxes(x), surrounding_frozen(frozen)
         loops = jnp.where(read, circle(fluxes), 0)
-        before = links(shift(v[0], 0, -1), shift(v[1], 1, -1))
+        before = on_links(shift(v[0], 0, -1), shift(v[1], 1, -1))
         outputs = self.perceptron([loops, v, before], time)
-        q, t = (o[:2] + links(shift(o[2], 0), shift(o[3], 1)) for o in (outputs[:4], outputs[4:]))
+        q, t = (
+            o[:2] + on_links(shift(o[2], 0), shift(o[3], 1)) for o in (outputs[:4], outputs[4:])
+        )
         return Outputs(None, t, bounded(q, self.bound))
-
-
-def links(along_0: Fluxes, along_1: Fluxes) -> Field:
-    """The field with these values on the links of each direction.
-
-    The code selects and does not concatenate. XLA fuses either with whatever follows, and only
-    selections give vector loops.
-    """
-    return jnp.where(np.arange(2)[:, None, None] == 0, along_0, along_1)
 
 
 def circle(fluxes: Fluxes) -> Field:
@@ -150,7 +143,7 @@ def surrounding_frozen(frozen: Bool[Array, "2 x y"]) -> Bool[Array, "x y"]:
 
 def link_derivative(slope: Fluxes) -> Field:
     """Derivative by the links of sum_P f(x_P), from the slopes f'(x_P)."""
-    return links(slope - shift(slope, 1, -1), shift(slope, 0, -1) - slope)
+    return on_links(slope - shift(slope, 1, -1), shift(slope, 0, -1) - slope)
 
 
 def plane_perceptron(
@@ -161,6 +154,6 @@ def plane_perceptron(
     compute_dtype: DTypeLike | None,
 ) -> Perceptron:
     """A perceptron for the sites of a space; ValueError unless it is two-dimensional U(1)."""
-    if not (isinstance(space, Links) and space.has_charge):
+    if not is_u1_2d(space):
         raise ValueError("gauge-equivariant networks of L2HMC: for two-dimensional U(1) only")
     return Perceptron(key, channels, 2, kernel_size, space.real_dtype, compute_dtype)

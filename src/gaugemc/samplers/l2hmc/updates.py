@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.flows.circle.moebius import moebius_mixture
-from gaugemc.kernels import wrap
+from gaugemc.kernels import either, wrap
 from gaugemc.spaces import Links, Space, total
 
 Mask = Bool[Array, "..."]
@@ -94,15 +93,10 @@ def directed(
     backward: Backward,
     *arguments: Field | Mask | Outputs,
 ) -> tuple[Field, Scalar]:
-    """An update, or its inverse where the layer is traversed backward.
-
-    The choice is a branch and not a selection. So only one of the two updates is computed, and XLA
-    fuses nothing across the branch. Without a branch XLA would fuse exponentials with the sums over
-    neighbours that make the outputs, into scalar loops.
-    """
-    return jax.lax.cond(
+    """An update, or its inverse where the layer is traversed backward."""
+    return either(
         backward,
-        lambda arguments: update(*arguments, backward=True),
-        lambda arguments: update(*arguments, backward=False),
-        arguments,
+        lambda *arguments: update(*arguments, backward=True),
+        lambda *arguments: update(*arguments, backward=False),
+        *arguments,
     )

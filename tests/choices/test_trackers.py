@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 
-from gaugemc.choices import tracker
-from gaugemc.choices.settings import Settings, SettingsError, TrackerSettings
-from gaugemc.choices.tracker import check_installed, tracking
+from gaugemc.choices import choice
+from gaugemc.choices.choice import TrackerChoice
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.trackers.none import NoTracker
+from gaugemc.choices.trackers.tensorboard import TensorBoard
+from gaugemc.choices.trackers.wandb import WeightsAndBiases
 
 ROWS = {10: {"step": 10, "loss": 2.0, "ess": None}, 20: {"step": 20, "loss": 1.5, "ess": 0.25}}
 
 
-def track_rows(path: Path, name: str) -> None:
-    settings = Settings(tracker=TrackerSettings(name, "flows"), name="first")
-    with tracking(settings, path, 1) as track:
+def track_rows(path: Path, tracker: TrackerChoice) -> None:
+    with tracker.track(Settings(tracker=tracker, name="first"), path, 1) as track:
         for step, row in ROWS.items():
             track(step, row)
 
@@ -34,7 +37,7 @@ def events(path: Path) -> list[Event]:
 
 
 def test_tensorboard_reads_what_was_measured(tmp_path: Path):
-    track_rows(tmp_path, "tensorboard")
+    track_rows(tmp_path, TensorBoard())
     (file,) = (tmp_path / "tensorboard").iterdir()
     written = [(e.step, v.tag, v.simple_value) for e in events(file) for v in e.summary.value]
     assert written == [(10, "train/loss", 2.0), (20, "train/loss", 1.5), (20, "train/ess", 0.25)]
@@ -68,7 +71,7 @@ def test_wandb_gets_the_configuration_and_what_was_measured(
 
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
     for _ in range(2):  # the second start goes on in the same run
-        track_rows(tmp_path, "wandb")
+        track_rows(tmp_path, WeightsAndBiases(project="flows"))
     assert calls[:3] == [(10, {"loss": 2.0}), (20, {"loss": 1.5, "ess": 0.25}), "end"]
     assert started[0] == started[1]
     assert started[0]["project"] == "flows"
@@ -76,7 +79,7 @@ def test_wandb_gets_the_configuration_and_what_was_measured(
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tracker, "find_spec", lambda _: None)
-    check_installed("none")
+    monkeypatch.setattr(choice, "find_spec", lambda _: None)
+    NoTracker().refuse(Settings())
     with pytest.raises(SettingsError, match=r"tracker\.name=wandb: .*pip install .gaugemc\[wandb"):
-        check_installed("wandb")
+        WeightsAndBiases().refuse(Settings())

@@ -1,0 +1,76 @@
+"""What is measured on the draws of chains, and on which."""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, Shaped
+
+from gaugemc.arrays import Field
+from gaugemc.observables import Observable
+from gaugemc.theories import Theory
+
+Measured = dict[str, Field]
+
+
+class Measurement(eqx.Module):
+    """The observables of a run.
+
+    A theory's leading observables are measured on every draw: they show what is frozen, and every
+    other observable may depend on them.
+    """
+
+    names: tuple[str, ...] | None = None
+    """Those of the theory's own observables that are wanted besides; None for all."""
+    more: tuple[Observable, ...] = ()
+    """Further observables."""
+    every: int = 1
+    """All but the leading observables are measured on every so manieth draw, and NaN between."""
+
+    def __check_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"every {self.every}: must be at least 1")
+
+    def __call__(
+        self, theory: Theory, x: Shaped[Array, "chain ..."], index: Int[Array, ""]
+    ) -> Measured:
+        """What is measured of a draw of all chains, `index` draws after their start."""
+        wanted = (*theory.leading, *(self.names or ()), *(o.name for o in self.more))
+
+        def measure(x: Shaped[Array, "chain ..."], more: tuple[Observable, ...]) -> Measured:
+            found = jax.vmap(lambda x: theory.measure(x, more))(x)
+            return {n: v for n, v in found.items() if self.names is None or n in wanted}
+
+        def dear(x: Shaped[Array, "chain ..."]) -> Measured:
+            found = measure(x, self.more)
+            return {n: v.astype(float) for n, v in found.items() if self.is_dear(theory, n)}
+
+        if self.every == 1:
+            return measure(x, self.more)
+        nothing = jax.tree.map(lambda v: jnp.full(v.shape, jnp.nan), jax.eval_shape(dear, x))
+        due = (index + 1) % self.every == 0
+        always = {n: v for n, v in measure(x, ()).items() if not self.is_dear(theory, n)}
+        return always | jax.lax.cond(due, dear, lambda _: nothing, x)
+
+    def is_dear(self, theory: Theory, name: str) -> bool:
+        """Whether an observable is left out between the draws on which all are measured."""
+        return self.every > 1 and name not in theory.leading
+
+    def kept(
+        self, theory: Theory, observables: Mapping[str, np.ndarray], first: int
+    ) -> dict[str, np.ndarray]:
+        """The draws on which each observable was measured, [chain, measured draw, ...].
+
+        Args:
+            theory: what was measured.
+            observables: of shape [chain, draw, ...], NaN where a dear observable was not measured.
+            first: the index of the first of these draws.
+        """
+        due = slice(-(first + 1) % self.every, None, self.every)
+        return {n: v[:, due] if self.is_dear(theory, n) else v for n, v in observables.items()}
+
+
+OWN = Measurement()
+"""The theory's own observables, on every draw."""

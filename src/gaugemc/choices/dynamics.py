@@ -1,0 +1,90 @@
+"""The generalised leapfrog of L2HMC, and the loss that trains it."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gaugemc.choices.built import Model, RandomKey, Settings, Theory
+from gaugemc.choices.option import at_least, filled, one_of, option
+
+
+@dataclass
+class DynamicsSettings:
+    """The generalised leapfrog of l2hmc."""
+
+    has_network: ClassVar[bool] = True
+    objectives: ClassVar[tuple[str, ...]] = ("jump",)
+    depth: ClassVar[str] = "n_leapfrog"
+
+    n_leapfrog: int = option(4, "layers: leapfrog steps of one pass; a palindrome makes two")
+    eps: float = option(0.2, "step size of every layer before training")
+    eps_trainable: bool = option(True, "train the step sizes, one for each layer")
+    network: str = option(
+        "force",
+        "force (gauge-equivariant, of plaquettes), gauge (the same, all of L2HMC), conv or dense",
+        one_of("force", "gauge", "conv", "dense"),
+    )
+    bound: float = option(4.0, "largest log-scale of a network, in units of the step")
+    separate_networks: bool = option(True, "networks of each layer's own, or the same for all")
+    split_x_networks: bool = option(
+        True, "two networks for the halves of the position update; not of force"
+    )
+    direction: str = option(
+        "palindrome",
+        "palindrome (forward, flip, backward) or random",
+        one_of("palindrome", "random"),
+    )
+    load: str | None = option(
+        None,
+        "run directory whose trained leapfrog to start from; dense: of the same lattice",
+        filled,
+    )
+
+    def build(self, settings: Settings, theory: Theory, key: RandomKey) -> Model:
+        """The leapfrog before training: an ordinary one."""
+        from gaugemc.samplers import trainable_leapfrog
+
+        return trainable_leapfrog(
+            key,
+            theory.space,
+            n_layers=self.n_leapfrog,
+            step_size=self.eps,
+            network=self.network,
+            bound=self.bound,
+            separate=self.separate_networks,
+            x_networks=2 if self.split_x_networks else 1,
+            train_step_sizes=self.eps_trainable,
+            **settings.networks(),
+        )
+
+
+@dataclass
+class LossSettings:
+    """The expected squared jumps that l2hmc maximises, a weighted sum."""
+
+    form: str = option("mixed", "mixed, 1 / jump - jump, or plain, -jump", one_of("mixed", "plain"))
+    charge_weight: float = option(
+        1.0, "weight of the jump of the sine charge; 0 leaves it out", at_least(0)
+    )
+    charge_scale: float = option(1.0, "squared jump of the charge that counts as one")
+    plaquette_weight: float = option(
+        0.0, "weight of the jump of plaquettes; 0 leaves it out", at_least(0)
+    )
+    plaquette_scale: float = option(1.0, "squared jump of plaquettes that counts as one")
+    distance_scale: float = option(1.0, "squared distance of vectors that counts as one (toys)")
+    whitened_weight: float = option(
+        0.0,
+        "weight of the distance in units of the widths, toys with one mode; 0 leaves it out",
+        at_least(0),
+    )
+    whitened_scale: float = option(1.0, "squared distance in those units that counts as one")
+    square_weight: float = option(
+        0.0,
+        "weight of the distance of the components' squares (toys); 0 leaves it out",
+        at_least(0),
+    )
+    square_scale: float = option(1.0, "squared distance of squares that counts as one")
+    aux_weight: float = option(
+        0.0,
+        "weight of proposals from as many hot configurations, drawn anew in each step",
+        at_least(0),
+    )

@@ -1,0 +1,1 @@
+"""The choices of flow: one file each."""

@@ -1,0 +1,18 @@
+"""sampler=hmc."""
+
+from typing import Any
+
+from gaugemc.choices.built import Sampler, Settings, Theory
+from gaugemc.choices.samplers.trajectories import Trajectories
+
+
+class HMCSampler(Trajectories):
+    """Hybrid Monte Carlo."""
+
+    name: str = "hmc"
+    label = "HMC"
+    vectors = True
+    is_baseline = True
+
+    def build(self, settings: Settings, theory: Theory, model: Any) -> Sampler:
+        return self.trajectories(theory)

@@ -1,0 +1,73 @@
+"""sampler=l2hmc."""
+
+from typing import Any, ClassVar
+
+from gaugemc.choices.built import Sampler, Settings, Theory
+from gaugemc.choices.choice import SamplerChoice
+from gaugemc.choices.option import SettingsError
+
+
+class L2HMCSampler(SamplerChoice):
+    """Learning to HMC: proposals of a trained leapfrog."""
+
+    name: str = "l2hmc"
+    label = "L2HMC"
+    trains = "dynamics"
+    vectors = True
+    defaults: ClassVar = {
+        "network": {"hidden": [4], "kernel_size": 1},
+        "loss": {"form": "plain"},
+        "training": {
+            "objective": "jump",
+            "steps": 1000,
+            "learning_rate": 1e-3,
+            "quality_every": 250,
+        },
+    }
+
+    def refuse(self, settings: Settings) -> None:
+        if settings.theory.group is None:
+            refuse_of_a_toy(settings)
+            return
+        if settings.theory.group != "U1":
+            problem = (
+                "the leapfrog of L2HMC is for two-dimensional U(1) and toys, not yet for"
+                f" {settings.theory.name}: choose sampler=hmc"
+            )
+            raise SettingsError("sampler.name", self.name, problem)
+        refuse_jumps(settings)
+
+    def build(self, settings: Settings, theory: Theory, model: Any) -> Sampler:
+        from gaugemc.samplers import L2HMC
+
+        return L2HMC(theory, model, settings.dynamics.direction)
+
+
+def refuse_of_a_toy(settings: Settings) -> None:
+    """Raise SettingsError for the first setting that vectors have no use for."""
+    name = settings.theory.name
+    if settings.dynamics.network != "dense":
+        problem = f"{name} is a toy, without links: choose dense"
+        raise SettingsError("dynamics.network", settings.dynamics.network, problem)
+    for part in ("charge", "plaquette"):
+        weight = getattr(settings.loss, f"{part}_weight")
+        if weight != 0:
+            problem = f"{name} is a toy, trained for distance: set it to 0"
+            raise SettingsError(f"loss.{part}_weight", weight, problem)
+
+
+def refuse_jumps(settings: Settings) -> None:
+    """Raise SettingsError unless the loss of links has a part, and each part a meaning."""
+    weights = settings.loss.charge_weight, settings.loss.plaquette_weight
+    dimensions = len(settings.theory.lattice)
+    if weights[0] > 0 and dimensions != 2:
+        problem = f"{dimensions}D U(1) has no such charge: set it to 0"
+        raise SettingsError("loss.charge_weight", weights[0], problem)
+    for name in ("whitened", "square"):
+        weight = getattr(settings.loss, f"{name}_weight")
+        if weight > 0:
+            problem = f"{settings.theory.name} has links, not vectors: set it to 0"
+            raise SettingsError(f"loss.{name}_weight", weight, problem)
+    if not any(weights):
+        problem = "give this or loss.plaquette_weight a positive weight"
+        raise SettingsError("loss.charge_weight", weights[0], problem)

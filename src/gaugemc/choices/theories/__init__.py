@@ -1,0 +1,1 @@
+"""The choices of theory: gauge theories, and toy densities of vectors."""

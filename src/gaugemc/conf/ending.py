@@ -1,0 +1,62 @@
+"""How the program ends: one line that says what to do, and an exit code."""
+
+import shlex
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from gaugemc import interrupt
+from gaugemc.choices.menu import PluginError
+from gaugemc.choices.option import SettingsError
+from gaugemc.conf.errors import one_line
+from gaugemc.io.checkpoint import CheckpointError
+from gaugemc.run.run_directory import RunDirectoryError
+from gaugemc.training import TrainingDivergedError
+
+FAILED, BAD_INPUT, INEXACT = 1, 2, 3
+"""Exit codes, and those of interruptions: 130 and 143."""
+
+
+def guarded(task: Callable[[], int]) -> int:
+    """Run a task; what a user can mend becomes one line and an exit code."""
+    try:
+        return task()
+    except (HydraException, OmegaConfBaseException) as error:
+        fail(one_line(error), BAD_INPUT)
+    except (
+        SettingsError,
+        PluginError,
+        RunDirectoryError,
+        CheckpointError,
+        FileNotFoundError,
+    ) as error:
+        fail(str(error), BAD_INPUT)
+    except KeyboardInterrupt as error:
+        fail(interrupt.advice(), interrupt.exit_code(error))
+    except (TrainingDivergedError, OSError) as error:
+        fail(str(error), FAILED)
+
+
+def unfailing(task: Callable[[], int]) -> None:
+    """Run a task of a callback, whose exceptions Hydra would turn into warnings."""
+    try:
+        guarded(task)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(FAILED)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what is wrong on stderr and exit."""
+    print(f"gaugemc: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def go_on_with(path: Path) -> str:
+    """What to say of a run that is interrupted."""
+    return f"interrupted; go on with: gaugemc resume {shlex.quote(str(path))}"

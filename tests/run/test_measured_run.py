@@ -1,0 +1,100 @@
+"""Runs that measure what they are asked: settings, summary, report, going on."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaugemc.choices.settings import Settings, SettingsError
+from gaugemc.choices.validation import validate
+from gaugemc.conf.composition import composed
+from gaugemc.io.ensemble import read_draws
+from gaugemc.run.experiment import run
+from gaugemc.statistics import estimate
+
+TINY = [
+    "mode=debug",
+    "sampler=hmc",
+    "theory.lattice=[4,4]",
+    "chains=4",
+    "progress=false",
+    "evaluate.draws=24",
+    "evaluate.warmup=4",
+    "evaluate.tune_iterations=2",
+    "evaluate.tune_draws=4",
+    "evaluate.timing_rounds=1",
+]
+ASKED = ["observables=[plaquette,polyakov_loop,wilson_loop]", "evaluate.measure_every=3"]
+
+
+def settings(*overrides: str) -> Settings:
+    return composed([*TINY, *overrides])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "finished"
+    run(settings(*ASKED), path)
+    return path
+
+
+def test_summary_and_report_have_every_number(finished: Path) -> None:
+    draws, attributes = read_draws(finished / "chains/evaluate.h5")
+    assert attributes["measure_every"] == 3
+    assert draws.observables["wilson_loop"].shape == (4, 24, 2, 2)
+    found = json.loads((finished / "summary.json").read_text())["evaluate"]
+    assert list(found["observables"]) == list(found["r_hat"])
+    assert list(found["observables"]) == [
+        *("charge", "plaquette", "polyakov_loop[0]", "polyakov_loop[1]"),
+        *("wilson_loop[0,0]", "wilson_loop[0,1]", "wilson_loop[1,0]", "wilson_loop[1,1]"),
+    ]
+    measured = draws.observables["wilson_loop"][:, 1::3, 1, 0]  # the draws 6, 9, ... from the start
+    assert measured.shape == (4, 8)
+    wanted, got = estimate(measured), found["observables"]["wilson_loop[1,0]"]
+    assert (got["mean"], got["error"]) == (wanted.mean, wanted.error)
+    assert got["tau_int"] == 3 * wanted.tau_int
+    page = re.sub(r"<[^>]+>", " ", (finished / "report.html").read_text())
+    assert "Wilson loop, 4 entries" in page
+    assert "Wilson loop (2, 1)" in page
+    assert "Polyakov loop[1]" in page
+
+
+def test_a_run_goes_on_with_arrays(finished: Path, tmp_path: Path) -> None:
+    run(settings(*ASKED, "evaluate.draws=9"), tmp_path)
+    run(settings(*ASKED), tmp_path, extend=True)
+    whole, longer = (read_draws(path / "chains/evaluate.h5")[0] for path in (finished, tmp_path))
+    for name, values in whole.observables.items():
+        np.testing.assert_array_equal(longer.observables[name], values)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["observables=[plakette]"], r"^observables=\[plakette\]: there is no plakette; choose of"),
+        (["observables=[radius]"], "there is no radius; choose of charge, .* wilson_loop$"),
+        (["theory=ring", "observables=[radius,charge]"], "charge: is known for 2D U.1. links, not"),
+        (["theory=ring", "observables=[side]"], "choose of first, first_squared, radius$"),
+        (["theory=su3_4d", "observables=[charge]"], r"charge: .* not for 4D SU\(3\) links on 4x4"),
+        (["evaluate.measure_every=0"], "^evaluate.measure_every=0: must be at least 1"),
+        (["evaluate.measure_every=41"], "^evaluate.measure_every=41: must be at most the draws$"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as refusal:
+        validate(composed(["mode=debug", "sampler=hmc", *overrides]))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["observables=[]"],
+        ["observables=[charge_squared,sine_charge]"],
+        ["theory=ring", "observables=[radius]"],
+        ["theory=su3_4d", "theory.lattice=[2,2,2,2]", "observables=[wilson_loop]"],
+    ],
+)
+def test_what_can_be_measured_is_accepted(overrides: list[str]) -> None:
+    validate(composed(["mode=debug", "sampler=hmc", *overrides]))
