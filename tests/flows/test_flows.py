@@ -351,6 +351,22 @@ def test_chains_of_field_transformation_hmc_go_on_from_a_configuration(key: Arra
     np.testing.assert_allclose(theory.configuration(theory.variable(x)), x)
 
 
+def test_layers_can_be_computed_again_in_the_reverse_pass(key: Array):
+    """The same gradient from a quarter of the memory."""
+    flow = gauge_flow(key, U1_8X8, NCP(), n_layers=32, hidden=(2,)).fixed()
+    lean = eqx.tree_at(lambda f: f.layers[0].remat, flow, True)
+    x = U1_8X8.random(key)
+    gradients, memory = [], []
+    for one in (flow, lean):
+        program = jax.jit(jax.grad(lambda x, f=one: f.forward(x)[1])).lower(x).compile()
+        gradients.append(program(x))
+        analysis = program.memory_analysis()
+        assert analysis is not None
+        memory.append(analysis.temp_size_in_bytes)
+    np.testing.assert_allclose(*gradients, atol=1e-12)
+    assert memory[1] < memory[0] / 4
+
+
 def test_another_space_is_refused(key: Array):
     """In one line, where a flow is used for another lattice or another theory than its own."""
     ncp, pair = gauge_flow(key, U1_8X8, NCP(), n_layers=2), pair_flow(key, U1_8X8, n_layers=2)

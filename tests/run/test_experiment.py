@@ -18,7 +18,12 @@ from gaugemc.choices.build import build_theory
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.exact import sun as exact_sun
-from gaugemc.io.checkpoint import checkpoint_path, save_checkpoint
+from gaugemc.io.checkpoint import (
+    CheckpointError,
+    checkpoint_path,
+    read_metadata,
+    save_checkpoint,
+)
 from gaugemc.io.ensemble import read_configurations, read_draws
 from gaugemc.run import best, chain_phase, train_phase
 from gaugemc.run.experiment import run
@@ -77,12 +82,12 @@ class Killed(BaseException):
 
 
 MOMENTS = [
-    (best, "best-00000002", "after"),
-    (train_phase, "train-00000002", "before"),
-    (train_phase, "train-00000004", "after"),
-    (chain_phase, "tune-evaluate-00000000", "before"),
-    (chain_phase, "evaluate-00000014", "after"),
-    (chain_phase, "hmc-00000024", "before"),
+    (best, "best-00000002.ckpt", "after"),
+    (train_phase, "train-00000002.ckpt", "before"),
+    (train_phase, "train-00000004.ckpt", "after"),
+    (chain_phase, "tune-evaluate-00000000.ckpt", "before"),
+    (chain_phase, "evaluate-00000014.draws", "after"),
+    (chain_phase, "hmc-00000024.ckpt", "before"),
 ]
 
 
@@ -99,7 +104,7 @@ def test_a_run_goes_on_bit_for_bit(
     reached = []
 
     def killed(path: Path, tree: Any, metadata: dict[str, Any]) -> None:
-        if path.stem == checkpoint:
+        if path.name == checkpoint:
             reached.append(path)
         if not reached or when == "after":
             save_checkpoint(path, tree, metadata)
@@ -121,6 +126,24 @@ def test_a_run_goes_on_bit_for_bit(
         json.loads((path / "summary.json").read_text())["training"] for path in (finished, tmp_path)
     )
     assert again | {"seconds": trained["seconds"]} == trained
+
+
+def test_draws_are_stored_once_chunk_by_chunk(finished: Path, tmp_path: Path) -> None:
+    """The files of a phase join up; without one of them the run is not continued."""
+    for phase in ("evaluate", "hmc"):
+        files = sorted(finished.glob(f"checkpoints/{phase}-*.draws"))
+        ends = [int(path.stem.rpartition("-")[2]) for path in files]
+        assert [read_metadata(path)["first"] for path in files] == [0, *ends[:-1]]
+        assert len(files) > 1
+        assert max(finished.glob(f"checkpoints/{phase}-*.ckpt")).stem == files[-1].stem
+    path = Path(shutil.copytree(finished, tmp_path / "damaged"))
+    first = min(path.glob("checkpoints/hmc-*.draws"))
+    first.write_bytes(first.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=rf"^{first}: truncated"):
+        run(RunDirectory(path).settings(), path)
+    first.unlink()
+    with pytest.raises(CheckpointError, match=rf"its draws are not in {first.name}; go on with"):
+        run(RunDirectory(path).settings(), path)
 
 
 def test_more_draws_are_those_of_a_longer_run(

@@ -71,11 +71,13 @@ class Chain(Flow):
 class Repeat(Flow):
     """The same kind of layer several times: one flow whose arrays have a leading axis of layers.
 
-    The layer is compiled once and scanned, so depth costs no compile time.
+    The layer is compiled once and scanned, so depth costs no compile time. With `remat` a reverse
+    pass computes each layer again, and holds the field between layers alone: memory for time.
     """
 
     layers: Flow
     times: int
+    remat: bool = False
 
     @property
     def space(self) -> Space | None:
@@ -91,7 +93,7 @@ class Repeat(Flow):
         return self._scan(x, "inverse", reverse=True)
 
     def fixed(self) -> "Repeat":
-        return Repeat(_fixed(self.layers), self.times)
+        return Repeat(_fixed(self.layers), self.times, self.remat)
 
     @eqx.filter_jit  # one trace for all programs
     def _scan(self, x: Field, direction: str, reverse: bool) -> tuple[Field, Scalar]:
@@ -102,6 +104,7 @@ class Repeat(Flow):
             return (x, carry[1] + log_det), None
 
         start = (x, jnp.zeros((), jnp.float64))
+        one = jax.checkpoint(one) if self.remat else one
         return jax.lax.scan(one, start, arrays, length=self.times, reverse=reverse)[0]
 
 

@@ -216,4 +216,4 @@ def prune(directory: Path | str, prefix: str, keep: int) -> None:
             valid += 1
         except CheckpointError:
             continue
-    remove_leftovers(directory, f"{prefix}-*.ckpt")
+    remove_leftovers(directory, f"{prefix}-*")

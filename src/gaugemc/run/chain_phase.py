@@ -15,6 +15,7 @@ from gaugemc.chains.progress import progress_bar
 from gaugemc.choices.measuring import build_measurement
 from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import (
+    CheckpointError,
     checkpoint_path,
     load_checkpoint,
     prune,
@@ -26,6 +27,9 @@ from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import Sampler
 from gaugemc.samplers.compose import hmc_in, with_hmc
 from gaugemc.tuning import Tuning, tune
+
+DRAWS = ".draws"
+"""The suffix of a chunk's draws, beside the checkpoint of the states behind the chunk."""
 
 
 class Phase(NamedTuple):
@@ -83,25 +87,23 @@ def run_chains(
     done, seconds, parts = 0, 0.0, []
     newest = directory.newest(phase.name)
     if newest is not None:
-        done, states, draws, seconds = restored(newest, sampler, states, measurement)
-        parts = [draws]
+        done, states, parts, seconds = restored(newest, phase.name, sampler, states, measurement)
         directory.note(f"{phase.name} goes on from draw {done} ({newest.name})")
     started = time.perf_counter() - seconds
     with progress_bar(phase.name, everything, settings.progress, done) as report:
         for done, samples in chunks(sampler, run_key, states, everything, chunk, done, measurement):
             states = samples.states
-            parts = [concatenate([*parts, samples.draws])]
+            parts.append(samples.draws)
             seconds = time.perf_counter() - started
             directory.confirm()
-            save_checkpoint(
-                checkpoint_path(directory.checkpoints, phase.name, done),
-                (states, parts[0]),
-                {"draws": done, "seconds": seconds},
-            )
+            path = checkpoint_path(directory.checkpoints, phase.name, done)
+            first = done - samples.draws.info.accepted.shape[1]
+            save_checkpoint(path.with_suffix(DRAWS), samples.draws, {"first": first})
+            save_checkpoint(path, states, {"draws": done, "seconds": seconds})
             prune(directory.checkpoints, phase.name, 2)
             report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
     directory.confirm()
-    kept = jax.tree.map(lambda a: a[:, phase.warmup :], parts[0])
+    kept = jax.tree.map(lambda a: a[:, phase.warmup :], concatenate(parts))
     write_draws(
         directory.chains / f"{phase.name}.h5",
         kept,
@@ -206,21 +208,38 @@ def table_of(tuning: Tuning) -> list[dict[str, Any]]:
 
 
 def restored(
-    path: Path, sampler: Sampler, states: PyTree, measurement: Measurement
-) -> tuple[int, PyTree, Draws, float]:
-    """Draws done, states, draws so far and seconds, from a checkpoint of this phase."""
+    path: Path, phase: str, sampler: Sampler, states: PyTree, measurement: Measurement
+) -> tuple[int, PyTree, list[Draws], float]:
+    """Draws done, states, the draws of all chunks and seconds, from a checkpoint of this phase.
+
+    The draws of a chunk are in a file of their own, written before the states behind the chunk.
+
+    Raises:
+        CheckpointError: the draws of a chunk are not there, or damaged.
+    """
     metadata = read_metadata(path)
     chains = jax.tree.leaves(states)[0].shape[0]
     step = jax.vmap(sampler.step, (None, 0))
     _, info = jax.eval_shape(step, jax.random.key(0), states)
     observables = jax.eval_shape(lambda x: measurement(sampler.theory, x, jnp.asarray(0)), states.x)
 
-    def column(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
-        return np.zeros((chains, metadata["draws"], *leaf.shape[1:]), leaf.dtype)
+    parts: list[Draws] = []
+    first = metadata["draws"]
+    while first:
+        chunk = checkpoint_path(path.parent, phase, first).with_suffix(DRAWS)
+        if not chunk.is_file():
+            raise CheckpointError(
+                f"{path}: its draws are not in {chunk.name}; go on with the version of gaugemc"
+                " that made this run, or remove the checkpoint"
+            )
+        end, first = first, read_metadata(chunk)["first"]
 
-    like = Draws(jax.tree.map(column, observables), jax.tree.map(column, info))
-    (states, draws), _ = load_checkpoint(path, (states, like))
-    return metadata["draws"], states, draws, metadata["seconds"]
+        def column(leaf: jax.ShapeDtypeStruct, length: int = end - first) -> np.ndarray:
+            return np.zeros((chains, length, *leaf.shape[1:]), leaf.dtype)
+
+        like = Draws(jax.tree.map(column, observables), jax.tree.map(column, info))
+        parts.insert(0, load_checkpoint(chunk, like)[0])
+    return metadata["draws"], load_checkpoint(path, states)[0], parts, metadata["seconds"]
 
 
 def configurations(sampler: Sampler, states: PyTree) -> np.ndarray:
