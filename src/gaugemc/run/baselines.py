@@ -7,14 +7,14 @@ from jaxtyping import Array, Key
 
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import has_baseline
-from gaugemc.run.chain_phase import Chains, Phase, run_chains
+from gaugemc.run.chain_phase import Phase, PhaseResult, run_chains
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.theories import Theory
 
 
 def run_baselines(
     settings: Settings, directory: RunDirectory, theory: Theory, key: Key[Array, ""]
-) -> list[Chains]:
+) -> list[PhaseResult]:
     """Run HMC as tuned for the theory's first leading observable, and for those that it is bad for.
 
     The first has the name "hmc". Another one, "hmc-OBSERVABLE", is run where the tuner found a

@@ -57,7 +57,7 @@ class Tuned(NamedTuple):
     """Of the other observables, those for which another candidate is significantly better."""
 
 
-class Chains(NamedTuple):
+class PhaseResult(NamedTuple):
     """The finished chains of a phase."""
 
     name: str
@@ -77,7 +77,7 @@ class Chains(NamedTuple):
 
 def run_chains(
     settings: Settings, directory: RunDirectory, phase: Phase, key: Key[Array, ""]
-) -> Chains:
+) -> PhaseResult:
     """Run a phase to its end, or go on from the last valid checkpoint."""
     start_key, tune_key, run_key = jax.random.split(key, 3)
     sampler, states, table, better = tuned(settings, directory, phase, start_key, tune_key)
@@ -117,7 +117,7 @@ def run_chains(
     )
     measured = measurement.kept(sampler.theory, kept.observables, phase.warmup)
     kept = kept._replace(observables=measured)
-    return Chains(phase.name, sampler, measurement, kept, states, seconds, table, better)
+    return PhaseResult(phase.name, sampler, measurement, kept, states, seconds, table, better)
 
 
 def tuned(

@@ -11,7 +11,7 @@ from gaugemc.choices.settings import Settings
 from gaugemc.exact.solved import charge_distribution
 from gaugemc.report.names import by_array
 from gaugemc.run.baselines import baseline_for
-from gaugemc.run.chain_phase import Chains
+from gaugemc.run.chain_phase import PhaseResult
 from gaugemc.run.timing import Timing
 from gaugemc.samplers.compose import hmc_in
 from gaugemc.statistics.autocorrelation import Estimate, estimates_of, z_score
@@ -20,7 +20,7 @@ from gaugemc.statistics.notation import format_error, format_lattice
 from gaugemc.theories import Theory
 
 
-def estimates(chains: Chains) -> dict[str, Estimate]:
+def estimates(chains: PhaseResult) -> dict[str, Estimate]:
     """The estimate of every observable, with tau_int in draws."""
     theory, measurement = chains.sampler.theory, chains.measurement
     found = estimates_of(chains.draws.observables, theory.leading)
@@ -33,7 +33,7 @@ def estimates(chains: Chains) -> dict[str, Estimate]:
 
 
 def result(
-    chains: Chains,
+    chains: PhaseResult,
     analysed: dict[str, Estimate],
     exact: dict[str, float],
     seconds_per_draw: float,
@@ -66,7 +66,7 @@ def result(
 
 
 def comparisons(
-    measured: Sequence[Chains], analysed: Sequence[dict[str, Estimate]], timing: Timing
+    measured: Sequence[PhaseResult], analysed: Sequence[dict[str, Estimate]], timing: Timing
 ) -> dict[str, Comparison]:
     """The comparison of the first with the baselines behind it, by observable."""
 
@@ -83,7 +83,7 @@ def comparisons(
 
 
 def comparison_section(
-    compared: dict[str, Comparison], baselines: Sequence[Chains]
+    compared: dict[str, Comparison], baselines: Sequence[PhaseResult]
 ) -> dict[str, dict[str, Any]]:
     """The section of summary.json about the comparison; `baseline` names what it is with."""
     names = [chains.name for chains in baselines]

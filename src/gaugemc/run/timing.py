@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from gaugemc.chains.driver import chunks
-from gaugemc.run.chain_phase import Chains
+from gaugemc.run.chain_phase import PhaseResult
 
 
 class Timing(NamedTuple):
@@ -21,7 +21,7 @@ class Timing(NamedTuple):
 
 
 def time_draws(
-    samplers: list[Chains], key: Key[Array, ""], rounds: int, burst_seconds: float = 0.3
+    samplers: list[PhaseResult], key: Key[Array, ""], rounds: int, burst_seconds: float = 0.3
 ) -> Timing:
     """Run short bursts of each sampler in turn, `rounds` times, after one that is not counted."""
     bursts = []
