@@ -11,7 +11,7 @@ from urllib.parse import quote
 from gaugemc.report.names import symbol as symbol_of
 from gaugemc.report.panels import section
 from gaugemc.report.scan import Job, Scan, key_text, value_text
-from gaugemc.report.tables import TAU, reason_of, table
+from gaugemc.report.table import TAU, reason_of, table
 from gaugemc.statistics.notation import MISSING, format_bound, format_number, number
 
 

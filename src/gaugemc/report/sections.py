@@ -10,6 +10,7 @@ from typing import Any
 
 from gaugemc.checks import tally
 from gaugemc.report import tables
+from gaugemc.report.checks_table import check_name, checks_table
 from gaugemc.report.names import by_array, heading, symbol
 from gaugemc.report.panels import (
     autocorrelations,
@@ -19,6 +20,9 @@ from gaugemc.report.panels import (
     training_curves,
 )
 from gaugemc.report.record import Run
+from gaugemc.report.table import TAU
+from gaugemc.report.table import table as table_of
+from gaugemc.report.tuning_table import tuning_table
 from gaugemc.statistics.notation import (
     MISSING,
     format_integer,
@@ -99,7 +103,7 @@ def badge_of(run: Run) -> tuple[str, str]:
     found = tally(run.checks)
     left = f", {len(found.undecided)} undecided" if found.undecided else ""
     if found.failed:
-        names = "; ".join(tables.check_name(name) for name in found.failed)
+        names = "; ".join(check_name(name) for name in found.failed)
         return "failed", f"✗ {len(found.failed)} of {found.total} checks failed: {names}{left}"
     passed = f"{len(found.passed)} of {found.total} checks passed{left}"
     if not found.total:
@@ -147,10 +151,10 @@ def cost(run: Run) -> str:
     reasons = tables.reasons_of_bounds(run.headings, run.results)
     bounds = f"≥ and ≤ mark bounds. {'; '.join(reasons)}."
     if not reasons:
-        bounds = f"≥ and ≤ mark bounds: a chain is too short for its {tables.TAU}."
+        bounds = f"≥ and ≤ mark bounds: a chain is too short for its {TAU}."
     note = (
-        f'<p class="note">Independent samples are draws / 2{tables.TAU}, per second over all '
-        f"chains together. Errors are those of {tables.TAU}; ratios include that of the time. "
+        f'<p class="note">Independent samples are draws / 2{TAU}, per second over all '
+        f"chains together. Errors are those of {TAU}; ratios include that of the time. "
         f"{bounds}</p>"
     )
     against = {name: run.baseline(name) for name in run.part("comparison")}
@@ -180,13 +184,13 @@ def checks(run: Run) -> str:
         "What an exact sampler satisfies, whatever it has learned. A check that chains are too "
         "short for, or have not converged for, is undecided."
     )
-    return section("Exactness", text, tables.checks_table(run.checks) if run.checks else "")
+    return section("Exactness", text, checks_table(run.checks) if run.checks else "")
 
 
 def tuning(run: Run) -> str:
     """The tuning grid of every sampler that was tuned, and why its best was chosen."""
     parts = [
-        f"<h3>{heading}</h3>\n{tables.tuning_table(result['tuning'])}{reasons(result['tuning'])}"
+        f"<h3>{heading}</h3>\n{tuning_table(result['tuning'])}{reasons(result['tuning'])}"
         for heading, result in zip(run.headings, run.results)
         if result.get("tuning")
     ]
@@ -248,7 +252,7 @@ def training(run: Run) -> str:
     warnings = [
         f'<p class="warning">⚠ {html.escape(text)}.</p>\n' for text in summary.get("warnings") or []
     ]
-    table = tables.table("Training", ["Quantity", "Value"], rows, kind="narrow")
+    table = table_of("Training", ["Quantity", "Value"], rows, kind="narrow")
     return section("Training", "", "".join(warnings) + table)
 
 

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gaugemc.checks.outcome import Outcome, baseline_of, outcome_of
-from gaugemc.report.names import by_array, heading, symbol
+from gaugemc.report.names import by_array, heading
+from gaugemc.report.table import TAU, reason_of, table, tag, tagged
 from gaugemc.statistics.notation import (
     MISSING,
     format_bound,
@@ -21,64 +21,6 @@ from gaugemc.statistics.notation import (
     format_signed,
     number,
 )
-
-CHECKS = {
-    "reversibility": "Reversibility of the dynamics",
-    "log_det": "log|det <i>J</i>| against automatic differentiation",
-    "convergence": "Convergence of the chains",
-    "exp_minus_delta_h": "⟨exp(−Δ<i>H</i>)⟩ = 1",
-}
-TAU = '<i>τ</i><span class="sub">int</span>'
-
-
-def table(
-    caption: str,
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    chosen: int = -1,
-    kind: str = "",
-) -> str:
-    """A table whose cells are HTML; the first column heads the rows.
-
-    A row of one cell heads the rows below it; the row `chosen` stands out; `kind` is a CSS class.
-    """
-    head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
-    body = ""
-    for index, row in enumerate(rows):
-        if len(row) == 1:
-            title = f'<th scope="rowgroup" colspan="{len(header)}">{row[0]}</th>'
-            body += f'</tbody>\n<tbody class="group"><tr>{title}</tr>\n'
-            continue
-        mark = ' class="chosen"' if index == chosen else ""
-        cells = f'<th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:])
-        body += f"<tr{mark}>{cells}</tr>\n"
-    name = html.escape(caption)
-    # Focusable, so that a keyboard can scroll it.
-    return (
-        f'<div class="scroll {kind}" tabindex="0" role="region" aria-label="{name}">'
-        f'<table aria-label="{name}"><thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}</tbody></table></div>"
-    )
-
-
-def tagged(text: str, lower: bool = False, upper: bool = False, reasons: Sequence[str] = ()) -> str:
-    """A value whose sign marks it as a bound, marked so in words too; a tooltip says why."""
-    if not (lower or upper) or text == MISSING:
-        return text
-    word = "undecided" if lower and upper else "lower bound" if lower else "upper bound"
-    return f"{text} {tag(word, reasons)}"
-
-
-def tag(word: str, reasons: Sequence[str] = ()) -> str:
-    """A small mark behind a value, with a tooltip where there are reasons."""
-    why = html.escape("; ".join(dict.fromkeys(reason for reason in reasons if reason)))
-    title = f' title="{why}"' if why else ""
-    return f'<span class="tag"{title}>{word}</span>'
-
-
-def reason_of(observable: Mapping[str, Any]) -> str:
-    """Why what was measured of an observable is only a bound; "" where that is not known."""
-    return str(observable.get("reason") or "") if observable.get("lower_bound") else ""
 
 
 def mean_text(observable: Mapping[str, Any]) -> str:
@@ -228,88 +170,3 @@ def without_empty(
     """Leave out the columns that no row has a value for."""
     kept = [i for i in range(len(header)) if {row[i] for row in rows} - {"", MISSING}]
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
-
-
-def check_name(name: str) -> str:
-    """The name of a check in HTML: what is checked, of which member, and of the baseline."""
-    baseline, check = baseline_of(name)
-    kind, _, member = check.partition(".")
-    parts = [CHECKS.get(kind) or f"{heading(kind)} against its exact value"]
-    if member:
-        parts.append(html.escape(member.replace("_", " ").replace(".", ", ")))
-    if baseline:
-        what = html.escape(baseline.partition("-")[2].replace("_", " "))
-        parts.append(f"HMC for {what}" if what else "HMC")
-    return ", ".join(parts)
-
-
-def checks_table(checks: Mapping[str, Any]) -> str:
-    """Every exactness check with what was measured, what is allowed and the outcome."""
-    rows = []
-    for name, check in checks.items():
-        value, z = number(check.get("value")), format_signed(number(check.get("z")))
-        limit = format_number(number(check.get("limit")), 2)
-        if "value" in check:
-            measured, allowed = format_number(value, 2), f"≤ {limit}"
-        elif "mean" in check:
-            measured = format_error(number(check.get("mean")), number(check.get("error")))
-            measured, allowed = f"{measured}, <i>z</i> = {z}", expected_one(limit)
-        else:
-            measured, allowed = f"<i>z</i> = {z}", f"|<i>z</i>| ≤ {limit}"
-        if check.get("lattice"):
-            measured += f" on {'×'.join(map(str, check['lattice']))}"
-        title = check_name(name)
-        if check.get("why"):
-            title += f' <span class="why">{html.escape(str(check["why"]))}</span>'
-        rows.append([title, outcome(outcome_of(check)), measured, allowed])
-    return table("Exactness checks", ["Check", "Outcome", "Measured", "Expected"], rows)
-
-
-def expected_one(limit: str) -> str:
-    """What a mean that must be one is allowed to be."""
-    return "1" if limit == MISSING else f"1, |<i>z</i>| ≤ {limit}"
-
-
-def outcome(found: Outcome) -> str:
-    """Passed, failed, or not decided, in words and colour."""
-    return {
-        "passed": '<span class="pass">✓ passed</span>',
-        "failed": '<span class="fail">✗ failed</span>',
-        "undecided": '<span class="open">? undecided</span>',
-    }[found]
-
-
-def tuning_table(tuning: Sequence[Mapping[str, Any]]) -> str:
-    """The grid that the step size and trajectory length were chosen from."""
-    chosen = next((i for i, entry in enumerate(tuning) if entry.get("chosen")), -1)
-    scored = tuning[0].get("scores") or {}
-    rows = [
-        [
-            *(
-                format_number(number(entry.get(key)), 3)
-                for key in ("length", "trajectory_length", "target", "acceptance", "step_size")
-            ),
-            format_integer(number(entry.get("n_steps"))),
-            *(score_text(entry.get("scores") or {}, name) for name in scored),
-            choice_text(entry),
-        ]
-        for entry in tuning
-    ]
-    header = ["Length asked for", "Length", "Acceptance asked for", "Acceptance"]
-    header += ["Step size", "Steps"]
-    header += [f"Score, {symbol(name)}" for name in scored]
-    return table("Tuning", [*header, ""], rows, chosen)
-
-
-def score_text(scores: Mapping[str, Any], name: str) -> str:
-    """A score with its error."""
-    entry = scores.get(name) or {}
-    return format_error(number(entry.get("value")), number(entry.get("error")))
-
-
-def choice_text(entry: Mapping[str, Any]) -> str:
-    """Which observables a candidate was chosen for."""
-    names = [symbol(name) for name in entry.get("chosen_for") or {}]
-    if not (names or entry.get("chosen")):
-        return ""
-    return "✓ chosen" + (f" for {', '.join(names)}" if names else "")
