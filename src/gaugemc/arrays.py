@@ -2,7 +2,6 @@
 
 import jax
 from jax.core import Tracer
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Shaped
 
 Field = Shaped[Array, "..."]
@@ -10,6 +9,6 @@ Field = Shaped[Array, "..."]
 Scalar = Float[Array, ""]
 
 
-def known(value: ArrayLike) -> bool:
-    """Whether a number has a value now, and is not traced or abstract."""
+def known(value: object) -> bool:
+    """Whether something has a value now, and is not a traced or abstract array."""
     return not isinstance(value, Tracer | jax.ShapeDtypeStruct)
