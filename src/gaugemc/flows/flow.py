@@ -77,7 +77,7 @@ class Repeat(Flow):
 
     layers: Flow
     times: int
-    remat: bool = False
+    remat: bool = eqx.field(static=True, default=False)
 
     @property
     def space(self) -> Space | None:
