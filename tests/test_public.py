@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from test_docs import ROOT, hook
 
 import gaugemc as gm
@@ -47,7 +48,8 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    assert getattr(gm, "hmc_with_a_twist", None) is None
+    with pytest.raises(AttributeError, match="No gaugemc attribute chek"):
+        getattr(gm, "chek")  # noqa: B009
 
 
 def test_the_manual_lists_every_public_name() -> None:
