@@ -156,7 +156,7 @@ def test_a_wrong_sampler_is_found(key: Array):
     """The proof can fail: HMC at a beta that is off by 3 %."""
     theory = theory_at(2.0)
     hmc = tuned(HMC(theory, 0.2, 5, OMELYAN), 1.0, key)
-    wrong = eqx.tree_at(lambda s: s.theory.beta, hmc, 2.06)
+    wrong = eqx.tree_at(lambda s: s.theory, hmc, theory.at(2.06))
     z = z_scores(wrong, 2.0, chains=32, draws=500, warmup=100)
     with pytest.raises(AssertionError):
         assert_standard_normal(z)

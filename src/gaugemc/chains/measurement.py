@@ -1,5 +1,6 @@
 """What is measured on the draws of chains, and on which."""
 
+import operator
 from collections.abc import Mapping
 
 import equinox as eqx
@@ -26,12 +27,21 @@ class Measurement(eqx.Module):
     """Those of the theory's own observables that are wanted besides; None for all."""
     more: tuple[Observable, ...] = ()
     """Further observables."""
-    every: int = 1
+    every: int = eqx.field(static=True, converter=operator.index, default=1)
     """All but the leading observables are measured on every so manieth draw, and NaN between."""
 
     def __check_init__(self) -> None:
         if self.every < 1:
             raise ValueError(f"every {self.every}: must be at least 1")
+        if self.names is not None and not isinstance(self.names, tuple):
+            raise ValueError(f"names {self.names!r}: give a tuple of names")
+        if not isinstance(self.more, tuple) or not all(
+            isinstance(o, Observable) for o in self.more
+        ):
+            raise ValueError(f"more {self.more!r}: give a tuple of observables")
+        names = [o.name for o in self.more]
+        if len(set(names)) < len(names):
+            raise ValueError(f"more: {', '.join(names)}: two observables have the same name")
 
     def __call__(
         self, theory: Theory, x: Shaped[Array, "chain ..."], index: Int[Array, ""]
@@ -41,6 +51,10 @@ class Measurement(eqx.Module):
 
         def measure(x: Shaped[Array, "chain ..."], more: tuple[Observable, ...]) -> Measured:
             found = jax.vmap(lambda x: theory.measure(x, more))(x)
+            for name in self.names or ():
+                if name not in (*found, *(o.name for o in self.more)):
+                    known = ", ".join(found)
+                    raise ValueError(f"names: {theory.name} has no {name}; choose of {known}")
             return {n: v for n, v in found.items() if self.names is None or n in wanted}
 
         def dear(x: Shaped[Array, "chain ..."]) -> Measured:

@@ -5,6 +5,7 @@ import equinox as eqx
 from gaugemc.chains.measurement import Measurement
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import has_baseline
 from gaugemc.observables import OBSERVABLES
 from gaugemc.theories import Theory
 
@@ -40,5 +41,5 @@ def refuse_observables(settings: Settings, theory: Theory) -> None:
         if name not in known:
             raise SettingsError("observables", f"[{','.join(wanted)}]", problem)
     e = settings.evaluate
-    if e.measure_every > min(e.draws, e.hmc_draws or e.draws):
+    if e.measure_every > min(e.draws, e.hmc_draws if has_baseline(settings) else e.draws):
         raise SettingsError("evaluate.measure_every", e.measure_every, "must be at most the draws")

@@ -89,4 +89,4 @@ def refuse_nested(tree: Any, path: str = "") -> None:
         if isinstance(value, dict):
             refuse_nested(value, f"{path}{name}.")
         elif isinstance(value, list) and any(isinstance(member, list | dict) for member in value):
-            raise SettingsError(path + name, value, "needs numbers, not lists of lists")
+            raise SettingsError(path + name, value, "needs a list, not lists of lists")

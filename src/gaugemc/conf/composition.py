@@ -12,10 +12,14 @@ from omegaconf import OmegaConf
 from gaugemc.choices import schema
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
+from gaugemc.conf.errors import valid_keys
 from gaugemc.conf.groups import register, words
 
 CONFIGURATIONS = "pkg://gaugemc.conf"
 """Where Hydra looks for files: a folder without folders, which would be groups (`chains=8`)."""
+
+INTERNAL = ("beside", "coupling", "hydra")
+"""Groups of the configuration that are no words of the command line."""
 
 
 def settings_of(config: Any) -> Settings:
@@ -48,6 +52,8 @@ def check_choices(overrides: list[str]) -> None:
         text = override.input_line or key
         if not key:
             raise SettingsError("", text[1:], "has no key: write KEY=VALUE")
+        if key in INTERNAL or key.startswith("observables."):
+            raise SettingsError(key, text.partition("=")[2], f"no such key; {valid_keys('')}")
         if override.is_delete():
             raise SettingsError(key, "~", "a setting cannot be left out: give it a value")
         one = override.is_sweep_override() or isinstance(override.value(), str)

@@ -16,6 +16,7 @@ WORDS = {
     str: "text",
     list[int]: "a list of integers, as [8,8]",
     list[float]: "a list of numbers, as [0.5,1.0]",
+    list[str] | None: "a list of names, as [plaquette,charge]",
 }
 """What a value of each type is called."""
 

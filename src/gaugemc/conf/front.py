@@ -61,6 +61,8 @@ def answer_to(arguments: list[str]) -> str | None:
         return None
     if flags.config_name or flags.config_path or flags.config_dir:
         return None  # settings of a user's own files, which Hydra finds
+    if flags.multirun and flags.cfg:
+        raise UsageError("--multirun and --cfg: give one of them")
     if flags.help:
         return help_text(composed(flags.overrides))
     if not flags.multirun:  # the jobs of a sweep are looked at together, later

@@ -98,7 +98,8 @@ def run_chains(
             directory.confirm()
             path = checkpoint_path(directory.checkpoints, phase.name, done)
             first = done - samples.draws.info.accepted.shape[1]
-            save_checkpoint(path.with_suffix(DRAWS), samples.draws, {"first": first})
+            measured = {"first": first, "measure_every": measurement.every}
+            save_checkpoint(path.with_suffix(DRAWS), samples.draws, measured)
             save_checkpoint(path, states, {"draws": done, "seconds": seconds})
             prune(directory.checkpoints, phase.name, 2)
             report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
@@ -215,8 +216,17 @@ def restored(
     The draws of a chunk are in a file of their own, written before the states behind the chunk.
 
     Raises:
-        CheckpointError: the draws of a chunk are not there, or damaged.
+        CheckpointError: the draws of a chunk are not there, damaged, or measured otherwise.
     """
+    try:
+        return _restored(path, phase, sampler, states, measurement)
+    except KeyError as error:
+        raise CheckpointError(f"{path}: not of chains (it has no {error}); remove it") from error
+
+
+def _restored(
+    path: Path, phase: str, sampler: Sampler, states: PyTree, measurement: Measurement
+) -> tuple[int, PyTree, list[Draws], float]:
     metadata = read_metadata(path)
     chains = jax.tree.leaves(states)[0].shape[0]
     step = jax.vmap(sampler.step, (None, 0))
@@ -232,7 +242,15 @@ def restored(
                 f"{path}: its draws are not in {chunk.name}; go on with the version of gaugemc"
                 " that made this run, or remove the checkpoint"
             )
-        end, first = first, read_metadata(chunk)["first"]
+        try:
+            measured = read_metadata(chunk)
+        except CheckpointError as error:
+            problem = f"{error}; remove {path} to go on from the checkpoint before"
+            raise CheckpointError(problem) from error
+        if measured["measure_every"] != measurement.every:
+            every = measured["measure_every"]
+            raise CheckpointError(f"{chunk}: measured with evaluate.measure_every={every}")
+        end, first = first, measured["first"]
 
         def column(leaf: jax.ShapeDtypeStruct, length: int = end - first) -> np.ndarray:
             return np.zeros((chains, length, *leaf.shape[1:]), leaf.dtype)

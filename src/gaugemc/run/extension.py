@@ -32,7 +32,7 @@ def with_overrides(stored: Settings, overrides: Sequence[str], directory: Path) 
         key, _, value = override.partition("=")
         if key not in (*DRAWS, *FREE):
             raise SettingsError(key, value, refusal(key, stored, directory))
-        if not value:
+        if value in ("", "???"):
             raise SettingsError(key, value, f"needs a value: {key}=VALUE")
         if key == "evaluate.hmc_draws" and stored.sampler.is_baseline:
             problem = f"a run of sampler={stored.sampler.name} has no baseline"
@@ -65,12 +65,19 @@ def check_draws(key: str, settings: Settings, checkpoints: Path, summary: Path) 
     wanted, sampler = flat(settings), key == "evaluate.draws"
     done = most_draws(checkpoints, of_baseline=not sampler) - wanted[DRAWS[key]]
     if summary.is_file():
-        section = json.loads(summary.read_text()).get("evaluate" if sampler else "hmc") or {}
-        done = max(done, section.get("draws", 0))
+        done = max(done, finished(summary, "evaluate" if sampler else "hmc"))
     if wanted[key] < done:
         raise SettingsError(
             key, wanted[key], f"{done} are done, and none is thrown away; choose {done} or more"
         )
+
+
+def finished(summary: Path, section: str) -> int:
+    """Draws of each chain that a finished run counted; 0 where its summary is damaged."""
+    try:
+        return (json.loads(summary.read_text())[section] or {}).get("draws", 0)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return 0
 
 
 def most_draws(checkpoints: Path, *, of_baseline: bool) -> int:

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-import jax.numpy as jnp
-
 from gaugemc.arrays import Field, Scalar
 from gaugemc.observables import Observable
 from gaugemc.spaces import Space
-from gaugemc.theories.theory import Theory
+from gaugemc.theories.theory import Theory, checked_beta
 
 
 class Tempered(Theory):
@@ -23,7 +21,7 @@ class Tempered(Theory):
     def __init__(self, theory: Theory, beta: Scalar | float = 1.0):
         self.space = theory.space
         self.theory = theory
-        self.beta = jnp.asarray(beta, jnp.float64)
+        self.beta = checked_beta(beta)
 
     @property
     def name(self) -> str:

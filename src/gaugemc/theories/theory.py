@@ -9,8 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 
-from gaugemc.arrays import Field, Scalar
+from gaugemc.arrays import Field, Scalar, known
 from gaugemc.observables import Observable
 from gaugemc.spaces import Links, Space
 
@@ -31,6 +33,15 @@ class Transformation(Protocol):
 
 _OF_ONE_ACTION = ("force", "exact_observables", "wilson_beta")
 """What a class says of its action, and no subclass with another action inherits."""
+
+
+def checked_beta(beta: ArrayLike) -> Scalar:
+    """The coupling as an array; ValueError unless it is finite and not negative, where known."""
+    if known(beta):
+        number = np.asarray(beta)
+        if number.ndim or number.dtype.kind not in "iuf" or not 0 <= number < np.inf:
+            raise ValueError(f"beta {beta}: must be finite and not negative")
+    return jnp.asarray(beta, jnp.float64)
 
 
 class Theory(eqx.Module):
@@ -124,7 +135,7 @@ class Theory(eqx.Module):
         """
         if _has_beta(self):
             own = vars(self)["beta"]
-            beta = jnp.asarray(beta, getattr(own, "dtype", None))
+            beta = jnp.asarray(checked_beta(beta), getattr(own, "dtype", None))
             return eqx.tree_at(lambda theory: theory.beta, self, beta)
         from gaugemc.theories.tempered import Tempered  # itself a Theory
 

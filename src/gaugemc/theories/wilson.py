@@ -2,25 +2,14 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-from jax.typing import ArrayLike
 
-from gaugemc.arrays import Field, Scalar, known
+from gaugemc.arrays import Field, Scalar
 from gaugemc.lattice import plane_plaquettes, planes, plaquettes, shift
 from gaugemc.observables.charge import Charge
 from gaugemc.observables.charge_squared import ChargeSquared
 from gaugemc.observables.plaquette import Plaquette
 from gaugemc.spaces import Links, is_u1_2d, total
-from gaugemc.theories.theory import Theory
-
-
-def checked_beta(beta: ArrayLike) -> Scalar:
-    """The coupling as an array; ValueError unless it is finite and not negative, where known."""
-    if known(beta):
-        number = np.asarray(beta)
-        if number.ndim or number.dtype.kind not in "iuf" or not 0 <= number < np.inf:
-            raise ValueError(f"beta {beta}: must be finite and not negative")
-    return jnp.asarray(beta, jnp.float64)
+from gaugemc.theories.theory import Theory, checked_beta
 
 
 class Wilson(Theory):
