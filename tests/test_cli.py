@@ -539,6 +539,34 @@ def test_more_draws_of_a_finished_run(command: Command, copy: Path) -> None:
     assert json.loads((copy / "summary.json").read_text())["evaluate"]["draws"] == 48
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_more_draws_in_spite_of_a_damaged_summary(command: Command, copy: Path, text: str) -> None:
+    (copy / "summary.json").write_text(text)
+    assert command("resume", str(copy), "evaluate.draws=???")[0] == 2
+    assert command("resume", str(copy), "evaluate.draws=30")[0] == 0
+    assert json.loads((copy / "summary.json").read_text())["evaluate"]["draws"] == 30
+
+
+@pytest.mark.parametrize("old", [".ckpt", ".draws"])
+def test_a_file_in_the_place_of_another_is_named(command: Command, copy: Path, old: str) -> None:
+    """Draws where states should be, and states where draws should be."""
+    newest = sorted((copy / "checkpoints").glob("evaluate-*.ckpt"))[-1]
+    other = {".ckpt": ".draws", ".draws": ".ckpt"}[old]
+    shutil.copy(newest.with_suffix(other), newest.with_suffix(old))
+    code, _, err = command("resume", str(copy), "evaluate.draws=48")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert newest.name in err
+
+
+def test_draws_that_were_measured_otherwise_are_refused(command: Command, copy: Path) -> None:
+    config = copy / "config.yaml"
+    config.write_text(config.read_text().replace("measure_every: 1", "measure_every: 3"))
+    code, _, err = command("resume", str(copy))
+    assert code == 2
+    assert "measured with evaluate.measure_every=1" in err
+
+
 def test_a_report_says_what_it_lacks(command: Command, copy: Path) -> None:
     for name in ("metrics.csv", "chains/hmc.h5", "config.yaml"):
         (copy / name).unlink()

@@ -36,6 +36,11 @@ def _no_hydra_of_another_test() -> None:
         (["theory.beta=-1"], 2),
         (["sampler=l2hmc", "theory=su3_4d"], 2),
         (["chains=1000000000"], 2),
+        (["observables.0=plaquette"], 2),
+        (["observables=plaquette"], 2),
+        (["hydra=1"], 2),
+        (["beside=ring"], 2),
+        (["--multirun", "--cfg", "job", "theory.beta=1,2"], 2),
     ],
 )
 def test_an_answer_needs_no_jax(arguments: list[str], code: int) -> None:

@@ -12,6 +12,7 @@ import json
 import jax, jax.numpy as jnp
 jax.config.update("jax_enable_x64", True)
 from gaugemc.chains import *
+from gaugemc.observables.wilson_loop import WilsonLoop
 from gaugemc.flows import *
 from gaugemc.groups import *
 from gaugemc.samplers import *
@@ -60,6 +61,13 @@ MISTAKES = {
     "sample(hmc, key, draws=2.5)": "draws 2.5: must be a whole number, at least 1",
     "sample(hmc, key, warmup=-1)": "warmup -1: must be a whole number, at least 0",
     "sample(hmc, key, chunk=0)": "chunk 0: must be a whole number, at least 1",
+    "theory.at(-1.0)": "beta -1.0: must be finite and not negative",
+    "theory.at([1.0, 2.0])": "beta [1.0, 2.0]: must be finite and not negative",
+    "Tempered(vector, float('nan'))": "beta nan: must be finite and not negative",
+    "Measurement(names='plaquette')": "names 'plaquette': give a tuple of names",
+    "Measurement(more=('wilson_loop',))": "more ('wilson_loop',): give a tuple of observables",
+    "Measurement(more=(WilsonLoop(1, 1), WilsonLoop(2, 2)))": "more: wilson_loop, wilson_loop: two",
+    "sample(hmc, key, measurement=Measurement(names=('spin',)))": "names: 2D U(1) has no spin",
     "hmc.state([0.0] * 32)": "field of shape [32]: 2D U(1) links on 4x4 have shape [2, 4, 4]",
     "hmc.state(space.origin().astype(int))": "field of type int64: 2D U(1) links on 4x4 have type",
 }

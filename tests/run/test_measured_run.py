@@ -92,6 +92,7 @@ def test_what_cannot_be_measured_is_refused(overrides: list[str], message: str) 
     [
         ["observables=[]"],
         ["observables=[charge_squared,sine_charge]"],
+        ["evaluate.measure_every=20", "evaluate.hmc_draws=10"],  # hmc has no baseline
         ["theory=ring", "observables=[radius]"],
         ["theory=su3_4d", "theory.lattice=[2,2,2,2]", "observables=[wilson_loop]"],
     ],
