@@ -11,10 +11,9 @@ from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.validation import refuse
 from gaugemc.conf.composition import composed
-from gaugemc.conf.errors import one_line
+from gaugemc.conf.errors import BAD_INPUT, one_line
 from gaugemc.conf.help import USAGE, VERBS, help_text
 
-BAD_INPUT = 2
 HELP = ("--help", "-h")
 
 
@@ -55,7 +54,7 @@ def answer_to(arguments: list[str]) -> str | None:
     if "--version" in words:
         return f"gaugemc {gaugemc.__version__}"
     parser = get_args_parser()
-    parser.error = fail  # pyright: ignore[reportAttributeAccessIssue]
+    parser.error = misused  # pyright: ignore[reportAttributeAccessIssue]
     flags = parser.parse_args(words)
     if flags.hydra_help or flags.shell_completion or flags.experimental_rerun or flags.info:
         return None
@@ -72,6 +71,6 @@ def answer_to(arguments: list[str]) -> str | None:
     return None
 
 
-def fail(message: str) -> None:
+def misused(message: str) -> None:
     """Instead of argparse's own report, which has many lines."""
     raise UsageError(f"{message}; gaugemc --help lists what there is")
