@@ -25,7 +25,7 @@ FILES = [
         "nersc",
         (8, 8, 8, 4),
         0.5038664469,
-        None,
+        (),
         0.005406083858,
         "b379560a",
     ),
@@ -34,11 +34,11 @@ FILES = [
         "ildg",
         (8, 8, 8, 4),
         0.5038664469,
-        None,
+        (),
         0.005406083858,
         "10d0ea1a a6a1b3b8",
     ),
-    ("qdpxx_t_nersc.cfg", "nersc", (4, 4, 4, 4), 0.0382422893, None, 0.4630322094, "717938df"),
+    ("qdpxx_t_nersc.cfg", "nersc", (4, 4, 4, 4), 0.0382422893, (), 0.4630322094, "717938df"),
     (
         "pyquda_weak_field.lime",
         "ildg",
@@ -104,7 +104,7 @@ def test_files_of_other_codes_have_the_numbers_that_those_state(
     format: str,
     lattice: tuple[int, ...],
     plaquette: float | None,
-    parts: tuple[float, float] | None,
+    parts: tuple[float, ...],
     trace: float | None,
     checksum: str,
 ) -> None:
@@ -117,7 +117,7 @@ def test_files_of_other_codes_have_the_numbers_that_those_state(
     digits = 2e-10 if plaquette else 1e-6
     assert found.plaquette == pytest.approx(plaquette or np.mean(parts), abs=digits)
     assert np.mean(planes(found.links)) == pytest.approx(found.plaquette, abs=1e-7)
-    if parts is not None:
+    if parts:
         double = found.links.dtype == np.complex128
         assert planes(found.links) == pytest.approx(parts, abs=1e-14 if double else 5e-7)
     if trace is not None:
@@ -134,7 +134,7 @@ def test_one_configuration_in_two_formats_has_the_same_links() -> None:
 
 def test_a_file_that_does_not_say_its_lattice_needs_it() -> None:
     path = DATA / "latticeqcdjl_heatbath_su2_4444.ildg"
-    with pytest.raises(ConfigurationError, match=r"give it, such as lattice=\(4, 4, 4, 8\)$"):
+    with pytest.raises(ConfigurationError, match="lattice: the file does not say it; give"):
         read_configuration(path)
     found = read_configuration(path, lattice=(4, 4, 4, 4), group=SUN(2))
     assert found.space.group == SUN(2)
@@ -190,8 +190,9 @@ def test_an_independent_reader_reads_nersc(
 ) -> None:
     links = random_links(key, (2, 3, 4, 5))
     path = tmp_path / "a.nersc"
-    options = {"two_rows": two_rows, "little_endian": little_endian}
-    done = write_configuration(path, links, precision=precision, **options)
+    done = write_configuration(
+        path, links, precision=precision, two_rows=two_rows, little_endian=little_endian
+    )
     header, data = layouts.read_nersc(path)
     order, real = "<" if little_endian else ">", "f" if precision == "fp32" else "d"
     stored = links.astype(done.links.dtype)
@@ -204,6 +205,16 @@ def test_an_independent_reader_reads_nersc(
     assert float(header["PLAQUETTE"]) == pytest.approx(layouts.plaquette(stored), abs=1e-7)
     assert float(header["LINK_TRACE"]) == pytest.approx(layouts.link_trace(stored), abs=1e-7)
     assert done.checksum == header["CHECKSUM"]
+
+
+@pytest.mark.parametrize(
+    ("name", "checksum"),
+    [("milc_lat.sample.l4448", "b3be9b3b"), ("milc_lat.sample.l4444.ildg", "ffc4bb26")],
+)
+def test_milc_states_the_checksum_of_two_rows(tmp_path: Path, name: str, checksum: str) -> None:
+    links = read_configuration(DATA / name).links
+    done = write_configuration(tmp_path / "a", links, "nersc", two_rows=True)
+    assert done.checksum == checksum
 
 
 @pytest.mark.parametrize(("precision", "letter"), [("fp32", "F"), ("fp64", "D")])
@@ -358,9 +369,9 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("given", "options", "message"), REFUSED, ids=[r[2] for r in REFUSED])
 def test_what_a_format_cannot_hold_is_refused(
-    key: jax.Array, tmp_path: Path, given: Any, options: dict[str, Any], message: str
+    tmp_path: Path, given: Any, options: dict[str, Any], message: str
 ) -> None:
-    links = given.random(key) if isinstance(given, Links) else np.asarray(given)
+    links = given.origin() if isinstance(given, Links) else np.asarray(given)
     path = tmp_path / "a.nersc"
     path.write_text("old")
     with pytest.raises(ConfigurationError) as caught:

@@ -82,9 +82,8 @@ def read_configuration(
         measured = measure(space, contents.links)
         check_group(space, measured)
         verify(contents, measured)
-    except (ValueError, KeyError, TypeError) as error:
-        reason = str(error.args[0] if error.args else error).splitlines()[0]
-        raise ConfigurationError(f"{path}: {reason}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
     return Configuration(contents.links, space, known.name, *measured[:2], contents.checksum)
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import h5py
 import numpy as np
 
 from gaugemc.io.formats.format import Contents, Format
@@ -28,11 +27,11 @@ class Hdf5(Format):
 
     def read(self, file: BinaryIO, lattice: tuple[int, ...] | None) -> Contents:
         with opened(file, MAGIC, "configuration") as data:
-            links = data["links"]
-            if not isinstance(links, h5py.Dataset):
-                raise ValueError("links is no dataset")
-            numbers = [float(data.attrs[name]) for name in ("plaquette", "link_trace")]  # pyright: ignore
-            links = links[...]
+            try:
+                links = np.asarray(data["links"])
+                numbers = [float(data.attrs[name]) for name in ("plaquette", "link_trace")]  # pyright: ignore
+            except (KeyError, TypeError) as error:
+                raise ValueError(f"holds other data: {error.args[0]}") from error
         file.seek(len(MAGIC))
         return Contents(links, file.read(DIGEST).hex(), None, *numbers)
 

@@ -97,7 +97,7 @@ def layout_of(said: Mapping[str, str], given: tuple[int, ...] | None, size: int)
     """
     lattice = lattice_of(said) or given
     if lattice is None:
-        raise ValueError("does not say its lattice: give it, such as lattice=(4, 4, 4, 8)")
+        raise ValueError("lattice: the file does not say it; give the extents in x, y, z, t")
     check_lattice(lattice)
     colors, bits = said.get("field", said.get("colors")), said.get("precision")
     groups = {n: (f"su{n}gauge", str(n)) for n in range(2, 10)}
@@ -127,8 +127,6 @@ def lattice_of(said: Mapping[str, str]) -> tuple[int, ...] | None:
     for lattice in stated:
         if lattice != stated[0]:
             raise ValueError(f"says two lattices, {stated[0]} and {lattice}")
-        if len(lattice) != 4:
-            raise ValueError(f"lattice {lattice}: needs four directions")
     return tuple(stated[0]) if stated else None
 
 

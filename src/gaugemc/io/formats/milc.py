@@ -32,7 +32,7 @@ class Milc(Format):
         )
         if sites:
             raise ValueError(f"order of sites {sites}: only 0, x fastest, can be read")
-        check_lattice(tuple(extents))
+        check_lattice(extents)
         layout = Layout(tuple(extents), 3, np.dtype(f"{order}f4"), 3)
         check_size("the data", rest(file), layout.size)
         checksum = RotatedWords(np.dtype(f"{order}u4"))

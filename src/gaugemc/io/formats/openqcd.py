@@ -33,7 +33,7 @@ class OpenQcd(Format):
     def read(self, file: BinaryIO, lattice: tuple[int, ...] | None) -> Contents:
         *extents, plaquette = HEADER.unpack(exactly(file, HEADER.size))
         t, *space = extents
-        check_lattice(tuple(extents))
+        check_lattice(extents)
         if any(extent % 2 for extent in extents):
             raise ValueError(f"lattice {[*space, t]}: openQCD has even extents alone")
         slice_size = int(np.prod(space)) // 2 * 4 * PAIR

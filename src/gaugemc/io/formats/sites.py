@@ -5,6 +5,7 @@ themselves is in memory.
 """
 
 import os
+from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -44,10 +45,10 @@ class Layout(NamedTuple):
         return np.dtype(f"c{2 * self.real.itemsize}")
 
 
-def check_lattice(lattice: tuple[int, ...]) -> None:
+def check_lattice(lattice: Sequence[int]) -> None:
     """Refuse extents that no lattice has; a product of such numbers could be the right size."""
-    if any(extent < 1 for extent in lattice):
-        raise ValueError(f"lattice {list(lattice)}: extents must be positive")
+    if len(lattice) != 4 or min(lattice) < 1:
+        raise ValueError(f"lattice {list(lattice)}: needs four positive extents")
 
 
 def check_size(name: str, found: int, expected: int) -> None:
