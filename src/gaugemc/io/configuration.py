@@ -186,4 +186,4 @@ def verify(contents: Contents, measured: Measured) -> None:
     for name in ("plaquette", "link_trace"):
         stated, found = getattr(contents, name), getattr(measured, name)
         if stated is not None and not abs(stated - found) <= contents.tolerance:
-            raise ValueError(f"{name.replace('_', ' ')} {found:.12g}: the file says {stated:.12g}")
+            raise ValueError(f"{name.replace('_', ' ')} {found:.14g}: the file says {stated:.14g}")

@@ -77,7 +77,7 @@ def words(name: str, data: bytes) -> dict[str, str]:
     """What a record of XML says, by the names of its elements."""
     try:
         root = ElementTree.fromstring(data.rstrip(b"\0 \n").lstrip())
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise ValueError(f"{name} is no XML: {error}") from None
     return {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in root}
 
