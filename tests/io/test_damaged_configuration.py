@@ -17,6 +17,8 @@ import pytest
 
 from gaugemc.groups import SUN
 from gaugemc.io import ConfigurationError, read_configuration, write_configuration
+from gaugemc.io.formats.hdf5 import MAGIC
+from gaugemc.io.hdf5 import written
 from gaugemc.spaces import Links
 
 LATTICE = (2, 2, 2, 4)
@@ -35,7 +37,7 @@ def put(path: Path, links: np.ndarray, format: str) -> None:
     elif format == "openqcd":
         layouts.write_openqcd(path, links)
     else:
-        options = {"two_rows": True} if "rows" in format else {}
+        options: dict[str, Any] = {"two_rows": True} if "rows" in format else {}
         write_configuration(path, links, format.split()[0], **options)
 
 
@@ -215,6 +217,26 @@ def test_lime_files_that_lie_are_refused(
     records = change(layouts.lime_records(path))
     path.write_bytes(b"".join(layouts.lime_record(name, data, f) for name, f, data in records))
     assert message in refusal(path)
+
+
+def test_hdf5_files_that_lie_are_refused(links: np.ndarray, tmp_path: Path) -> None:
+    """Files of another program that writes true checksums."""
+    path = tmp_path / "a"
+    right: dict[str, Any] = {"plaquette": layouts.plaquette(links), "link_trace": 0.5}
+    held = [
+        (links, {}, "holds other data: "),
+        (None, right, "holds other data: "),
+        (links, right, "link trace "),
+        (np.real(links).astype(np.float16), right, "array of float16, shape [4, 2, 2, 2, 4, 3, 3]: "),
+        (np.real(links).astype(int), right, "array of int64, shape [4, 2, 2, 2, 4, 3, 3]: "),
+        ("text", right, "array of object, shape []: "),
+    ]
+    for data, attributes, message in held:
+        with written(path, MAGIC) as file:
+            if data is not None:
+                file["links"] = data
+            file.attrs.update(attributes)
+        assert refusal(path).startswith(message)
 
 
 def test_a_lime_file_without_a_checksum_is_read(links: np.ndarray, tmp_path: Path) -> None:

@@ -147,6 +147,7 @@ def texts_of(layout: Layout) -> tuple[str, str, str]:
         "datatype": f"QDP_{letter}{n}_ColorMatrix",
         "precision": letter,
         "colors": n,
+        "spins": 1,
         "typesize": layout.site // 4,
         "datacount": 4,
     }
