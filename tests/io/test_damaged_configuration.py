@@ -227,7 +227,11 @@ def test_hdf5_files_that_lie_are_refused(links: np.ndarray, tmp_path: Path) -> N
         (links, {}, "holds other data: "),
         (None, right, "holds other data: "),
         (links, right, "link trace "),
-        (np.real(links).astype(np.float16), right, "array of float16, shape [4, 2, 2, 2, 4, 3, 3]: "),
+        (
+            np.real(links).astype(np.float16),
+            right,
+            "array of float16, shape [4, 2, 2, 2, 4, 3, 3]: ",
+        ),
         (np.real(links).astype(int), right, "array of int64, shape [4, 2, 2, 2, 4, 3, 3]: "),
         ("text", right, "array of object, shape []: "),
     ]
