@@ -219,6 +219,22 @@ def test_lime_files_that_lie_are_refused(
     assert message in refusal(path)
 
 
+def test_a_lime_file_whose_records_do_not_follow_is_refused(
+    links: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    write_configuration(path, links, "ildg")
+    data = path.read_bytes()
+    start = data.index(b"ildg-binary-data") + 128
+    path.write_bytes(data[: start + 100])
+    assert refusal(path) == "truncated: 'ildg-binary-data' has 100 bytes of 18432"
+    path.write_bytes(data[: start - 100])
+    assert refusal(path) == "truncated: 44 bytes of a record's header of 144"
+    end = start + 18432
+    path.write_bytes(data[:end] + b"x" + data[end + 1 :])
+    assert refusal(path) == f"damaged: no record begins at byte {end}"
+
+
 def test_hdf5_files_that_lie_are_refused(links: np.ndarray, tmp_path: Path) -> None:
     """Files of another program that writes true checksums."""
     path = tmp_path / "a"
