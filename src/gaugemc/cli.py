@@ -26,7 +26,8 @@ from gaugemc.choices.validation import validate
 from gaugemc.conf import register
 from gaugemc.conf.composition import CONFIGURATIONS, settings_of
 from gaugemc.conf.conversion import conversion
-from gaugemc.conf.ending import BAD_INPUT, FAILED, INEXACT, fail, go_on_with, guarded
+from gaugemc.conf.ending import fail, go_on_with, guarded
+from gaugemc.conf.errors import BAD_INPUT, FAILED, INEXACT
 from gaugemc.conf.help import USAGE
 from gaugemc.conf.preparation import rooted
 from gaugemc.io import read_configuration, write_configuration

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from gaugemc.choices import schema
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
-from gaugemc.conf.errors import valid_keys
+from gaugemc.conf.errors import below_a_value, valid_keys
 from gaugemc.conf.groups import register, words
 
 CONFIGURATIONS = "pkg://gaugemc.conf"
@@ -52,7 +52,7 @@ def check_choices(overrides: list[str]) -> None:
         text = override.input_line or key
         if not key:
             raise SettingsError("", text[1:], "has no key: write KEY=VALUE")
-        if key in INTERNAL or key.startswith("observables."):
+        if key in INTERNAL or below_a_value(key):
             raise SettingsError(key, text.partition("=")[2], f"no such key; {valid_keys('')}")
         if override.is_delete():
             raise SettingsError(key, "~", "a setting cannot be left out: give it a value")

@@ -13,14 +13,11 @@ from omegaconf.errors import OmegaConfBaseException
 from gaugemc import interrupt
 from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
-from gaugemc.conf.errors import one_line
+from gaugemc.conf.errors import BAD_INPUT, FAILED, one_line
 from gaugemc.io.checkpoint import CheckpointError
 from gaugemc.io.configuration import ConfigurationError
 from gaugemc.run.run_directory import RunDirectoryError
 from gaugemc.training import TrainingDivergedError
-
-FAILED, BAD_INPUT, INEXACT = 1, 2, 3
-"""Exit codes, and those of interruptions: 130 and 143."""
 
 
 def guarded(task: Callable[[], int]) -> int:

@@ -9,6 +9,9 @@ from hydra.errors import OverrideParseException
 from gaugemc.choices.schema import schema
 from gaugemc.choices.settings import NAME_RULE
 
+FAILED, BAD_INPUT, INEXACT = 1, 2, 3
+"""Exit codes, and those of interruptions: 130 and 143."""
+
 WORDS = {
     bool: "true or false",
     int: "an integer",
@@ -77,6 +80,13 @@ def wanted(key: str) -> str | None:
     if settings == str | None:
         return "must be text or null"
     return f"must be {WORDS[settings]}" if settings in WORDS else None
+
+
+def below_a_value(key: str) -> bool:
+    """Whether a key is a path into a setting that is no group, such as observables.0."""
+    root, _, rest = key.partition(".")
+    kinds = {f.name: f.type for f in dataclasses.fields(schema())}
+    return bool(rest) and root in kinds and not dataclasses.is_dataclass(kinds[root])
 
 
 def valid_keys(key: str) -> str:

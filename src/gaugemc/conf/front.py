@@ -12,10 +12,9 @@ from gaugemc.choices.option import SettingsError
 from gaugemc.choices.validation import refuse
 from gaugemc.conf.composition import composed
 from gaugemc.conf.conversion import conversion
-from gaugemc.conf.errors import UsageError, one_line
+from gaugemc.conf.errors import BAD_INPUT, UsageError, one_line
 from gaugemc.conf.help import USAGE, VERBS, help_text
 
-BAD_INPUT = 2
 HELP = ("--help", "-h")
 
 
@@ -56,7 +55,7 @@ def answer_to(arguments: list[str]) -> str | None:
     if "--version" in words:
         return f"gaugemc {gaugemc.__version__}"
     parser = get_args_parser()
-    parser.error = fail  # pyright: ignore[reportAttributeAccessIssue]
+    parser.error = misused  # pyright: ignore[reportAttributeAccessIssue]
     flags = parser.parse_args(words)
     if flags.hydra_help or flags.shell_completion or flags.experimental_rerun or flags.info:
         return None
@@ -73,6 +72,6 @@ def answer_to(arguments: list[str]) -> str | None:
     return None
 
 
-def fail(message: str) -> None:
+def misused(message: str) -> None:
     """Instead of argparse's own report, which has many lines."""
     raise UsageError(f"{message}; gaugemc --help lists what there is")

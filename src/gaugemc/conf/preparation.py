@@ -19,8 +19,8 @@ from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import trained
 from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed, jobs, settings_of
-from gaugemc.conf.ending import BAD_INPUT, fail, go_on_with, unfailing
-from gaugemc.conf.errors import one_line
+from gaugemc.conf.ending import fail, go_on_with, unfailing
+from gaugemc.conf.errors import BAD_INPUT, one_line
 from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
 from gaugemc.report.scan_report import write_scan_report
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError, claimed

@@ -11,13 +11,7 @@ from typing import Any
 from gaugemc.checks.outcome import Outcome, baseline_of, outcome_of
 from gaugemc.report.names import heading
 from gaugemc.report.table import table
-from gaugemc.statistics.notation import (
-    MISSING,
-    format_error,
-    format_number,
-    format_signed,
-    number,
-)
+from gaugemc.statistics.notation import MISSING, format_error, format_number, format_signed, number
 
 CHECKS = {
     "reversibility": "Reversibility of the dynamics",

@@ -6,9 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gaugemc.statistics.notation import (
-    MISSING,
-)
+from gaugemc.statistics.notation import MISSING
 
 TAU = '<i>τ</i><span class="sub">int</span>'
 

@@ -7,12 +7,7 @@ from typing import Any
 
 from gaugemc.report.names import symbol
 from gaugemc.report.table import table
-from gaugemc.statistics.notation import (
-    format_error,
-    format_integer,
-    format_number,
-    number,
-)
+from gaugemc.statistics.notation import format_error, format_integer, format_number, number
 
 
 def tuning_table(tuning: Sequence[Mapping[str, Any]]) -> str:

@@ -218,23 +218,14 @@ def restored(
     Raises:
         CheckpointError: the draws of a chunk are not there, damaged, or measured otherwise.
     """
-    try:
-        return _restored(path, phase, sampler, states, measurement)
-    except KeyError as error:
-        raise CheckpointError(f"{path}: not of chains (it has no {error}); remove it") from error
-
-
-def _restored(
-    path: Path, phase: str, sampler: Sampler, states: PyTree, measurement: Measurement
-) -> tuple[int, PyTree, list[Draws], float]:
-    metadata = read_metadata(path)
+    done, seconds = described(path, "draws", "seconds")
     chains = jax.tree.leaves(states)[0].shape[0]
     step = jax.vmap(sampler.step, (None, 0))
     _, info = jax.eval_shape(step, jax.random.key(0), states)
     observables = jax.eval_shape(lambda x: measurement(sampler.theory, x, jnp.asarray(0)), states.x)
 
     parts: list[Draws] = []
-    first = metadata["draws"]
+    first = done
     while first:
         chunk = checkpoint_path(path.parent, phase, first).with_suffix(DRAWS)
         if not chunk.is_file():
@@ -242,22 +233,30 @@ def _restored(
                 f"{path}: its draws are not in {chunk.name}; go on with the version of gaugemc"
                 " that made this run, or remove the checkpoint"
             )
+        end = first
         try:
-            measured = read_metadata(chunk)
+            first, every = described(chunk, "first", "measure_every")
         except CheckpointError as error:
             problem = f"{error}; remove {path} to go on from the checkpoint before"
             raise CheckpointError(problem) from error
-        if measured["measure_every"] != measurement.every:
-            every = measured["measure_every"]
+        if every != measurement.every:
             raise CheckpointError(f"{chunk}: measured with evaluate.measure_every={every}")
-        end, first = first, measured["first"]
 
         def column(leaf: jax.ShapeDtypeStruct, length: int = end - first) -> np.ndarray:
             return np.zeros((chains, length, *leaf.shape[1:]), leaf.dtype)
 
         like = Draws(jax.tree.map(column, observables), jax.tree.map(column, info))
         parts.insert(0, load_checkpoint(chunk, like)[0])
-    return metadata["draws"], load_checkpoint(path, states)[0], parts, metadata["seconds"]
+    return done, load_checkpoint(path, states)[0], parts, seconds
+
+
+def described(path: Path, *keys: str) -> list[Any]:
+    """What a file says of the draws in it, or behind it; CheckpointError where it does not."""
+    metadata = read_metadata(path)
+    missing = [key for key in keys if key not in metadata]
+    if missing:
+        raise CheckpointError(f"{path}: not of chains (it has no {', '.join(missing)}); remove it")
+    return [metadata[key] for key in keys]
 
 
 def configurations(sampler: Sampler, states: PyTree) -> np.ndarray:

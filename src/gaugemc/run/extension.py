@@ -1,6 +1,6 @@
 """What may change in a run that goes on: more draws, and what does not touch its numbers."""
 
-import json
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +13,7 @@ from gaugemc.choices.schema import settings_of
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import flat, load_key
 from gaugemc.io.checkpoint import latest_checkpoint, read_metadata
+from gaugemc.report.record import read_summary
 
 FREE = ("progress", "strict")
 """Settings that may change whenever a run goes on; config.yaml keeps the first ones."""
@@ -64,20 +65,13 @@ def check_draws(key: str, settings: Settings, checkpoints: Path, summary: Path) 
     """
     wanted, sampler = flat(settings), key == "evaluate.draws"
     done = most_draws(checkpoints, of_baseline=not sampler) - wanted[DRAWS[key]]
-    if summary.is_file():
-        done = max(done, finished(summary, "evaluate" if sampler else "hmc"))
+    with contextlib.suppress(FileNotFoundError, ValueError):  # not finished, or damaged
+        counted = read_summary(summary.parent).part("evaluate" if sampler else "hmc")
+        done = max(done, counted.get("draws", 0))
     if wanted[key] < done:
         raise SettingsError(
             key, wanted[key], f"{done} are done, and none is thrown away; choose {done} or more"
         )
-
-
-def finished(summary: Path, section: str) -> int:
-    """Draws of each chain that a finished run counted; 0 where its summary is damaged."""
-    try:
-        return (json.loads(summary.read_text())[section] or {}).get("draws", 0)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return 0
 
 
 def most_draws(checkpoints: Path, *, of_baseline: bool) -> int:
