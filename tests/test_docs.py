@@ -18,6 +18,7 @@ from gaugemc.choices.menu import menu
 from gaugemc.choices.schema import schema
 from gaugemc.choices.settings import Settings
 from gaugemc.conf import composition, groups, register
+from gaugemc.conf.conversion import conversion
 from gaugemc.run.extension import with_overrides
 
 ROOT = Path(__file__).parent.parent
@@ -97,6 +98,9 @@ def test_commands_compose(command: str) -> None:
     if words[0] in ("resume", "report"):
         assert re.search(rf"gaugemc {words[0]} DIR\b", CLI.read_text())
         with_overrides(settings_of([]), words[2:], Path(words[1]))
+        return
+    if words[0] == "convert":
+        assert conversion(words[1:])
         return
     overrides = [word for word in words if word != "--multirun"]
     for chosen in combinations(overrides):

@@ -28,8 +28,10 @@ from .groups import SUN as SUN
 from .groups import U1 as U1
 from .groups import Group as Group
 from .io import load_checkpoint as load_checkpoint
+from .io import read_configuration as read_configuration
 from .io import read_draws as read_draws
 from .io import save_checkpoint as save_checkpoint
+from .io import write_configuration as write_configuration
 from .io import write_draws as write_draws
 from .lattice import gauge_transform as gauge_transform
 from .lattice import plaquettes as plaquettes

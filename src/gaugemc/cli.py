@@ -1,4 +1,5 @@
-"""The command line: `gaugemc [KEY=VALUE ...]`, `gaugemc resume DIR`, `gaugemc report DIR`."""
+"""The command line: `gaugemc [KEY=VALUE ...]`, `gaugemc resume DIR`, `gaugemc report DIR`,
+`gaugemc convert IN OUT`."""
 
 import io
 import os
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 
 import hydra
 import jax
+import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from rich.console import Console
@@ -23,10 +25,12 @@ from gaugemc.choices.uses import notice, unused
 from gaugemc.choices.validation import validate
 from gaugemc.conf import register
 from gaugemc.conf.composition import CONFIGURATIONS, settings_of
+from gaugemc.conf.conversion import conversion
 from gaugemc.conf.ending import fail, go_on_with, guarded
 from gaugemc.conf.errors import BAD_INPUT, FAILED, INEXACT
 from gaugemc.conf.help import USAGE
 from gaugemc.conf.preparation import rooted
+from gaugemc.io import read_configuration, write_configuration
 from gaugemc.report.names import by_array
 from gaugemc.report.remarks import remarks
 from gaugemc.report.report import write_report
@@ -49,6 +53,8 @@ def main() -> NoReturn:
     prepare_jax()
     if verb == "resume":
         sys.exit(guarded(lambda: resume(Path(arguments[1]), arguments[2:])))
+    if verb == "convert":
+        sys.exit(guarded(lambda: convert(arguments[1:])))
     if verb == "report":
         sys.exit(guarded(lambda: report(Path(arguments[1]))))
     sys.exit(guarded(configured))
@@ -143,6 +149,20 @@ def report(path: Path) -> int:
     for line in lacking:
         print(f"gaugemc: {line}", file=sys.stderr)
     print(page)
+    return 0
+
+
+def convert(words: list[str]) -> int:
+    """Write a gauge configuration in another format."""
+    asked = conversion(words)
+    with interrupt.raised():
+        found = read_configuration(asked.input, lattice=asked.lattice)
+        done = write_configuration(asked.output, found.links, **asked.how)
+    print(
+        f"{asked.output}: {done.format}, {done.space.name}, {np.dtype(done.space.real)},"
+        f" plaquette {done.plaquette:.12f}, link trace {done.link_trace:.12f},"
+        f" checksum {done.checksum}"
+    )
     return 0
 
 

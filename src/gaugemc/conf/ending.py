@@ -15,6 +15,7 @@ from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
 from gaugemc.conf.errors import BAD_INPUT, FAILED, one_line
 from gaugemc.io.checkpoint import CheckpointError
+from gaugemc.io.configuration import ConfigurationError
 from gaugemc.run.run_directory import RunDirectoryError
 from gaugemc.training import TrainingDivergedError
 
@@ -30,6 +31,7 @@ def guarded(task: Callable[[], int]) -> int:
         PluginError,
         RunDirectoryError,
         CheckpointError,
+        ConfigurationError,
         FileNotFoundError,
     ) as error:
         fail(str(error), BAD_INPUT)

@@ -24,6 +24,10 @@ WORDS = {
 """What a value of each type is called."""
 
 
+class UsageError(ValueError):
+    """The words of the command line make no sense; one line says which."""
+
+
 def one_line(error: Exception) -> str:
     """What is wrong with the command line, in one line."""
     text = str(error)

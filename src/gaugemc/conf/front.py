@@ -11,14 +11,11 @@ from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.validation import refuse
 from gaugemc.conf.composition import composed
-from gaugemc.conf.errors import BAD_INPUT, one_line
+from gaugemc.conf.conversion import conversion
+from gaugemc.conf.errors import BAD_INPUT, UsageError, one_line
 from gaugemc.conf.help import USAGE, VERBS, help_text
 
 HELP = ("--help", "-h")
-
-
-class UsageError(ValueError):
-    """The words of the command line make no sense; one line says which."""
 
 
 def answer(arguments: list[str]) -> int | None:
@@ -47,9 +44,13 @@ def answer_to(arguments: list[str]) -> str | None:
     if verb == "help":
         verb, *others = (*others, "--help") if others else ("--help",)
     if verb in VERBS:
-        if not others:
+        if any(word in HELP for word in others):
+            return VERBS[verb]
+        if verb == "convert":
+            conversion(others)
+        elif not others:
             raise UsageError(f"{verb} needs one run directory\n{USAGE}")
-        return VERBS[verb] if any(word in HELP for word in others) else None
+        return None
     words = [verb, *others] if verb else []
     if "--version" in words:
         return f"gaugemc {gaugemc.__version__}"

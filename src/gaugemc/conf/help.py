@@ -17,6 +17,7 @@ USAGE = """usage: gaugemc [KEY=VALUE ...]    train, sample, compare with tuned H
        gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]
                                   go on with an interrupted run; more draws
        gaugemc report DIR         draw the report of a run again
+       gaugemc convert IN OUT     write a gauge configuration in another format
        gaugemc --help             all keys and choices"""
 
 VERBS = {
@@ -31,6 +32,18 @@ run that starts with flow.load=DIR or dynamics.load=DIR.""",
     "report": """usage: gaugemc report DIR
 
 Draw DIR/report.html and DIR/figures again from the numbers of a finished run.""",
+    "convert": """usage: gaugemc convert IN OUT [--format=nersc|ildg|hdf5]
+                               [--precision=fp32|fp64] [--lattice=X,Y,Z,T]
+                               [--two-rows] [--little-endian] [--lfn=NAME]
+
+Read the gauge configuration in the file IN, verify what the file says of it,
+and write it to OUT. The format of IN is recognised: NERSC, ILDG and SciDAC,
+gaugemc's HDF5, MILC version 5 or openQCD. The format of OUT follows from its
+suffix, unless --format says it: .nersc; .ildg, .lime or .scidac; .h5 or .hdf5.
+--precision   of OUT; that of IN, if it is not given
+--lattice     of IN, for a LIME file that does not say it
+--two-rows, --little-endian   for nersc
+--lfn         for ildg: the logical file name""",
 }
 """The help of each command."""
 
@@ -57,7 +70,7 @@ def help_text(settings: Settings, width: int | None = None) -> str:
     useless = unused(settings)
     lines = [
         USAGE,
-        "       gaugemc VERB --help        more about resume and report",
+        "       gaugemc VERB --help        more about resume, report and convert",
         "",
         *textwrap.wrap(
             "gaugemc trains Markov chain Monte Carlo samplers for lattice gauge theory, samples,"

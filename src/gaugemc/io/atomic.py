@@ -41,7 +41,7 @@ def write_atomically(path: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
         _flush_to_disk(path.parent)  # the new name itself, which a power failure could else undo
     except OSError as error:
-        if error.filename not in (None, str(temporary), str(path.parent)):
+        if str(error.filename) not in ("None", str(temporary), str(path.parent)):
             raise  # about another file, which the body read
         code = error.errno or errno.EIO
         raise OSError(code, f"cannot write: {os.strerror(code)}", str(path)) from error

@@ -1,7 +1,5 @@
 """Ensembles: the draws of many chains in one HDF5 file, which every HDF5 tool can read."""
 
-import hashlib
-import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,20 +11,11 @@ import numpy as np
 
 from gaugemc.chains.driver import Draws
 from gaugemc.io.atomic import write_atomically
+from gaugemc.io.hdf5 import opened, written
 from gaugemc.samplers.sampler import ComposeInfo, Info
 
 _MAGIC = b"gaugemc ensemble 1\n"
-_BLOCK = 512  # HDF5's user block, which other programs skip
 _KINDS = (str, bool, int, float)  # of attributes; a bool is an int too
-
-
-def _block(digest: bytes) -> bytes:
-    """The user block: what the file is, and the SHA-256 of the HDF5 data that follow it.
-
-    HDF5 itself may crash or hang on a damaged file. So the checksum is compared before HDF5 reads
-    anything.
-    """
-    return (_MAGIC + digest).ljust(_BLOCK, b"\0")
 
 
 def write_draws(
@@ -56,19 +45,11 @@ def write_draws(
             cannot store; one line.
         OSError: the file could not be written; what was there before is untouched.
     """
-    try:
-        data = _image(draws, attributes, configurations).getbuffer()[_BLOCK:]
-    except (
-        ValueError,
-        TypeError,
-        OverflowError,
-        RuntimeError,
-        OSError,
-    ) as error:  # of h5py, in memory
-        raise ValueError(f"{path}: {str(error).splitlines()[0]}") from error
-    with write_atomically(path) as temporary, temporary.open("wb") as stored:
-        stored.write(_block(hashlib.sha256(data).digest()))
-        stored.write(data)
+    with write_atomically(path) as temporary, written(temporary, _MAGIC) as file:
+        try:
+            _fill(file, draws, attributes, configurations)
+        except (ValueError, TypeError, OverflowError, RuntimeError, OSError) as error:  # of h5py
+            raise ValueError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
 def info_columns(info: Info | ComposeInfo, group: str) -> dict[str, np.ndarray]:
@@ -84,10 +65,13 @@ def info_columns(info: Info | ComposeInfo, group: str) -> dict[str, np.ndarray]:
     return columns
 
 
-def _image(
-    draws: Draws, attributes: Mapping[str, Any], configurations: np.ndarray | None
-) -> io.BytesIO:
-    """The HDF5 file in memory: on a full disk, HDF5 may end the process by a segmentation fault."""
+def _fill(
+    file: h5py.File,
+    draws: Draws,
+    attributes: Mapping[str, Any],
+    configurations: np.ndarray | None,
+) -> None:
+    """Write attributes and quantities into a new file."""
     columns = {f"observables/{_name(name)}": array for name, array in draws.observables.items()}
     columns |= info_columns(draws.info, "info")
     quantities = {
@@ -103,16 +87,13 @@ def _image(
             raise ValueError(
                 f"configurations of [chain, draw] {fields.shape[:2]} to draws of {(chains, n)}"
             )
-    image = io.BytesIO()
-    with h5py.File(image, "w", userblock_size=_BLOCK) as file:
-        for name, value in attributes.items():
-            file.attrs[name] = _attribute(name, value)
-        file.create_group("observables")
-        for name, array in quantities.items():
-            dataset = file.create_dataset(name, data=array)
-            dataset.dims[0].label = "chain"
-            dataset.dims[1].label = "draw"
-    return image
+    for name, value in attributes.items():
+        file.attrs[name] = _attribute(name, value)
+    file.create_group("observables")
+    for name, array in quantities.items():
+        dataset = file.create_dataset(name, data=array)
+        dataset.dims[0].label = "chain"
+        dataset.dims[1].label = "draw"
 
 
 def _name(name: str) -> str:
@@ -158,14 +139,8 @@ def _attribute(name: str, value: Any) -> Any:
 def _ensemble(path: Path | str) -> Iterator[h5py.File]:
     """The open file of an ensemble; whatever is wrong with the file is a ValueError of one line."""
     try:
-        with open(path, "rb") as file:
-            block = file.read(_BLOCK)
-            if not block.startswith(_MAGIC):
-                raise ValueError("not a gaugemc ensemble")
-            if block != _block(hashlib.file_digest(file, "sha256").digest()):
-                raise ValueError("truncated or damaged: its checksum differs")
-            with h5py.File(file, "r") as ensemble:
-                yield ensemble
+        with open(path, "rb") as file, opened(file, _MAGIC, "ensemble") as ensemble:
+            yield ensemble
     except (KeyError, ValueError, TypeError) as error:
         reason = str(error.args[0] if error.args else error).splitlines()[0]
         raise ValueError(f"{path}: cannot be read as an ensemble: {reason}") from error

@@ -1,0 +1,1 @@
+"""Formats of files of one gauge configuration, one file each."""
