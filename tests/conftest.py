@@ -15,6 +15,8 @@ def pytest_configure(config: pytest.Config) -> None:
     next call: nearly all the time of the tests is the compiler's. A program is found by what it
     computes, the flags and the version of the compiler; `pytest --cache-clear` forgets them all.
     Processes that tests start keep theirs elsewhere: a killed one leaves half a program."""
+    if not config.pluginmanager.has_plugin("cacheprovider"):
+        return
     assert config.cache is not None
     jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("programs")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
