@@ -13,7 +13,7 @@ test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/pytest -n 2 -m "not slow and not browser"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
 
 exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler
 	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py
@@ -52,7 +52,7 @@ bench-full: $(INSTALLED)  ## the same and larger lattices, in about an hour; wri
 	$(BIN)/python benchmarks/bench.py --full --markdown docs/benchmarks.md
 
 clean:
-	rm -rf $(VENV) site outputs
+	rm -rf $(VENV) .pytest_cache site outputs
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

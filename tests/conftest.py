@@ -1,4 +1,5 @@
-"""Shared by tests: float64 sums, a key that follows from the test's name, a quick compiler."""
+"""Shared by tests: float64 sums, a key that follows from the test's name, programs kept on disk, a
+quick compiler."""
 
 import zlib
 from collections.abc import Iterator
@@ -7,6 +8,19 @@ import jax
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compiled programs are kept in pytest's cache, for the next file, the other workers and the
+    next call: nearly all the time of the tests is the compiler's. A program is found by what it
+    computes, the flags and the version of the compiler; `pytest --cache-clear` forgets them all.
+    Processes that tests start keep theirs elsewhere: a killed one leaves half a program."""
+    if not config.pluginmanager.has_plugin("cacheprovider"):
+        return
+    assert config.cache is not None
+    jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("programs")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture
@@ -31,3 +45,11 @@ def quick_compilation() -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture
+def full_compilation(quick_compilation: None) -> Iterator[None]:
+    """For a test of roundings in such a file: it is about the programs that a user gets."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)

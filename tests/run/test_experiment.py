@@ -32,6 +32,8 @@ from gaugemc.run.trainee import build_trainee
 from gaugemc.training import TrainingDivergedError
 from gaugemc.tuning import Tuning, tune
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 TINY = [
     "mode=debug",
     "theory.lattice=[4,4]",
