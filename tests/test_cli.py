@@ -563,12 +563,28 @@ def test_a_file_in_the_place_of_another_is_named(command: Command, copy: Path, o
     assert newest.name in err
 
 
-def test_draws_that_were_measured_otherwise_are_refused(command: Command, copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("edited", "refusal"),
+    [
+        (("seed: 1", "seed: 2"), "seed=2: {0} holds a run with seed=1;"),
+        (("beta: 2.0", "beta: 3.0"), "theory.beta=3.0: {0} holds a run with theory.beta=2.0;"),
+        (("measure_every: 1", "measure_every: 3"), "evaluate.measure_every=3: {0} holds a run"),
+        (("  draws: 24", "  draws: 12"), "evaluate.draws=12: 24 are done"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+)
+def test_what_is_edited_in_config_does_not_go_on_with_other_draws(
+    command: Command, copy: Path, edited: tuple[str, str], refusal: str
+) -> None:
     config = copy / "config.yaml"
-    config.write_text(config.read_text().replace("measure_every: 1", "measure_every: 3"))
+    text = config.read_text()
+    assert text.count(edited[0]) == 1
+    config.write_text(text.replace(*edited))
     code, _, err = command("resume", str(copy))
-    assert code == 2
-    assert "measured with evaluate.measure_every=1" in err
+    assert (code, err.count("\n")) == (2, 1)
+    assert refusal.format(copy) in err
+    shutil.rmtree(copy / "checkpoints")
+    assert command("resume", str(copy))[0] == 0
 
 
 def test_a_report_says_what_it_lacks(command: Command, copy: Path) -> None:

@@ -64,20 +64,24 @@ def _chain_keys(key: Key[Array, ""], chains: int) -> Key[Array, " chain"]:
     return jax.vmap(lambda c: jax.random.fold_in(key, c))(jnp.arange(chains))
 
 
-@eqx.filter_jit
-def advance(
-    sampler: Sampler,
-    states: PyTree,
-    key: Key[Array, ""],
-    first: Int[Array, ""],
-    length: Int[Array, ""],
-    measurement: Measurement = OWN,
-) -> tuple[PyTree, tuple[Measured, Info | ComposeInfo]]:
-    """Draws `first` to `first + length - 1` of every chain, with `length` at most CAPACITY.
+class Chunk(NamedTuple):
+    """Draws `first` to `first + length - 1` of every chain, with `length` at most CAPACITY."""
+
+    sampler: Sampler
+    key: Key[Array, ""]
+    first: Int[Array, ""]
+    length: Int[Array, ""]
+    measurement: Measurement
+
+
+@eqx.filter_jit(donate="all-except-first")
+def advance(chunk: Chunk, states: PyTree) -> tuple[PyTree, tuple[Measured, Info | ComposeInfo]]:
+    """Make a chunk; the new states get the memory of the old ones, which are gone.
 
     Returns the states, and observables and infos of shape [chain, CAPACITY]. The first `length`
     draws of these arrays are filled.
     """
+    sampler, key, first, length, measurement = chunk
     keys = _chain_keys(key, jax.tree.leaves(states)[0].shape[0])
 
     def body(i: Int[Array, ""], carry: tuple[PyTree, tuple]) -> tuple[PyTree, tuple]:
@@ -120,18 +124,20 @@ def chunks(
     Draw i of chain c depends only on the key, c, i and the state before the draw. So a chain that
     is stopped after any chunk and continued from its state is the same chain.
 
+    The states that are yielded last until the next chunk, which reuses their memory.
+
     Raises:
         ValueError: a chain's state has a NaN.
     """
     check_states(sampler, states)
+    states = jax.tree.map(jnp.copy, states)  # the caller's stay
     while first < draws:
         parts = []
         end = min(first + chunk, draws)
         while first < end:
             length = min(CAPACITY, end - first)
-            states, (observables, info) = advance(
-                sampler, states, key, jnp.asarray(first), jnp.asarray(length), measurement
-            )
+            part = Chunk(sampler, key, jnp.asarray(first), jnp.asarray(length), measurement)
+            states, (observables, info) = advance(part, states)
             check_states(sampler, states)
             measured = jax.device_get((observables, info))
             parts.append(Draws(*jax.tree.map(lambda a, n=length: a[:, :n], measured)))

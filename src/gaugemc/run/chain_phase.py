@@ -99,8 +99,7 @@ def run_chains(
             directory.confirm()
             path = checkpoint_path(directory.checkpoints, phase.name, done)
             first = done - samples.draws.info.accepted.shape[1]
-            measured = {"first": first, "measure_every": measurement.every}
-            save_checkpoint(path.with_suffix(DRAWS), samples.draws, measured)
+            save_checkpoint(path.with_suffix(DRAWS), samples.draws, {"first": first})
             save_checkpoint(path, states, {"draws": done, "seconds": seconds})
             prune(directory.checkpoints, phase.name, 2)
             report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
@@ -221,7 +220,7 @@ def restored(
     The draws of a chunk are in a file of their own, written before the states behind the chunk.
 
     Raises:
-        CheckpointError: the draws of a chunk are not there, damaged, or measured otherwise.
+        CheckpointError: the draws of a chunk are not there, or damaged.
     """
     done, seconds = described(path, "draws", "seconds")
     chains = jax.tree.leaves(states)[0].shape[0]
@@ -240,12 +239,10 @@ def restored(
             )
         end = first
         try:
-            first, every = described(chunk, "first", "measure_every")
+            (first,) = described(chunk, "first")
         except CheckpointError as error:
             problem = f"{error}; remove {path} to go on from the checkpoint before"
             raise CheckpointError(problem) from error
-        if every != measurement.every:
-            raise CheckpointError(f"{chunk}: measured with evaluate.measure_every={every}")
 
         def column(leaf: jax.ShapeDtypeStruct, length: int = end - first) -> np.ndarray:
             return np.zeros((chains, length, *leaf.shape[1:]), leaf.dtype)

@@ -38,6 +38,11 @@ class RunDirectory:
         return self.path / "config.yaml"
 
     @property
+    def begun(self) -> Path:
+        """The settings that made the checkpoints, whatever was edited in config.yaml since."""
+        return self.checkpoints / "settings.yaml"
+
+    @property
     def summary(self) -> Path:
         return self.path / "summary.json"
 
@@ -113,29 +118,30 @@ class RunDirectory:
         try:
             for directory in (self.checkpoints, self.chains):
                 directory.mkdir(parents=True, exist_ok=True)
+            if not self.begun.is_file():
+                first = self.settings() if self.config.is_file() else settings
+                self.write(self.begun, as_yaml(first))
             if not self.config.is_file():
-                self._write_config(comments(), settings)
+                self.write(self.config, comments() + self.begun.read_text(encoding="utf-8"))
         except OSError as error:
             raise self._unwritable(error) from error
-        stored, wanted = flat(self.settings()), used(settings)
+        stored, wanted = flat(settings_in(self.begun)), used(settings)
         changed = [k for k in wanted if stored.get(k) != wanted[k] and k not in FREE]
         for key in changed:
             if not (extend and key in DRAWS):
                 more = f", or gaugemc resume {shlex.quote(str(self.path))} {key}={wanted[key]}"
                 raise RunDirectoryError(
-                    f"{key}={wanted[key]}: {self.path} holds a run with {key}={stored[key]};"
+                    f"{key}={wanted[key]}: {self.path} holds a run with {key}={stored.get(key)};"
                     f" choose another hydra.run.dir{more if key in DRAWS else ''}"
                 )
             self._check_phases()
             check_draws(key, settings, self.checkpoints, self.summary)
         if changed:  # before the draws are made: after a kill, `resume` goes on to the new number
             kept = {key: stored[key] for key in FREE}
-            settings = dataclasses.replace(settings, **kept)
-            self._write_config(split(self.config.read_text(encoding="utf-8"))[0], settings)
+            text = as_yaml(dataclasses.replace(settings, **kept))
+            self.write(self.config, split(self.config.read_text(encoding="utf-8"))[0] + text)
+            self.write(self.begun, text)
             self.note("; ".join(f"{key}: {stored[key]} -> {wanted[key]}" for key in changed))
-
-    def _write_config(self, top: str, settings: Settings) -> None:
-        self.write(self.config, top + OmegaConf.to_yaml(OmegaConf.create(tree(settings))))
 
     def record_software(self) -> str | None:
         """Note in config.yaml and log.txt what software is not that of before; returns the note."""
@@ -164,14 +170,7 @@ class RunDirectory:
         """
         if not self.config.is_file():
             raise RunDirectoryError(f"{self.path} is not a run: it has no config.yaml")
-        try:
-            stored = OmegaConf.to_container(OmegaConf.load(self.config))
-            if not isinstance(stored, dict) or not stored:
-                raise ValueError("it holds no settings")
-            return schema.settings_of({str(key): value for key, value in stored.items()})
-        except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
-            reason = " ".join(str(error).split("\n    ")[0].split())
-            raise RunDirectoryError(f"{self.config} cannot be read: {reason}") from error
+        return settings_in(self.config)
 
     def write(self, path: Path, text: str) -> None:
         """Write a text file, atomically."""
@@ -205,6 +204,27 @@ class RunDirectory:
                 log.write(line)
         except OSError as error:
             raise OSError(error.errno, f"cannot write: {error.strerror}", str(self.log)) from error
+
+
+def as_yaml(settings: Settings) -> str:
+    """The settings that are used, and no others."""
+    return OmegaConf.to_yaml(OmegaConf.create(tree(settings)))
+
+
+def settings_in(path: Path) -> Settings:
+    """What `as_yaml` wrote.
+
+    Raises:
+        RunDirectoryError: the file cannot be read, or holds something else.
+    """
+    try:
+        stored = OmegaConf.to_container(OmegaConf.load(path))
+        if not isinstance(stored, dict) or not stored:
+            raise ValueError("it holds no settings")
+        return schema.settings_of({str(key): value for key, value in stored.items()})
+    except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split("\n    ")[0].split())
+        raise RunDirectoryError(f"{path} cannot be read: {reason}") from error
 
 
 def claimed(path: Path) -> Path:

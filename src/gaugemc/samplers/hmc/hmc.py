@@ -106,8 +106,13 @@ class HMC(Sampler):
 
     def there_and_back(self, x: Field, v: Field) -> Field:
         """The end of a trajectory and of another with the momentum flipped: x but for rounding."""
-        end = self.trajectory(PhasePoint(x, v, self.force(x)))
-        return self.trajectory(end._replace(v=-end.v)).x
+
+        def leg(_: Int[Array, ""], start: PhasePoint) -> PhasePoint:
+            end = self.trajectory(start)
+            return end._replace(v=-end.v)
+
+        # One loop over both, so that the trajectory is compiled once.
+        return jax.lax.fori_loop(0, 2, leg, PhasePoint(x, v, self.force(x))).x
 
     def step(self, key: Key[Array, ""], state: HMCState) -> tuple[HMCState, Info]:
         momentum_key, accept_key = jax.random.split(key)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.samplers.hmc.hmc import HMCState
@@ -109,11 +109,13 @@ class L2HMC(Sampler):
 
     def there_and_back(self, x: Field, v: Field) -> Field:
         """The end of a trajectory that is run and then undone: x but for rounding."""
-        start = PhasePoint(x, v, self.theory.force(x))
-        end = self.trajectory(start, jnp.asarray(True))[0]
-        if self.direction == "random":
-            end = flip(end)
-        return self.trajectory(end, jnp.asarray(False))[0].x
+
+        def leg(number: Int[Array, ""], start: PhasePoint) -> PhasePoint:
+            end = self.trajectory(start, number == 0)[0]
+            return flip(end) if self.direction == "random" else end
+
+        # One loop over both, so that the trajectory is compiled once.
+        return jax.lax.fori_loop(0, 2, leg, PhasePoint(x, v, self.theory.force(x))).x
 
     def phase_space_map(self, z: Float[Array, "2 ..."]) -> tuple[Float[Array, "2 ..."], Scalar]:
         """The proposal (forward, where a coin says) as a map of (x, v), and its log-det."""
