@@ -6,7 +6,7 @@ import random
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -287,12 +287,27 @@ def test_a_pipe_is_not_waited_for(links: np.ndarray, tmp_path: Path) -> None:
     assert (tmp_path / "a.h5").is_fifo()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
-def test_a_file_that_may_not_be_read_is_an_error(links: np.ndarray, tmp_path: Path) -> None:
-    write_configuration(tmp_path / "a.h5", links)
-    (tmp_path / "a.h5").chmod(0)
-    with pytest.raises(PermissionError):
-        read_configuration(tmp_path / "a.h5")
+@pytest.fixture
+def unprivileged() -> Iterator[None]:
+    """Root, who may read and write all, is nobody for a test."""
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    yield
+    os.seteuid(user)
+
+
+def test_a_file_that_may_not_be_read_or_written_is_an_error(
+    links: np.ndarray, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    path = tmp_path / "a.h5"
+    write_configuration(path, links)
+    path.chmod(0)
+    tmp_path.chmod(0o555)
+    request.getfixturevalue("unprivileged")
+    with pytest.raises(PermissionError, match="Permission denied"):
+        read_configuration(path)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        write_configuration(path, links)
 
 
 def test_another_group_or_lattice_than_was_asked_for_is_refused(
