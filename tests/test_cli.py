@@ -433,6 +433,10 @@ MISTAKES = [
     ("resume", ["resume needs one run directory"]),
     ("resume /nowhere", ["/nowhere", "not a run"]),
     ("report /nowhere", ["/nowhere", "no such file"]),
+    (
+        "theory=su3_4d sampler=hmc evaluate.start=absent",
+        ["evaluate.start=", "absent: [Errno 2] No"],
+    ),
 ]
 
 

@@ -6,7 +6,8 @@ import random
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def refusal(path: Path, **options: Any) -> str:
     return text.removeprefix(f"{path}: ")
 
 
+@contextmanager
+def flipped(path: Path, place: int, bits: int) -> Iterator[None]:
+    """Some bits of one byte of a file are flipped; a file that is written anew takes longer."""
+    with path.open("r+b", buffering=0) as file:
+        right = os.pread(file.fileno(), 1, place)
+        os.pwrite(file.fileno(), bytes([right[0] ^ bits]), place)
+        yield
+        os.pwrite(file.fileno(), right, place)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_flipped_bit_is_refused_or_changes_nothing(
     links: np.ndarray, tmp_path: Path, format: str
@@ -60,25 +71,24 @@ def test_every_flipped_bit_is_refused_or_changes_nothing(
     A header may hold what nobody reads, or a last digit of a plaquette. Plaquette and links alone
     protect openQCD's file: what is read has the same plaquette.
     """
-    path, small = tmp_path / "a", links[:, :, :, :, :2]
-    single = format not in ("openqcd", "milc")
-    put(path, small.astype(np.complex64) if single else small, format)
+    path, small = tmp_path / "a", links[:, :, :, :, :2].astype(np.complex64)
+    if format in ("nersc", "ildg", "hdf5"):  # which hold a smaller file
+        small = np.array(Links(SUN(2), (2, 2, 2, 2), np.float32).random(jax.random.key(2)))
+    put(path, links[:, :, :, :, :2] if format == "openqcd" else small, format)
     data, right = path.read_bytes(), read_configuration(path)
     chance, lines = random.Random(1), []
     places = range(len(data))
     for place in sorted(chance.sample(places, 1000)) if format == "openqcd" else places:
-        damaged = bytearray(data)
-        damaged[place] ^= 1 << chance.randrange(8)
-        path.write_bytes(damaged)
-        try:
-            found = read_configuration(path)
-        except ConfigurationError as error:
-            lines.append(str(error))
-            continue
+        with flipped(path, place, 1 << chance.randrange(8)):
+            try:
+                found = read_configuration(path)
+            except ConfigurationError as error:
+                lines.append(str(error))
+                continue
         assert found.plaquette == pytest.approx(right.plaquette, abs=1e-12)
         unseen = 1e-8 if format == "openqcd" else 0
         np.testing.assert_allclose(found.links, right.links, rtol=0, atol=unseen)
-    assert len(lines) > (300 if format == "openqcd" else 3000)
+    assert len(lines) > (300 if format == "openqcd" else 0.6 * len(data))
     assert all(line.isprintable() for line in lines)
 
 
@@ -287,12 +297,27 @@ def test_a_pipe_is_not_waited_for(links: np.ndarray, tmp_path: Path) -> None:
     assert (tmp_path / "a.h5").is_fifo()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
-def test_a_file_that_may_not_be_read_is_an_error(links: np.ndarray, tmp_path: Path) -> None:
-    write_configuration(tmp_path / "a.h5", links)
-    (tmp_path / "a.h5").chmod(0)
-    with pytest.raises(PermissionError):
-        read_configuration(tmp_path / "a.h5")
+@pytest.fixture
+def unprivileged() -> Iterator[None]:
+    """Root, who may read and write all, is nobody for a test."""
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    yield
+    os.seteuid(user)
+
+
+def test_a_file_that_may_not_be_read_or_written_is_an_error(
+    links: np.ndarray, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    path = tmp_path / "a.h5"
+    write_configuration(path, links)
+    path.chmod(0)
+    tmp_path.chmod(0o555)
+    request.getfixturevalue("unprivileged")
+    with pytest.raises(PermissionError, match="Permission denied"):
+        read_configuration(path)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        write_configuration(path, links)
 
 
 def test_another_group_or_lattice_than_was_asked_for_is_refused(

@@ -13,6 +13,7 @@ from gaugemc.choices.option import (
     SettingsError,
     at_least,
     each_between,
+    filled,
     fraction,
     must,
     one_of,
@@ -143,7 +144,18 @@ class EvaluateSettings:
     )
     most_steps: int = option(100, "most steps of a trajectory")
     timing_rounds: int = option(7, "alternating rounds in which sampler and baseline are timed")
+    start: str | None = option(
+        None,
+        "file of a configuration, in any format that is read, which all chains start from; null"
+        " for hot and cold starts",
+        filled,
+    )
     configurations: bool = option(False, "save the last configuration of every chain")
+    format: str = option(
+        "hdf5",
+        "of configurations: hdf5 (in chains/*.h5), nersc or ildg (a file for each chain)",
+        one_of("hdf5", "nersc", "ildg"),
+    )
 
 
 @dataclass

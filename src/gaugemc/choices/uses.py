@@ -112,6 +112,9 @@ RULES = (
         lambda s: not s.sampler.is_baseline,
         f"{SAMPLER} is its own baseline",
     ),
+    Rule(
+        ("evaluate.format",), lambda s: s.evaluate.configurations, "evaluate.configurations=false"
+    ),
     Rule(("evaluate.hmc_warmup",), has_baseline, "evaluate.hmc_draws=0"),
     Rule(
         tuple(

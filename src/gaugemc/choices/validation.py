@@ -51,6 +51,7 @@ def refuse(settings: Settings) -> None:
     model = trained(settings) or settings.flow
     one_of(*model.objectives)("training.objective", settings.training.objective)
     validate_batches(settings)
+    validate_files(settings)
     validate_precision(settings)
     check_memory(settings)
 
@@ -111,6 +112,17 @@ def validate_precision(settings: Settings) -> None:
             " choose fp32 or fp64"
         )
         raise SettingsError("precision", settings.precision, problem)
+
+
+def validate_files(settings: Settings) -> None:
+    """Raise SettingsError for files of configurations that cannot hold those of the theory."""
+    theory, e = settings.theory, settings.evaluate
+    if e.start is not None and theory.group is None:
+        raise SettingsError("evaluate.start", e.start, f"{theory.name} has no links")
+    in_file = e.configurations and e.format != "hdf5"
+    if in_file and (theory.group in (None, "U1") or len(theory.lattice) != 4):
+        problem = f"holds 4D SU(N) links, not {theory.name}: choose hdf5"
+        raise SettingsError("evaluate.format", e.format, problem)
 
 
 def validate_batches(settings: Settings) -> None:

@@ -22,7 +22,9 @@ from gaugemc.conf.composition import composed, jobs, settings_of
 from gaugemc.conf.ending import fail, go_on_with, unfailing
 from gaugemc.conf.errors import BAD_INPUT, one_line
 from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
+from gaugemc.io.configuration import ConfigurationError
 from gaugemc.report.scan_report import write_scan_report
+from gaugemc.run.configurations import read_start
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError, claimed
 from gaugemc.run.train_phase import load_model
 from gaugemc.run.trainee import build_trainee
@@ -86,6 +88,12 @@ def check(settings: Settings) -> None:
                 RunDirectory(load).settings()
         except RunDirectoryError as error:
             raise SettingsError(key, load, str(error)) from error
+    start = settings.evaluate.start
+    try:
+        if start is not None:
+            read_start(start, build_theory(settings))
+    except (ConfigurationError, OSError) as error:
+        raise SettingsError("evaluate.start", start, str(error)) from error
     if trained(settings):
         trainee = build_trainee(settings, build_theory(settings))
         if trainee.load is not None:
@@ -112,11 +120,12 @@ def rooted(settings: Settings) -> Settings:
     """The settings with paths from the directory where the command was given (hydra.job.chdir)."""
     cwd = HydraConfig.get().runtime.cwd
 
-    def found(load: str | None) -> str | None:
-        return os.path.join(cwd, load) if load else load
+    def found(path: str | None) -> str | None:
+        return os.path.join(cwd, path) if path else path
 
     return dataclasses.replace(
         settings,
         flow=dataclasses.replace(settings.flow, load=found(settings.flow.load)),
         dynamics=dataclasses.replace(settings.dynamics, load=found(settings.dynamics.load)),
+        evaluate=dataclasses.replace(settings.evaluate, start=found(settings.evaluate.start)),
     )

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
-from gaugemc.chains.driver import Draws, chunks, concatenate, start_chains
+from gaugemc.chains.driver import Draws, chunks, concatenate
 from gaugemc.chains.measurement import Measurement
 from gaugemc.chains.progress import progress_bar
 from gaugemc.choices.measuring import build_measurement
@@ -23,6 +23,7 @@ from gaugemc.io.checkpoint import (
     save_checkpoint,
 )
 from gaugemc.io.ensemble import write_draws
+from gaugemc.run.configurations import last_configurations, new_chains, write_last
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import Sampler
 from gaugemc.samplers.compose import hmc_in, with_hmc
@@ -104,6 +105,10 @@ def run_chains(
             report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
     directory.confirm()
     kept = jax.tree.map(lambda a: a[:, phase.warmup :], concatenate(parts))
+    wanted, in_hdf5 = settings.evaluate.configurations, settings.evaluate.format == "hdf5"
+    fields = last_configurations(sampler, states) if wanted else None
+    if fields is not None and not in_hdf5:
+        write_last(settings, directory, phase.name, fields)
     write_draws(
         directory.chains / f"{phase.name}.h5",
         kept,
@@ -113,7 +118,7 @@ def run_chains(
             "seed": settings.seed,
             "measure_every": settings.evaluate.measure_every,
         },
-        configurations(sampler, states) if settings.evaluate.configurations else None,
+        fields if in_hdf5 else None,
     )
     measured = measurement.kept(sampler.theory, kept.observables, phase.warmup)
     kept = kept._replace(observables=measured)
@@ -132,7 +137,7 @@ def tuned(
     Tuning is not a Markov chain, so the chains that follow start anew (and warm up).
     """
     sampler = phase.sampler
-    states = start_chains(sampler, start_key, settings.chains)
+    states = new_chains(settings, directory, sampler, start_key)
     hmc = hmc_in(sampler)
     if not phase.tune or hmc is None:
         return Tuned(sampler, states, [], {})
@@ -142,7 +147,7 @@ def tuned(
         found = tune(
             hmc,
             tune_key,
-            start_chains(hmc, start_key, settings.chains),
+            new_chains(settings, directory, hmc, start_key),
             lengths=e.lengths,
             targets=e.targets,
             iterations=e.tune_iterations,
@@ -169,7 +174,7 @@ def tuned(
         name: with_hmc(sampler, hmc.with_steps(*steps))
         for name, steps in metadata["better"].items()
     }
-    states = start_chains(best, start_key, settings.chains)
+    states = new_chains(settings, directory, best, start_key)
     return Tuned(best, states, metadata["tuning"], better)
 
 
@@ -254,9 +259,3 @@ def described(path: Path, *keys: str) -> list[Any]:
     if missing:
         raise CheckpointError(f"{path}: not of chains (it has no {', '.join(missing)}); remove it")
     return [metadata[key] for key in keys]
-
-
-def configurations(sampler: Sampler, states: PyTree) -> np.ndarray:
-    """The last physical configuration of every chain, [chain, 1, ...]."""
-    fields = jax.jit(jax.vmap(lambda x: sampler.theory.configuration(x)))(jnp.asarray(states.x))
-    return np.asarray(fields)[:, None]

@@ -18,6 +18,7 @@ from gaugemc.report.report import write_report
 from gaugemc.run import summary
 from gaugemc.run.baselines import run_baselines
 from gaugemc.run.chain_phase import Phase, run_chains
+from gaugemc.run.configurations import keep_start
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.software import software
 from gaugemc.run.timing import time_draws
@@ -42,6 +43,7 @@ def run(
         SettingsError: a setting cannot be used.
         RunDirectoryError: the directory cannot be written, or another process works there.
         CheckpointError: a checkpoint does not fit these settings.
+        ConfigurationError: chains cannot start from the file `evaluate.start`.
         TrainingDivergedError: training diverged.
     """
     console = console or Console(stderr=True, quiet=not settings.progress)
@@ -62,6 +64,7 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         jax.random.key(settings.seed), 5
     )
     theory = build_theory(settings)
+    keep_start(settings, directory, theory)
     exact = exact_observables(theory)
 
     trained = None

@@ -59,6 +59,10 @@ class RunDirectory:
         return self.path / "chains"
 
     @property
+    def start(self) -> Path:
+        return self.path / "start.h5"
+
+    @property
     def log(self) -> Path:
         return self.path / "log.txt"
 

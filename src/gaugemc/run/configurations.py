@@ -1,0 +1,60 @@
+"""The configuration that a run's chains start from, and those that they end at."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key, PyTree
+
+from gaugemc.arrays import Field
+from gaugemc.chains.driver import start_chains
+from gaugemc.choices.settings import Settings
+from gaugemc.io.configuration import read_configuration, write_configuration
+from gaugemc.run.run_directory import RunDirectory
+from gaugemc.samplers import Sampler
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory
+
+
+def read_start(path: Path | str, theory: Theory) -> Field:
+    """The links in a file, in the theory's precision.
+
+    Raises:
+        ConfigurationError: the file cannot be used, or holds another group or lattice.
+        OSError: the file cannot be read.
+    """
+    space = theory.space
+    assert isinstance(space, Links)
+    found = read_configuration(path, lattice=space.lattice, group=space.group)
+    return jnp.asarray(found.links, space.dtype)
+
+
+def keep_start(settings: Settings, directory: RunDirectory, theory: Theory) -> None:
+    """Copy the file of `evaluate.start` into the run, which then no longer needs the file."""
+    if settings.evaluate.start is not None and not directory.start.is_file():
+        write_configuration(directory.start, read_start(settings.evaluate.start, theory))
+
+
+def new_chains(
+    settings: Settings, directory: RunDirectory, sampler: Sampler, key: Key[Array, ""]
+) -> PyTree:
+    """States of all chains: half hot and half cold, or all at the configuration that was kept."""
+    if settings.evaluate.start is None:
+        return start_chains(sampler, key, settings.chains)
+    links = read_start(directory.start, sampler.theory)
+    state = jax.jit(lambda x: sampler.state(sampler.theory.variable(x)))(links)
+    return jax.tree.map(lambda a: jnp.broadcast_to(a, (settings.chains, *a.shape)), state)
+
+
+def last_configurations(sampler: Sampler, states: PyTree) -> np.ndarray:
+    """The last physical configuration of every chain, [chain, 1, ...]."""
+    fields = jax.jit(jax.vmap(lambda x: sampler.theory.configuration(x)))(jnp.asarray(states.x))
+    return np.asarray(fields)[:, None]
+
+
+def write_last(settings: Settings, directory: RunDirectory, phase: str, fields: np.ndarray) -> None:
+    """Write a file of each chain's last configuration, chains/PHASE-CHAIN.FORMAT."""
+    for chain, links in enumerate(fields[:, 0]):
+        form = settings.evaluate.format
+        write_configuration(directory.chains / f"{phase}-{chain:04d}.{form}", links, form)
