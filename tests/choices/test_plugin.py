@@ -50,11 +50,12 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(package: Path, tmp_path: Path) -> Command:
     """Runs a command where the package is installed."""
     path = os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])
+    own = {"PYTHONPATH": path, "COLUMNS": "100", "XDG_CACHE_HOME": str(package / "cache")}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", *words],
-            env={**os.environ, "PYTHONPATH": path, "COLUMNS": "100"},
+            env={**os.environ, **own},
             cwd=tmp_path,
             capture_output=True,
             text=True,
