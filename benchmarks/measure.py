@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaugemc.chains.driver import advance, start_chains
+from gaugemc.chains.driver import Chunk, advance, start_chains
 from gaugemc.samplers import Sampler
 
 ROUNDS = 9
@@ -60,6 +60,12 @@ def paired(first: Call, second: Call, rounds: int = ROUNDS) -> tuple[float, floa
 
 def draws(sampler: Sampler, chains: int, length: int) -> Call:
     """`length` draws of all chains, through the driver's compiled call."""
+    chunk = Chunk(sampler, jax.random.key(1), jnp.asarray(0), jnp.asarray(length))
     states = start_chains(sampler, jax.random.key(0), chains)
-    counts = jnp.asarray(0), jnp.asarray(length)
-    return lambda: advance(sampler, states, jax.random.key(1), *counts)
+
+    def call() -> Any:
+        nonlocal states
+        states, measured = advance(chunk, states)
+        return measured
+
+    return call

@@ -71,7 +71,7 @@ class Chunk(NamedTuple):
     key: Key[Array, ""]
     first: Int[Array, ""]
     length: Int[Array, ""]
-    measurement: Measurement
+    measurement: Measurement = OWN
 
 
 @eqx.filter_jit(donate="all-except-first")
