@@ -1,5 +1,6 @@
 """Geometry: shifts, loops, gauge transformations and partitions of a periodic lattice."""
 
+from gaugemc.lattice.colours import colour_sites as colour_sites
 from gaugemc.lattice.gauge import gauge_transform as gauge_transform
 from gaugemc.lattice.loops import plane_plaquettes as plane_plaquettes
 from gaugemc.lattice.loops import planes as planes
@@ -7,4 +8,6 @@ from gaugemc.lattice.loops import plaquettes as plaquettes
 from gaugemc.lattice.loops import polyakov_loops as polyakov_loops
 from gaugemc.lattice.loops import wilson_loops as wilson_loops
 from gaugemc.lattice.shift import shift as shift
+from gaugemc.lattice.staples import plaquette_staples as plaquette_staples
+from gaugemc.lattice.staples import rectangle_staples as rectangle_staples
 from gaugemc.lattice.tree import links_from_plaquettes as links_from_plaquettes

@@ -1,6 +1,8 @@
 """Densities to sample, each on a space."""
 
 from gaugemc.theories.gaussian import Gaussian as Gaussian
+from gaugemc.theories.improved import RECTANGLES as RECTANGLES
+from gaugemc.theories.improved import Improved as Improved
 from gaugemc.theories.tempered import Tempered as Tempered
 from gaugemc.theories.theory import Pullback as Pullback
 from gaugemc.theories.theory import Theory as Theory
