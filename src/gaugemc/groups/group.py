@@ -94,6 +94,10 @@ class Group(eqx.Module):
     def kinetic_energy(self, v: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
         """Half the sum of squares of v's components; drops the axes of link_shape."""
 
+    def has_kernels(self, dtype: DTypeLike) -> bool:
+        """Whether `kernels.native` knows links of this group and type, on the default device."""
+        return False
+
     @property
     def has_heatbath(self) -> bool:
         """Whether `draw_link` and `reflect_link` are there for this group."""

@@ -36,6 +36,11 @@ class Tempered(Theory):
         inner = self.theory.wilson_beta
         return None if inner is None else self.beta * inner
 
+    @property
+    def compiled_beta(self) -> Scalar | None:
+        inner = self.theory.compiled_beta
+        return None if inner is None else self.beta * inner
+
     def action(self, x: Field) -> Scalar:
         return self.beta * self.theory.action(x)
 
