@@ -156,12 +156,23 @@ inline Matrix<N, T> exponential(Algebra<N, T> a) {
   Matrix<N, T> u = series(small, half_square(small));
   for (int n = 0; n < most; n++) {
     const Matrix<N, T> squared = product<As::kItself, As::kItself>(u, u);
-    for (int l = 0; l < kLanes<T>; l++)
-      for (int i = 0; i < N; i++)
-        for (int j = 0; j < N; j++)
-          if (halvings[l] > n) u.re[i][j][l] = squared.re[i][j][l], u.im[i][j][l] = squared.im[i][j][l];
+    for (int i = 0; i < N; i++)
+      for (int j = 0; j < N; j++)
+        for (int l = 0; l < kLanes<T>; l++)
+          if (halvings[l] > n) {
+            u.re[i][j][l] = squared.re[i][j][l];
+            u.im[i][j][l] = squared.im[i][j][l];
+          }
   }
   return u;
+}
+
+// exp(dt v) u.
+template <int N, class T>
+inline Matrix<N, T> moved(const Matrix<N, T>& u, Lanes<T> dt, const Algebra<N, T>& v) {
+  Algebra<N, T> step{};
+  add_multiple(step, dt, v);
+  return product<As::kItself, As::kItself>(exponential(step), u);
 }
 
 }  // namespace gaugemc

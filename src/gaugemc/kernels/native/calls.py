@@ -46,6 +46,12 @@ def plaquette_sum(links: Links) -> Float[Array, ""]:
     return _call("plaquette_sum", jax.ShapeDtypeStruct((), jnp.float64), links)
 
 
+def move(links: Links, momenta: Links, dt: Float[Array, ""]) -> Links:
+    """exp(dt v) u for each link u and its momentum v."""
+    result = jax.ShapeDtypeStruct(links.shape, links.dtype)
+    return _call("move", result, links, momenta, jnp.asarray(dt, jnp.float64))
+
+
 def trajectory(
     links: Links,
     momenta: Links,

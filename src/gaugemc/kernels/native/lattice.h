@@ -1,9 +1,9 @@
 // Which site of which chain is in which lane, and how lanes find their neighbours.
 //
-// A lattice is cut into blocks of equal shape. A lane holds one block of one chain, so that a vector
-// holds sites at the same place of their blocks. A neighbour is then in the same lane, or, across
-// the face of a block, in the lane of the next block. Any extents will do: where no divisors of the
-// extents fill the lanes, several chains do, or lanes stay idle.
+// A lattice is cut into blocks of equal shape. A lane holds one block of one chain, so that a
+// vector holds sites at the same place of their blocks. A neighbour is then in the same lane, or,
+// across the face of a block, in the lane of the next block. Any extents will do. Where no
+// divisors of the extents fill the lanes, several chains do, or lanes stay idle.
 #pragma once
 #include <algorithm>
 #include <complex>
