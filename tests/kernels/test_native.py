@@ -202,3 +202,14 @@ def test_a_theory_with_another_force_is_not_compiled() -> None:
         assert theory.compiled_beta is None
     assert Wilson(links, 2.0).compiled_beta == 2.0
     assert Theory.at(Wilson(links, 2.0), 3.0).compiled_beta == 3.0
+
+
+def test_fields_that_are_not_like_the_links_are_refused() -> None:
+    space = Links(SUN(2), (2, 2))
+    x, zero = space.origin(), jnp.zeros(())
+    wrong = x.astype(jnp.complex64)
+    message = r"^field of shape \[.*\] and type complex64: must be like the links, .* complex128"
+    with pytest.raises(ValueError, match=message):
+        native.move(x, wrong, zero)
+    with pytest.raises(ValueError, match=message):
+        HMC(Wilson(space, 2.0), 0.1, 1).trajectory(PhasePoint(x, x, wrong))

@@ -48,6 +48,7 @@ def plaquette_sum(links: Links) -> Float[Array, ""]:
 
 def move(links: Links, momenta: Links, dt: Float[Array, ""]) -> Links:
     """exp(dt v) u for each link u and its momentum v."""
+    _check_alike(links, momenta)
     result = jax.ShapeDtypeStruct(links.shape, links.dtype)
     return _call("move", result, links, momenta, jnp.asarray(dt, jnp.float64))
 
@@ -67,6 +68,7 @@ def trajectory(
     A step is a kick, a drift, ..., a drift, a kick, with these coefficients. `force` is the force
     at the start.
     """
+    _check_alike(links, momenta, force)
     field = jax.ShapeDtypeStruct(links.shape, links.dtype)
     numbers = (
         jnp.asarray(beta, jnp.float64),
@@ -75,6 +77,16 @@ def trajectory(
     )
     coefficients = {"kicks": np.asarray(kicks), "drifts": np.asarray(drifts)}
     return _call("trajectory", (field,) * 3, links, momenta, force, *numbers, **coefficients)
+
+
+def _check_alike(links: Links, *fields: Array) -> None:
+    """Raise ValueError where C++ would read numbers that are not there."""
+    for field in fields:
+        if (field.shape, field.dtype) != (links.shape, links.dtype):
+            raise ValueError(
+                f"field of shape {list(field.shape)} and type {field.dtype}: must be like the"
+                f" links, of shape {list(links.shape)} and type {links.dtype}"
+            )
 
 
 def _call(handler: str, result: Any, links: Links, *more: Array, **attributes: Any) -> Any:

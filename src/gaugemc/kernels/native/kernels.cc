@@ -1,5 +1,5 @@
 // The handlers that XLA calls: for any number of chains, SU(2) and SU(3), float and double.
-#include "group.h"
+#include "batch.h"
 #include "wilson.h"
 
 namespace gaugemc {
@@ -9,21 +9,21 @@ std::complex<T>* data(const ffi::AnyBuffer& buffer) {
   return static_cast<std::complex<T>*>(buffer.untyped_data());
 }
 
-template <class G>
-Algebra<G::N, typename G::T> force_on_link(const G& group, const Matrix<G::N, typename G::T>* links,
-                                           Lanes<typename G::T> beta, int mu, int site) {
-  const auto loops = plaquettes_of_link(group.lattice, links, mu, site);
-  return anti_hermitian_traceless(loops, beta * typename G::T(0.5 / G::N));
+template <class B>
+Algebra<B::N, typename B::T> force_on_link(const B& batch, const Matrix<B::N, typename B::T>* links,
+                                           Lanes<typename B::T> beta, int mu, int site) {
+  const auto loops = plaquettes_of_link(batch.lattice, links, mu, site);
+  return anti_hermitian_traceless(loops, beta * typename B::T(0.5 / B::N));
 }
 
 Error Force(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::Buffer<ffi::F64> beta,
             ffi::Result<ffi::AnyBuffer> force) {
-  return dispatch(Shape(x, dimensions), pool, [&](const auto& group) {
-    using T = typename std::decay_t<decltype(group)>::T;
-    const auto links = group.load_matrices(data<T>(x));
-    const auto weight = group.of_chains(beta.typed_data());
-    group.each_link([&](int mu, int site) {
-      group.store(force_on_link(group, links.get(), weight, mu, site), data<T>(*force), mu, site);
+  return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using T = typename std::decay_t<decltype(batch)>::T;
+    const auto links = batch.load_matrices(data<T>(x));
+    const auto weight = batch.of_chains(beta.typed_data());
+    batch.each_link([&](int mu, int site) {
+      batch.store(force_on_link(batch, links.get(), weight, mu, site), data<T>(*force), mu, site);
     });
   });
 }
@@ -31,20 +31,20 @@ Error Force(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::Buffer<ffi::F6
 // The sum of Re tr P / N over all plaquettes of each chain. Chunks are summed in a fixed order.
 Error PlaquetteSum(Pool pool, int64_t dimensions, ffi::AnyBuffer x,
                    ffi::Result<ffi::Buffer<ffi::F64>> sum) {
-  return dispatch(Shape(x, dimensions), pool, [&](const auto& group) {
-    using G = std::decay_t<decltype(group)>;
-    using T = typename G::T;
-    const auto links = group.load_matrices(data<T>(x));
-    const auto& lattice = group.lattice;
+  return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using B = std::decay_t<decltype(batch)>;
+    using T = typename B::T;
+    const auto links = batch.load_matrices(data<T>(x));
+    const auto& lattice = batch.lattice;
     std::vector<double> sums(lattice.sites * kLanes<T>);
-    parallel(group.pool, lattice.sites, [&](int site) {
+    parallel(batch.pool, lattice.sites, [&](int site) {
       const Lanes<T> traces = plaquette_traces(lattice, links.get(), site);
       for (int l = 0; l < kLanes<T>; l++) sums[site * kLanes<T> + l] = traces[l];
     });
     for (int l = 0; l < lattice.chains * lattice.blocks; l++) {
-      double& total = sum->typed_data()[group.first + lattice.chain(l)];
+      double& total = sum->typed_data()[batch.first + lattice.chain(l)];
       if (l % lattice.blocks == 0) total = 0;
-      for (int site = 0; site < lattice.sites; site++) total += sums[site * kLanes<T> + l] / G::N;
+      for (int site = 0; site < lattice.sites; site++) total += sums[site * kLanes<T> + l] / B::N;
     }
   });
 }
@@ -52,14 +52,14 @@ Error PlaquetteSum(Pool pool, int64_t dimensions, ffi::AnyBuffer x,
 // exp(dt v) x on every link.
 Error Move(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
            ffi::Buffer<ffi::F64> dt, ffi::Result<ffi::AnyBuffer> end) {
-  return dispatch(Shape(x, dimensions), pool, [&](const auto& group) {
-    using T = typename std::decay_t<decltype(group)>::T;
-    const auto links = group.load_matrices(data<T>(x));
-    const auto momenta = group.load_algebra(data<T>(v));
-    const auto step = group.of_chains(dt.typed_data());
-    group.each_link([&](int mu, int site) {
-      const int i = mu * group.lattice.sites + site;
-      group.store(moved(links[i], step, momenta[i]), data<T>(*end), mu, site);
+  return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using T = typename std::decay_t<decltype(batch)>::T;
+    const auto links = batch.load_matrices(data<T>(x));
+    const auto momenta = batch.load_algebra(data<T>(v));
+    const auto step = batch.of_chains(dt.typed_data());
+    batch.each_link([&](int mu, int site) {
+      const int i = mu * batch.lattice.sites + site;
+      batch.store(moved(links[i], step, momenta[i]), data<T>(*end), mu, site);
     });
   });
 }
@@ -71,19 +71,19 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
                  ffi::Buffer<ffi::F64> step_size, ffi::Buffer<ffi::S32> n_steps,
                  ffi::Result<ffi::AnyBuffer> end_x, ffi::Result<ffi::AnyBuffer> end_v,
                  ffi::Result<ffi::AnyBuffer> end_force) {
-  return dispatch(Shape(x, dimensions), pool, [&](const auto& group) {
-    using G = std::decay_t<decltype(group)>;
-    using T = typename G::T;
-    const auto& lattice = group.lattice;
-    const auto links = group.load_matrices(data<T>(x));
-    const auto momenta = group.load_algebra(data<T>(v));
-    const auto forces = group.load_algebra(data<T>(force));
-    const auto weight = group.of_chains(beta.typed_data());
-    const auto dt = group.of_chains(step_size.typed_data());
+  return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using B = std::decay_t<decltype(batch)>;
+    using T = typename B::T;
+    const auto& lattice = batch.lattice;
+    const auto links = batch.load_matrices(data<T>(x));
+    const auto momenta = batch.load_algebra(data<T>(v));
+    const auto forces = batch.load_algebra(data<T>(force));
+    const auto weight = batch.of_chains(beta.typed_data());
+    const auto dt = batch.of_chains(step_size.typed_data());
     const int stages = int(drifts.size());
     int64_t last = 0, ends[kLanes<T>];
     for (int l = 0; l < kLanes<T>; l++) {
-      ends[l] = int64_t(n_steps.typed_data()[group.first + lattice.chain(l)]) * stages;
+      ends[l] = int64_t(n_steps.typed_data()[batch.first + lattice.chain(l)]) * stages;
       last = std::max(last, ends[l]);
     }
     // The kick before a stage. The last kick of a step and the first of the next are one.
@@ -97,7 +97,7 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
       return kick;
     };
     const auto first_kick = kick_before(0);
-    group.each_link([&](int mu, int site) {
+    batch.each_link([&](int mu, int site) {
       const int i = mu * lattice.sites + site;
       add_multiple(momenta[i], first_kick, forces[i]);
     });
@@ -105,23 +105,23 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
       Lanes<T> drift{};
       for (int l = 0; l < kLanes<T>; l++)
         drift[l] = stage < ends[l] ? dt[l] * T(drifts[stage % stages]) : T(0);
-      group.each_link([&](int mu, int site) {
+      batch.each_link([&](int mu, int site) {
         const int i = mu * lattice.sites + site;
         links[i] = moved(links[i], drift, momenta[i]);
       });
       const auto kick = kick_before(stage + 1);
-      group.each_link([&](int mu, int site) {
+      batch.each_link([&](int mu, int site) {
         const int i = mu * lattice.sites + site;
-        const auto f = force_on_link(group, links.get(), weight, mu, site);
+        const auto f = force_on_link(batch, links.get(), weight, mu, site);
         add_multiple(momenta[i], kick, f);
         if (stage + 1 == last) forces[i] = f;
       });
     }
-    group.each_link([&](int mu, int site) {
+    batch.each_link([&](int mu, int site) {
       const int i = mu * lattice.sites + site;
-      group.store(links[i], data<T>(*end_x), mu, site);
-      group.store(momenta[i], data<T>(*end_v), mu, site);
-      group.store(forces[i], data<T>(*end_force), mu, site);
+      batch.store(links[i], data<T>(*end_x), mu, site);
+      batch.store(momenta[i], data<T>(*end_v), mu, site);
+      batch.store(forces[i], data<T>(*end_force), mu, site);
     });
   });
 }

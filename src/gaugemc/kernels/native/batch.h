@@ -19,26 +19,22 @@ constexpr int kChunk = 32;
 // The arrays of a call: leading axes are chains, then [direction, L_0, ..., L_{d-1}, N, N].
 struct Shape {
   std::vector<int> extents;
-  int64_t chains = 1, links = 1;
+  int64_t chains = 1;
   int n;
   ffi::DataType type;
 
   Shape(const ffi::AnyBuffer& x, int64_t dimensions) : type(x.element_type()) {
     const auto sizes = x.dimensions();
-    const int batch = int(sizes.size() - dimensions) - 3;
-    for (int i = 0; i < batch; i++) chains *= sizes[i];
-    links = sizes[batch];
-    for (int i = 0; i < dimensions; i++) {
-      extents.push_back(int(sizes[batch + 1 + i]));
-      links *= extents.back();
-    }
+    const int leading = int(sizes.size() - dimensions) - 3;
+    for (int i = 0; i < leading; i++) chains *= sizes[i];
+    for (int i = 0; i < dimensions; i++) extents.push_back(int(sizes[leading + 1 + i]));
     n = int(sizes[sizes.size() - 1]);
   }
 };
 
 // Chains from `first` on, in the layout of lanes.
 template <int N_, class T_>
-class Group {
+class Batch {
  public:
   static constexpr int N = N_;
   using T = T_;
@@ -47,19 +43,19 @@ class Group {
   int first;  // chain
   Pool* pool;
 
-  Group(const std::vector<int>& extents, const std::vector<int>& cut, int chains, int first,
+  Batch(const std::vector<int>& extents, const std::vector<int>& cut, int chains, int first,
         Pool* pool)
       : lattice(extents, cut, chains), first(first), pool(pool) {}
 
   int links() const { return lattice.dimensions * lattice.sites; }
 
-  // task(mu, site) for every link of all lanes.
+  // task(mu, site) for every link of all lanes; the links of a site share neighbours.
   template <class Task>
   void each_link(const Task& task) const {
     const int chunks = (links() + kChunk - 1) / kChunk;
     parallel(chunks > 1 ? pool : nullptr, chunks, [&](int chunk) {
       for (int i = chunk * kChunk; i < std::min((chunk + 1) * kChunk, links()); i++)
-        task(i / lattice.sites, i % lattice.sites);
+        task(i % lattice.dimensions, i / lattice.dimensions);
     });
   }
 
@@ -132,10 +128,10 @@ class Group {
   }
 };
 
-// task(group) for groups of chains that fill the lanes as well as can be. Where there are several
-// groups, threads share groups; else they share the sites.
+// task(batch) for batches of chains that fill the lanes as well as can be. Threads share the
+// batches, or the sites of each where there are fewer batches than threads.
 template <int N, class T, class Task>
-void each_group(const Shape& shape, Pool pool, const Task& task) {
+void each_batch(const Shape& shape, Pool pool, const Task& task) {
   struct Plan {
     std::vector<int> cut;
     int chains, first;
@@ -154,22 +150,22 @@ void each_group(const Shape& shape, Pool pool, const Task& task) {
     plans.push_back(best);
     first += best.chains;
   }
-  const bool alone = plans.size() == 1;
-  parallel(&pool, int(plans.size()), [&](int i) {
+  const bool few = int64_t(plans.size()) < pool.num_threads();
+  parallel(few ? nullptr : &pool, int(plans.size()), [&](int i) {
     const Plan& plan = plans[i];
-    task(Group<N, T>(shape.extents, plan.cut, plan.chains, plan.first, alone ? &pool : nullptr));
+    task(Batch<N, T>(shape.extents, plan.cut, plan.chains, plan.first, few ? &pool : nullptr));
   });
 }
 
-// The same for the group and the type of the arrays; `task` is a template function of a Group.
+// The same for the gauge group and the type of the arrays. `task` takes any Batch.
 template <class Task>
 Error dispatch(const Shape& shape, Pool pool, const Task& task) {
   const bool wide = shape.type == ffi::C128;
   if (!wide && shape.type != ffi::C64) return Error::InvalidArgument("links: must be complex");
-  if (shape.n == 2 && wide) each_group<2, double>(shape, pool, task);
-  if (shape.n == 2 && !wide) each_group<2, float>(shape, pool, task);
-  if (shape.n == 3 && wide) each_group<3, double>(shape, pool, task);
-  if (shape.n == 3 && !wide) each_group<3, float>(shape, pool, task);
+  if (shape.n == 2 && wide) each_batch<2, double>(shape, pool, task);
+  if (shape.n == 2 && !wide) each_batch<2, float>(shape, pool, task);
+  if (shape.n == 3 && wide) each_batch<3, double>(shape, pool, task);
+  if (shape.n == 3 && !wide) each_batch<3, float>(shape, pool, task);
   if (shape.n != 2 && shape.n != 3) return Error::InvalidArgument("links: only SU(2) and SU(3)");
   return Error::Success();
 }
