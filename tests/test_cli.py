@@ -25,6 +25,7 @@ from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import latest_checkpoint
 from gaugemc.io.ensemble import read_draws
 from gaugemc.io.lock import locked
+from gaugemc.kernels.cache import cache_directory
 from gaugemc.run import chain_phase, experiment
 
 TINY = [
@@ -506,7 +507,7 @@ def test_the_cache_is_where_it_can_be_written(
     monkeypatch.chdir(tmp_path)
     for name, value in environment.items():
         monkeypatch.setenv(name, value.format(tmp_path))
-    assert cli.cache_directory() == (tmp_path / expected if expected else None)
+    assert cache_directory() == (tmp_path / expected if expected else None)
 
 
 def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -515,7 +516,7 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    assert cli.cache_directory() is None
+    assert cache_directory() is None
 
 
 def test_a_directory_that_cannot_be_written_is_one_line(command: Command) -> None:

@@ -31,6 +31,7 @@ from gaugemc.conf.errors import BAD_INPUT, FAILED, INEXACT
 from gaugemc.conf.help import USAGE
 from gaugemc.conf.preparation import rooted
 from gaugemc.io import read_configuration, write_configuration
+from gaugemc.kernels.cache import cache_directory
 from gaugemc.report.names import by_array
 from gaugemc.report.remarks import remarks
 from gaugemc.report.report import write_report
@@ -68,17 +69,6 @@ def prepare_jax() -> None:
         jax.config.update("jax_compilation_cache_dir", cache and str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def cache_directory() -> Path | None:
-    """Where compiled programs are kept; None where the user has no place that can be written."""
-    try:
-        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        path = (base if base.is_absolute() else Path.home() / ".cache") / "gaugemc"
-        path.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # a read-only disk; a user without a home
-        return None
-    return path if os.access(path, os.W_OK | os.X_OK) else None
 
 
 def configured() -> int:

@@ -46,8 +46,9 @@ def integrate(
     step_size: jax.Array,
     n_steps: jax.Array,
 ) -> tuple[PhasePoint, jax.Array]:
-    """The end of a trajectory and the change of H along it."""
-    end = trajectory(integrator, theory.space, theory.force, start, step_size, n_steps)
+    """The end of a trajectory and the change of H along it, compiled where the links are known."""
+    steps = step_size, n_steps, theory.compiled_beta
+    end = trajectory(integrator, theory.space, theory.force, start, *steps)
     kinetic = theory.space.kinetic_energy
     change = theory.action(end.x) + kinetic(end.v) - theory.action(start.x) - kinetic(start.v)
     return end, change

@@ -107,6 +107,10 @@ class Group(eqx.Module):
     ) -> Shaped[Array, "..."]:
         """Left derivative of -Re tr(u A) / N, an algebra element; A comes from `sum_staples`."""
 
+    def has_kernels(self, dtype: DTypeLike) -> bool:
+        """Whether `kernels.native` knows links of this group and type, on the default device."""
+        return False
+
     @property
     def has_heatbath(self) -> bool:
         """Whether `draw_link` and `reflect_link` are there for this group."""

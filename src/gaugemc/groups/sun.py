@@ -14,7 +14,7 @@ from jaxtyping import Array, Complex, Float, Int, Key
 from gaugemc.groups.anywhere import anywhere
 from gaugemc.groups.group import Group
 from gaugemc.groups.subgroups import draw_subgroups, reflect_subgroups
-from gaugemc.kernels import matmul
+from gaugemc.kernels import matmul, native
 
 Matrix = Complex[Array, "... N N"]
 
@@ -115,6 +115,9 @@ class SUN(Group):
 
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return jnp.result_type(real, jnp.complex64)
+
+    def has_kernels(self, dtype: DTypeLike) -> bool:
+        return native.is_compiled(self.n, dtype)
 
     def identity(self, shape: tuple[int, ...], dtype: DTypeLike) -> Matrix:
         return jnp.broadcast_to(jnp.eye(self.n, dtype=dtype), (*shape, self.n, self.n))

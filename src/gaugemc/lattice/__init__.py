@@ -4,6 +4,7 @@ from gaugemc.lattice.colours import colour_sites as colour_sites
 from gaugemc.lattice.gauge import gauge_transform as gauge_transform
 from gaugemc.lattice.loops import plane_plaquettes as plane_plaquettes
 from gaugemc.lattice.loops import planes as planes
+from gaugemc.lattice.loops import plaquette_sum as plaquette_sum
 from gaugemc.lattice.loops import plaquettes as plaquettes
 from gaugemc.lattice.loops import polyakov_loops as polyakov_loops
 from gaugemc.lattice.loops import wilson_loops as wilson_loops

@@ -3,13 +3,15 @@
 Links have shape (d, L_0, ..., L_{d-1}, *link_shape); U_mu(n) leads from n to n + e_mu.
 """
 
+import functools
 import itertools
 
 import jax.numpy as jnp
 from jaxtyping import Array, Shaped
 
-from gaugemc.arrays import Field
+from gaugemc.arrays import Field, Scalar
 from gaugemc.groups import Group
+from gaugemc.kernels import native
 from gaugemc.lattice.shift import shift
 
 LinkField = Shaped[Array, "d ..."]
@@ -30,6 +32,18 @@ def plane_plaquettes(group: Group, links: LinkField, mu: int, nu: int) -> Field:
 def plaquettes(group: Group, links: LinkField) -> Shaped[Array, "plane ..."]:
     """All plaquettes, shape (d (d - 1) / 2, L_0, ..., L_{d-1}, *link_shape)."""
     return jnp.stack([plane_plaquettes(group, links, mu, nu) for mu, nu in planes(len(links))])
+
+
+def plaquette_sum(group: Group, links: LinkField) -> Scalar:
+    """The sum of Re tr P / N over all plaquettes P, in float64."""
+    traces = functools.partial(_sum_of_traces, group)
+    if group.has_kernels(links.dtype):
+        return native.twinned(native.plaquette_sum, traces)(links)
+    return traces(links)
+
+
+def _sum_of_traces(group: Group, links: LinkField) -> Scalar:
+    return jnp.sum(group.trace(plaquettes(group, links)), dtype=jnp.float64)
 
 
 def line(group: Group, links: LinkField, mu: int, length: int) -> Field:

@@ -1,11 +1,12 @@
 """The mean plaquette."""
 
-import jax.numpy as jnp
+import math
+
 from jaxtyping import Array, Float
 
 from gaugemc.arrays import Field
 from gaugemc.groups import Group
-from gaugemc.lattice import plaquettes
+from gaugemc.lattice import planes, plaquette_sum
 from gaugemc.observables.observable import LinkObservable
 
 
@@ -16,4 +17,5 @@ class Plaquette(LinkObservable):
     label = "plaquette"
 
     def of_links(self, group: Group, links: Field) -> Float[Array, ""]:
-        return jnp.mean(group.trace(plaquettes(group, links)), dtype=jnp.float64)
+        d, *lattice = links.shape[: links.ndim - len(group.link_shape)]
+        return plaquette_sum(group, links) / (len(planes(d)) * math.prod(lattice))

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Key
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.groups import U1, Group
+from gaugemc.kernels import native
 from gaugemc.spaces.space import Space, check_real, extents, total
 
 
@@ -86,7 +87,14 @@ class Links(Space):
         return jnp.expand_dims(2 * self.group.kinetic_energy(v), axes)
 
     def move(self, x: Field, v: Field, dt: Scalar | float) -> Field:
-        return self.group.multiply(self.group.exp(jnp.asarray(dt, self.real) * v), x)
+        dt = jnp.asarray(dt, self.real)
+        ours = all(a.shape == self.field_shape and a.dtype == self.dtype for a in (x, v))
+        if ours and self.group.has_kernels(self.dtype):
+            return native.twinned(native.move, self._move)(x, v, dt)
+        return self._move(x, v, dt)
+
+    def _move(self, x: Field, v: Field, dt: Scalar) -> Field:
+        return self.group.multiply(self.group.exp(dt * v), x)
 
     def project(self, x: Field) -> Field:
         return self.group.project(x)

@@ -35,6 +35,11 @@ class Tempered(Theory):
     def loop_couplings(self) -> tuple[Scalar, ...]:
         return tuple(self.beta * coupling for coupling in self.theory.loop_couplings)
 
+    @property
+    def compiled_beta(self) -> Scalar | None:
+        inner = self.theory.compiled_beta
+        return None if inner is None else self.beta * inner
+
     def action(self, x: Field) -> Scalar:
         return self.beta * self.theory.action(x)
 

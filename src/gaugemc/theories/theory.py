@@ -31,8 +31,13 @@ class Transformation(Protocol):
     def fixed(self) -> Transformation: ...
 
 
-_OF_ONE_ACTION = ("force", "exact_observables", "loop_couplings")
-"""What a class says of its action, and no subclass with another action inherits."""
+_FOLLOWS_FROM = {
+    "force": ("action",),
+    "exact_observables": ("action",),
+    "loop_couplings": ("action",),
+    "compiled_beta": ("action", "force"),
+}
+"""What a class says of its action or force, and no subclass with another one inherits."""
 
 
 def checked_beta(beta: ArrayLike) -> Scalar:
@@ -52,7 +57,7 @@ class Theory(eqx.Module):
 
     A class that defines `action` anew does not inherit what its base knows of another action:
     `force`, `exact_observables` and `loop_couplings` are then those of `Theory`, unless the class
-    defines them too.
+    defines them too. Nor does a class with another `force` inherit `compiled_beta`.
     """
 
     space: eqx.AbstractVar[Space]
@@ -63,10 +68,10 @@ class Theory(eqx.Module):
         def place(name: str) -> int:
             return next(i for i, c in enumerate(cls.__mro__) if name in vars(c))
 
-        for name in _OF_ONE_ACTION:
+        for name, sources in _FOLLOWS_FROM.items():
             inherited = vars(cls.__mro__[place(name)])[name]
             abstract = getattr(inherited, "__isabstractmethod__", False)
-            if place(name) > place("action") and not abstract:
+            if place(name) > min(map(place, sources)) and not abstract:
                 setattr(cls, name, vars(Theory)[name])
 
     @property
@@ -117,6 +122,14 @@ class Theory(eqx.Module):
         """
         couplings = self.loop_couplings
         return couplings[0] if len(couplings) == 1 else None
+
+    @property
+    def compiled_beta(self) -> Scalar | None:
+        """beta, if `force` is that of Wilson's action and there are compiled kernels; or None.
+
+        Whole trajectories then run in `kernels.native`.
+        """
+        return None
 
     def configuration(self, x: Field) -> Field:
         """The physical configuration that x stands for: x itself, unless pulled back."""

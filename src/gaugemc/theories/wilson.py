@@ -1,10 +1,14 @@
 """Wilson's plaquette action, for any group in any dimension."""
 
+import functools
+
 import equinox as eqx
 import jax.numpy as jnp
 
 from gaugemc.arrays import Field, Scalar
-from gaugemc.lattice import plane_plaquettes, planes, plaquettes, shift
+from gaugemc.groups import Group
+from gaugemc.kernels import native
+from gaugemc.lattice import plane_plaquettes, planes, plaquette_sum, shift
 from gaugemc.observables.charge import Charge
 from gaugemc.observables.charge_squared import ChargeSquared
 from gaugemc.observables.plaquette import Plaquette
@@ -39,25 +43,37 @@ class Wilson(Theory):
     def loop_couplings(self) -> tuple[Scalar, ...]:
         return (self.beta,)
 
+    @property
+    def compiled_beta(self) -> Scalar | None:
+        return self.beta if self.space.group.has_kernels(self.space.dtype) else None
+
     @eqx.filter_jit
     def action(self, x: Field) -> Scalar:
         self.space.check_shape(x)
-        return -self.beta * total(self.space.group.trace(plaquettes(self.space.group, x)))
+        return -self.beta * total(plaquette_sum(self.space.group, x))
 
     @eqx.filter_jit
     def force(self, x: Field) -> Field:
         """The left derivative of S: each plaquette's gradient, carried to its four links."""
         self.space.check_shape(x)
-        group, beta = self.space.group, self.beta.astype(self.space.real)
-        force: list[Field] = [jnp.zeros_like(direction) for direction in x]
-        for mu, nu in planes(len(self.space.lattice)):
-            g = beta * group.trace_gradient(plane_plaquettes(group, x, mu, nu))
-            at_mu, at_nu = group.transport(x[mu], g), group.transport(x[nu], g)
-            force[mu] = force[mu] + (g - shift(at_nu, nu, -1))
-            force[nu] = force[nu] + (shift(at_mu, mu, -1) - g)
-        return jnp.stack(force)
+        force = functools.partial(wilson_force, self.space.group)
+        if self.compiled_beta is not None and x.dtype == self.space.dtype:
+            force = native.twinned(native.force, force)
+        return force(x, self.beta)
 
     @eqx.filter_jit
     def observables(self, x: Field) -> dict[str, Scalar]:
         charges = (Charge(), ChargeSquared()) if is_u1_2d(self.space) else ()
         return {o.name: o(self.space, x) for o in (Plaquette(), *charges)}
+
+
+def wilson_force(group: Group, x: Field, beta: Scalar) -> Field:
+    """The force in operations of JAX, for any group: the twin of the compiled kernel."""
+    beta = beta.astype(x.real.dtype)
+    force: list[Field] = [jnp.zeros_like(direction) for direction in x]
+    for mu, nu in planes(len(x)):
+        g = beta * group.trace_gradient(plane_plaquettes(group, x, mu, nu))
+        at_mu, at_nu = group.transport(x[mu], g), group.transport(x[nu], g)
+        force[mu] = force[mu] + (g - shift(at_nu, nu, -1))
+        force[nu] = force[nu] + (shift(at_mu, mu, -1) - g)
+    return jnp.stack(force)

@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from gaugemc.arrays import Field, known
+from gaugemc.kernels import native
 from gaugemc.spaces import Space
 
 
@@ -102,8 +103,41 @@ def trajectory(
     start: PhasePoint,
     step_size: Float[Array, ""],
     n_steps: Int[Array, ""],
+    compiled_beta: Float[Array, ""] | None = None,
 ) -> PhasePoint:
-    """n_steps steps of the integrator; run again from (x, -v), they lead back to the start."""
+    """n_steps steps of the integrator; run again from (x, -v), they lead back to the start.
+
+    With the theory's `compiled_beta` all steps are one call of a compiled kernel.
+    """
+    arguments = integrator, space, force, start, step_size, n_steps
+    if compiled_beta is None:
+        return in_stages(*arguments)
+    run = native.twinned(_compiled, lambda _, *arguments: in_stages(*arguments))
+    return run(compiled_beta, *arguments)
+
+
+def _compiled(
+    beta: Float[Array, ""],
+    integrator: Integrator,
+    space: Space,
+    force: Callable[[Field], Field],
+    start: PhasePoint,
+    step_size: Float[Array, ""],
+    n_steps: Int[Array, ""],
+) -> PhasePoint:
+    numbers = beta, step_size, n_steps
+    return PhasePoint(*native.trajectory(*start, *numbers, integrator.kicks, integrator.drifts))
+
+
+def in_stages(
+    integrator: Integrator,
+    space: Space,
+    force: Callable[[Field], Field],
+    start: PhasePoint,
+    step_size: Float[Array, ""],
+    n_steps: Int[Array, ""],
+) -> PhasePoint:
+    """The same trajectory as a loop of JAX, for any space and any force."""
     # One loop over all stages of all steps, so that the force is compiled once.
     dt = step_size.astype(space.real_dtype)
     stages = len(integrator.drifts)

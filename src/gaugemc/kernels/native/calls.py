@@ -1,0 +1,94 @@
+"""The compiled kernels as functions of one configuration.
+
+Under `jax.vmap` all chains arrive in one call. Links have shape (d, L_0, ..., L_{d-1}, N, N).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Complex, Float, Int
+
+from gaugemc.kernels.native.library import targets
+
+Links = Complex[Array, "d ... N N"]
+
+
+def is_compiled(n: int, dtype: DTypeLike) -> bool:
+    """Whether there are compiled kernels for SU(n) links of this type, on the default device.
+
+    The first question builds the kernels, which takes seconds.
+    """
+    known = n in (2, 3) and np.dtype(dtype) in (np.complex64, np.complex128)
+    wide = jnp.result_type(float) == jnp.float64  # couplings and sums
+    return known and wide and jax.default_backend() == "cpu" and bool(targets())
+
+
+def twinned(kernel: Callable[..., Any], twin: Callable[..., Any]) -> Callable[..., Any]:
+    """A compiled kernel with the derivatives of its twin. Where they are taken, the twin runs."""
+    run = eqx.filter_custom_jvp(kernel)
+    run.def_jvp(lambda primals, tangents: eqx.filter_jvp(twin, primals, tangents))
+    return run
+
+
+def force(links: Links, beta: Float[Array, ""]) -> Links:
+    """The left derivative of Wilson's action; an algebra element for each link."""
+    result = jax.ShapeDtypeStruct(links.shape, links.dtype)
+    return _call("force", result, links, jnp.asarray(beta, jnp.float64))
+
+
+def plaquette_sum(links: Links) -> Float[Array, ""]:
+    """The sum of Re tr P / N over all plaquettes, in float64."""
+    return _call("plaquette_sum", jax.ShapeDtypeStruct((), jnp.float64), links)
+
+
+def move(links: Links, momenta: Links, dt: Float[Array, ""]) -> Links:
+    """exp(dt v) u for each link u and its momentum v."""
+    _check_alike(links, momenta)
+    result = jax.ShapeDtypeStruct(links.shape, links.dtype)
+    return _call("move", result, links, momenta, jnp.asarray(dt, jnp.float64))
+
+
+def trajectory(
+    links: Links,
+    momenta: Links,
+    force: Links,
+    beta: Float[Array, ""],
+    step_size: Float[Array, ""],
+    n_steps: Int[Array, ""],
+    kicks: tuple[float, ...],
+    drifts: tuple[float, ...],
+) -> tuple[Links, Links, Links]:
+    """n_steps steps with the force of Wilson's action: links, momenta and force at the end.
+
+    A step is a kick, a drift, ..., a drift, a kick, with these coefficients. `force` is the force
+    at the start.
+    """
+    _check_alike(links, momenta, force)
+    field = jax.ShapeDtypeStruct(links.shape, links.dtype)
+    numbers = (
+        jnp.asarray(beta, jnp.float64),
+        jnp.asarray(step_size, jnp.float64),
+        jnp.asarray(n_steps, jnp.int32),
+    )
+    coefficients = {"kicks": np.asarray(kicks), "drifts": np.asarray(drifts)}
+    return _call("trajectory", (field,) * 3, links, momenta, force, *numbers, **coefficients)
+
+
+def _check_alike(links: Links, *fields: Array) -> None:
+    """Raise ValueError where C++ would read numbers that are not there."""
+    for field in fields:
+        if (field.shape, field.dtype) != (links.shape, links.dtype):
+            raise ValueError(
+                f"field of shape {list(field.shape)} and type {field.dtype}: must be like the"
+                f" links, of shape {list(links.shape)} and type {links.dtype}"
+            )
+
+
+def _call(handler: str, result: Any, links: Links, *more: Array, **attributes: Any) -> Any:
+    call = jax.ffi.ffi_call(targets()[handler], result, vmap_method="broadcast_all")
+    return call(links, *more, dimensions=links.ndim - 3, **attributes)

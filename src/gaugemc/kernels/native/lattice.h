@@ -1,0 +1,141 @@
+// Which site of which chain is in which lane, and how lanes find their neighbours.
+//
+// A lattice is cut into blocks of equal shape. A lane holds one block of one chain, so that a
+// vector holds sites at the same place of their blocks. A neighbour is then in the same lane, or,
+// across the face of a block, in the lane of the next block. Any extents will do. Where no
+// divisors of the extents fill the lanes, several chains do, or lanes stay idle.
+#pragma once
+#include <algorithm>
+#include <complex>
+#include <cstdint>
+#include <vector>
+
+#include "algebra.h"
+
+namespace gaugemc {
+
+// A site of all lanes: where in its block, and by how many blocks lanes are displaced.
+struct Place {
+  int32_t site, displacement;
+};
+
+// How many blocks along each direction: as many as fit into `lanes`, with the fewest faces.
+inline std::vector<int> blocks_of(const std::vector<int>& extents, int lanes) {
+  std::vector<int> best, cut(extents.size());
+  int most = 0;
+  double fewest = 0;
+  auto search = [&](auto& self, size_t mu, int number, double faces) -> void {
+    if (mu == extents.size()) {
+      if (number > most || (number == most && faces < fewest))
+        most = number, fewest = faces, best = cut;
+      return;
+    }
+    for (int n = 1; n * number <= lanes; n++)
+      if (extents[mu] % n == 0) {
+        cut[mu] = n;
+        self(self, mu + 1, n * number, faces + (n > 1 ? double(n) / extents[mu] : 0));
+      }
+  };
+  search(search, 0, 1, 0);
+  return best;
+}
+
+template <int N, class T>
+class Lattice {
+ public:
+  static constexpr int kWidth = kLanes<T>;
+  int dimensions, sites, chains, blocks;
+
+  // `chains` chains at once, each cut into `cut` blocks.
+  Lattice(const std::vector<int>& extents, const std::vector<int>& cut, int chains)
+      : dimensions(extents.size()), sites(1), chains(chains), blocks(1), volume_(1) {
+    for (int mu = 0; mu < dimensions; mu++) {
+      sites *= extents[mu] / cut[mu];
+      blocks *= cut[mu];
+      volume_ *= extents[mu];
+    }
+    next_.resize(2 * dimensions * sites);
+    offsets_.resize(sites);
+    displaced_.resize(2 * dimensions * blocks);
+    permutations_.resize(blocks);
+    std::vector<int64_t> origins(blocks);
+    int inner_sites = sites, inner_blocks = blocks;
+    int64_t stride = volume_;
+    for (int mu = 0; mu < dimensions; mu++) {
+      const int extent = extents[mu] / cut[mu];
+      stride /= extents[mu], inner_sites /= extent, inner_blocks /= cut[mu];
+      for (int s = 0; s < sites; s++) {
+        const int c = s / inner_sites % extent;
+        offsets_[s] += c * stride;
+        auto to = [&](int there) { return s + (there - c) * inner_sites; };
+        next_[mu * sites + s] = {to((c + 1) % extent), c + 1 == extent};
+        next_[(dimensions + mu) * sites + s] = {to((c + extent - 1) % extent), c == 0};
+      }
+      for (int b = 0; b < blocks; b++) {
+        const int c = b / inner_blocks % cut[mu];
+        origins[b] += int64_t(c) * extent * stride;
+        auto to = [&](int there) { return b + (there - c) * inner_blocks; };
+        displaced_[mu * blocks + b] = to((c + 1) % cut[mu]);
+        displaced_[(dimensions + mu) * blocks + b] = to((c + cut[mu] - 1) % cut[mu]);
+      }
+    }
+    for (int d = 0; d < blocks; d++)
+      for (int l = 0; l < kWidth; l++) {
+        const int lane = l % (chains * blocks), block = lane % blocks;
+        int to = 0;  // block + d, direction by direction
+        for (int mu = 0, inner = blocks; mu < dimensions; mu++) {
+          inner /= cut[mu];
+          to += (block / inner + d / inner) % cut[mu] * inner;
+        }
+        permutations_[d][l] = lane - block + to;
+      }
+    for (int l = 0; l < kWidth; l++) {
+      const int lane = l % (chains * blocks);
+      lanes_.push_back({lane / blocks, origins[lane % blocks]});
+    }
+  }
+
+  // The neighbour along `hop`: a direction mu, or dimensions + mu for backwards.
+  Place neighbour(Place place, int hop) const {
+    const Place to = next_[hop * sites + place.site];
+    return {to.site, to.displacement ? displaced_[hop * blocks + place.displacement]
+                                     : place.displacement};
+  }
+
+  // The matrix at a place, in `spare` where lanes must be permuted.
+  const Matrix<N, T>& at(const Matrix<N, T>* field, Place place, Matrix<N, T>& spare) const {
+    const Matrix<N, T>& there = field[place.site];
+    if (place.displacement == 0) return there;
+    const Permutation<T> from = permutations_[place.displacement];
+    for (int i = 0; i < N; i++)
+      for (int j = 0; j < N; j++) {
+        spare.re[i][j] = permuted<T>(there.re[i][j], from);
+        spare.im[i][j] = permuted<T>(there.im[i][j], from);
+      }
+    return spare;
+  }
+
+  // The chain of a lane, counted from the first of these chains.
+  int chain(int lane) const { return lanes_[lane].chain; }
+
+  // The matrices of direction mu at a site, in an array [chain, mu, site, N, N].
+  template <class Number>
+  Number* in_array(Number* array, int lane, int mu, int site) const {
+    const int64_t links = (lanes_[lane].chain * int64_t(dimensions) + mu) * volume_;
+    return array + (links + lanes_[lane].origin + offsets_[site]) * N * N;
+  }
+
+ private:
+  struct Lane {
+    int chain;
+    int64_t origin;
+  };
+  int64_t volume_;
+  std::vector<Place> next_;
+  std::vector<int32_t> displaced_;
+  std::vector<int64_t> offsets_;
+  std::vector<Lane> lanes_;
+  std::vector<Permutation<T>> permutations_;
+};
+
+}  // namespace gaugemc

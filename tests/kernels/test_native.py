@@ -1,0 +1,230 @@
+"""The compiled kernels against XLA's code for the same."""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.typing import DTypeLike
+
+from gaugemc.groups import SUN
+from gaugemc.groups.sun import anti_hermitian_traceless
+from gaugemc.kernels import native
+from gaugemc.kernels.once import once
+from gaugemc.lattice import plaquettes
+from gaugemc.samplers import FOREST_RUTH, HMC, OMELYAN
+from gaugemc.samplers.hmc.integrator import Integrator, PhasePoint, trajectory
+from gaugemc.spaces import Links
+from gaugemc.theories import Theory, Wilson
+from gaugemc.theories.wilson import wilson_force
+
+pytestmark = pytest.mark.skipif(
+    not native.is_compiled(3, jnp.complex128), reason="no compiled kernels here"
+)
+
+
+class Plain(SUN):
+    """SU(N) that XLA computes."""
+
+    def has_kernels(self, dtype: DTypeLike) -> bool:
+        return False
+
+
+def plain(space: Links) -> Links:
+    """The same links, without compiled kernels."""
+    return Links(Plain(space.group.link_shape[0]), space.lattice, space.real)
+
+
+SHAPES = {
+    "sites": (SUN(3), (4, 4, 4, 4), 1, jnp.float64),
+    "sites, float32": (SUN(3), (4, 4, 4, 4), 1, jnp.float32),
+    "odd extents": (SUN(3), (3, 5, 2, 3), 1, jnp.float64),
+    "prime extents": (SUN(2), (17, 19), 1, jnp.float64),
+    "chains": (SUN(3), (2, 3, 3), 19, jnp.float64),
+    "chains, float32": (SUN(2), (3, 3), 37, jnp.float32),
+    "chains and sites": (SUN(2), (3, 2, 2, 3), 2, jnp.float64),
+    "two dimensions": (SUN(3), (8, 6), 3, jnp.float32),
+}
+
+
+@pytest.fixture(params=SHAPES, scope="module")
+def chains(request: pytest.FixtureRequest) -> tuple[Wilson, PhasePoint, jax.Array, float]:
+    """A theory, chains of it with another beta each, and the size of rounding."""
+    group, lattice, n, real = SHAPES[request.param]
+    space = Links(group, lattice, real)
+    keys = jax.random.split(jax.random.key(len(request.param)), 2 * n).reshape(2, n)
+    beta = jnp.linspace(2.0, 6.0, n)
+    x = once(jax.vmap(lambda key: space.random(key)))(keys[0])
+    v = jax.jit(jax.vmap(space.random_momentum))(keys[1])
+    force = jax.jit(jax.vmap(functools.partial(wilson_force, group)))(x, beta)
+    return Wilson(space, 5.7), PhasePoint(x, v, force), beta, 100 * float(jnp.finfo(real).eps)
+
+
+def test_force(chains: tuple) -> None:
+    _, start, beta, rounding = chains
+    ours = jax.jit(jax.vmap(native.force))(start.x, beta)
+    assert ours.dtype == start.x.dtype
+    np.testing.assert_allclose(ours, start.force, atol=rounding)
+    np.testing.assert_array_equal(ours, -ours.conj().mT)
+
+
+def test_plaquette_sum(chains: tuple) -> None:
+    theory, start, _, rounding = chains
+    ours = jax.jit(jax.vmap(native.plaquette_sum))(start.x)
+    loops = jax.jit(jax.vmap(functools.partial(plaquettes, theory.space.group)))(start.x)
+    traces = theory.space.group.trace(loops).astype(jnp.float64)
+    number = traces[0].size
+    np.testing.assert_allclose(ours / number, traces.reshape(len(ours), -1).mean(1), atol=rounding)
+
+
+def both(
+    theory: Wilson,
+    integrator: Integrator,
+    start: PhasePoint,
+    beta: jax.Array,
+    step_size: jax.Array,
+    n_steps: jax.Array,
+) -> tuple[PhasePoint, PhasePoint]:
+    """The ends of trajectories of all chains: compiled, and as a loop of JAX."""
+
+    @eqx.filter_jit
+    @functools.partial(eqx.filter_vmap, in_axes=(None, 0, 0, 0, 0))
+    def run(space, start, beta, step_size, n_steps):
+        theory = Wilson(space, beta)
+        arguments = integrator, space, theory.force, start, step_size, n_steps
+        return trajectory(*arguments, theory.compiled_beta)
+
+    spaces = theory.space, plain(theory.space)
+    return tuple(run(space, start, beta, step_size, n_steps) for space in spaces)
+
+
+def test_trajectory(chains: tuple) -> None:
+    """Chains with step sizes and numbers of steps of their own."""
+    theory, start, beta, rounding = chains
+    n = len(beta)
+    steps = jnp.linspace(0.02, 0.2, n), 1 + jnp.arange(n, dtype=jnp.int32) % 4
+    ours, theirs = both(theory, FOREST_RUTH, start, beta, *steps)
+    for mine, other, size in zip(ours, theirs, (1, 5, 5)):
+        np.testing.assert_allclose(mine, other, atol=size * rounding)
+    assert float(jnp.max(jnp.abs(ours.x - start.x))) > 0.02
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("real", [jnp.float64, jnp.float32])
+def test_links_move_on_geodesics_of_any_length(n: int, real: type, key: jax.Array) -> None:
+    """Among others of the momentum 0, and of one with equal eigenvalues."""
+    space = Links(SUN(n), (4, 4), real)
+    x, v = once(lambda key: (space.random(key), space.random_momentum(key)))(key)
+    v = v.at[0, 0].set(0.0)
+    v = v.at[0, 1].set(jnp.diag(jnp.asarray([1j] * (n - 1) + [(1 - n) * 1j], v.dtype)))
+    exact = jax.jit(plain(space).move)
+    for size in (0.0, 1e-9, 0.1, 0.5, 1.0, 3.0, 30.0, 1000.0):
+        end = native.move(x, v, jnp.asarray(size))
+        rounding = 20 * float(jnp.finfo(real).eps) * max(1, size)
+        wide = exact(x.astype(complex), v.astype(complex), size)
+        np.testing.assert_allclose(end, wide, atol=4 * rounding)
+        unit = jnp.einsum("...ij,...kj->...ik", end, end.conj())
+        np.testing.assert_allclose(unit, jnp.broadcast_to(jnp.eye(n), unit.shape), atol=rounding)
+
+
+def test_what_means_nothing_is_nan(key: jax.Array) -> None:
+    """NaN of one chain stays there; so does a momentum whose rounding is larger than 1."""
+    space = Links(SUN(3), (2, 2))
+    keys = jax.random.split(key, 8)
+    x, v = once(lambda keys: (jax.vmap(space.random)(keys), jax.vmap(space.random_momentum)(keys)))(
+        keys
+    )
+    v = v.at[1, 0, 0, 0, 0, 1].set(jnp.nan).at[2].multiply(1e20).at[3, 0, 0, 0, 0, 1].set(jnp.inf)
+    theory = Wilson(space, 5.7)
+    hmc = HMC(theory, 0.1, 2)
+    end = jax.jit(jax.vmap(hmc.trajectory))(PhasePoint(x, v, jax.vmap(theory.force)(x)))
+    bad = jnp.any(jnp.isnan(end.x), axis=range(1, 6))
+    np.testing.assert_array_equal(bad, [False, True, True, True] + [False] * 4)
+
+
+def test_derivatives_are_those_of_the_twin(key: jax.Array) -> None:
+    theory = Wilson(Links(SUN(2), (3, 3)), 2.5)
+    x, direction = theory.space.random(key), theory.space.random_momentum(key)
+
+    def loss(f, beta):
+        return jnp.sum(jnp.abs(f(x, beta) - direction) ** 2)
+
+    twin = functools.partial(wilson_force, theory.space.group)
+    ours, theirs = (
+        jax.grad(functools.partial(loss, f))(theory.beta)
+        for f in (lambda x, beta: theory.at(beta).force(x), twin)
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-13)
+    hessian = jax.jvp(theory.force, (x,), (x @ direction,))[1]
+    np.testing.assert_allclose(
+        hessian, jax.jvp(lambda x: twin(x, theory.beta), (x,), (x @ direction,))[1], rtol=1e-12
+    )
+    force = theory.space.gradient(theory.action)(x)
+    np.testing.assert_allclose(force, theory.force(x), atol=1e-13)
+    hmc = HMC(theory, 0.1, 2)
+
+    def end(step_size):
+        return hmc.with_steps(step_size, 2).trajectory(PhasePoint(x, direction, force)).x
+
+    speed = jax.jvp(end, (jnp.asarray(0.1),), (jnp.asarray(1.0),))[1]
+    difference = (end(0.1 + 1e-5) - end(0.1 - 1e-5)) / 2e-5
+    np.testing.assert_allclose(speed, difference, atol=1e-8)
+
+
+def test_trajectories_keep_the_volume(key: jax.Array) -> None:
+    """|det| of the map of phase space is 1, by finite differences in all its directions."""
+    space = Links(SUN(2), (2, 2))
+    hmc = HMC(Wilson(space, 2.0), 0.2, 3, OMELYAN)
+    x, v = space.random(key), space.random_momentum(key)
+    basis = SUN(2).generators
+    n = space.n_links * len(basis)
+
+    def algebra(components):
+        return jnp.einsum("...a,aij->...ij", components.reshape(*space.shape, -1), basis)
+
+    def components(v):
+        return (-2 * jnp.einsum("...ij,aji->...a", v, basis).real).ravel()
+
+    @jax.jit
+    def run(e):
+        moved = space.move(x, algebra(e[:n]), 1.0)
+        return hmc.trajectory(PhasePoint(moved, v + algebra(e[n:]), hmc.force(moved)))
+
+    end, h = run(jnp.zeros(2 * n)), 1e-4
+    steps = h * jnp.eye(2 * n)
+    there, back = jax.vmap(run)(steps), jax.vmap(run)(-steps)
+
+    def change(a, b):
+        turned = jax.vmap(lambda x: components(anti_hermitian_traceless(x @ end.x.conj().mT)))
+        return jnp.hstack([turned(a.x) - turned(b.x), jax.vmap(components)(a.v - b.v)]) / (2 * h)
+
+    assert abs(np.linalg.slogdet(change(there, back))[1]) < 1e-5
+
+
+def test_a_theory_with_another_force_is_not_compiled() -> None:
+    class Cold(Wilson):
+        def force(self, x: jax.Array) -> jax.Array:
+            return 2 * super().force(x)
+
+    class Other(Wilson):
+        def action(self, x: jax.Array) -> jax.Array:
+            return 2 * super().action(x)
+
+    links = Links(SUN(2), (4, 4))
+    for theory in (Cold(links, 2.0), Other(links, 2.0), Wilson(Links(SUN(4), (4, 4)), 2.0)):  # pyright: ignore[reportCallIssue]
+        assert theory.compiled_beta is None
+    assert Wilson(links, 2.0).compiled_beta == 2.0
+    assert Theory.at(Wilson(links, 2.0), 3.0).compiled_beta == 3.0
+
+
+def test_fields_that_are_not_like_the_links_are_refused() -> None:
+    space = Links(SUN(2), (2, 2))
+    x, zero = space.origin(), jnp.zeros(())
+    wrong = x.astype(jnp.complex64)
+    message = r"^field of shape \[.*\] and type complex64: must be like the links, .* complex128"
+    with pytest.raises(ValueError, match=message):
+        native.move(x, wrong, zero)
+    with pytest.raises(ValueError, match=message):
+        HMC(Wilson(space, 2.0), 0.1, 1).trajectory(PhasePoint(x, x, wrong))
