@@ -1,10 +1,9 @@
 """The gradient flow: steepest descent of an action, which smooths a configuration."""
 
-import math
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from gaugemc.arrays import Field, Scalar, known
@@ -16,7 +15,7 @@ KERNELS = {"wilson": 0.0, "symanzik": -1 / 12}
 """The coefficient c1 of rectangles in the action whose gradient is followed, by name."""
 
 
-def flow_kernel(space: Links, kernel: str = "wilson") -> Theory:
+def flow_kernel(space: Links, kernel: str = "wilson") -> Wilson:
     """The action whose gradient is the flow on links, of unit weight: beta = 2 N for SU(N).
 
     So the flow time is that of 1006.4518, Eq. 1.4, in units of the lattice spacing squared. The
@@ -34,10 +33,10 @@ _STAGES = ((1 / 4, 0.0), (8 / 9, -17 / 9), (3 / 4, -1.0))
 """a and b of the three stages z -> a F(x) + b z, x -> exp(-h z) x of Luescher's scheme."""
 
 
-def _positive(value: ArrayLike | None, name: str) -> Scalar | None:
-    if value is not None and known(value) and not 0 < float(value) < math.inf:
+def _positive(value: ArrayLike, name: str) -> Scalar:
+    if known(value) and not 0 < np.asarray(value) < np.inf:
         raise ValueError(f"{name} {value}: must be positive and finite")
-    return None if value is None else jnp.asarray(value, jnp.float64)
+    return jnp.asarray(value, jnp.float64)
 
 
 class GradientFlow(eqx.Module):
@@ -61,10 +60,8 @@ class GradientFlow(eqx.Module):
         self, kernel: Theory, step: ArrayLike = 0.02, tolerance: ArrayLike | None = None
     ) -> None:
         self.kernel = kernel
-        size = _positive(step, "step")
-        assert size is not None
-        self.step = size
-        self.tolerance = _positive(tolerance, "tolerance")
+        self.step = _positive(step, "step")
+        self.tolerance = None if tolerance is None else _positive(tolerance, "tolerance")
 
     @eqx.filter_jit
     def __call__(self, x: Field, time: ArrayLike) -> Field:
@@ -75,16 +72,18 @@ class GradientFlow(eqx.Module):
         """
         x = jnp.asarray(x, self.kernel.space.field_dtype)
         time = jnp.asarray(time, jnp.float64)
-        return self._fixed(x, time) if self.tolerance is None else self._adapted(x, time)
+        if self.tolerance is None:
+            return self._fixed(x, time)
+        return self._adapted(x, time, self.tolerance)
 
     def _fixed(self, x: Field, time: Scalar) -> Field:
         steps = jnp.ceil(time / self.step - 1e-9).astype(int)
         size = time / jnp.maximum(steps, 1)
         return jax.lax.fori_loop(0, steps, lambda _, x: self._step(x, size)[0], x)
 
-    def _adapted(self, x: Field, time: Scalar) -> Field:
+    def _adapted(self, x: Field, time: Scalar, tolerance: Scalar) -> Field:
         """Steps as large as the tolerance allows; they end where a field is not finite."""
-        space, tolerance = self.kernel.space, self.tolerance
+        space = self.kernel.space
 
         def attempt(state: tuple[Field, Scalar, Scalar]) -> tuple[Field, Scalar, Scalar]:
             x, now, size = state
