@@ -67,6 +67,7 @@ from .statistics import r_hat as r_hat
 from .statistics import z_score as z_score
 from .theories import Funnel as Funnel
 from .theories import Gaussian as Gaussian
+from .theories import Improved as Improved
 from .theories import Ring as Ring
 from .theories import RoughWell as RoughWell
 from .theories import Tempered as Tempered

@@ -12,7 +12,7 @@ from gaugemc.flows import NCP, gauge_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.lattice import gauge_transform
 from gaugemc.spaces import Euclidean, Links, Space, total
-from gaugemc.theories import Gaussian, Ring, Tempered, Theory, Wilson
+from gaugemc.theories import Gaussian, Improved, Ring, Tempered, Theory, Wilson
 from gaugemc.training import LevelKL, quantile_flow
 
 WILSON = [
@@ -20,6 +20,10 @@ WILSON = [
     Wilson(Links(SUN(2), (4, 3)), 2.0),
     Wilson(Links(SUN(2), (2, 3, 2)), 2.5),
     Wilson(Links(SUN(3), (2, 2, 3, 2)), 5.7),
+    Improved(Links(U1(), (4, 2, 3, 2)), 2.0, c1=-0.331),
+    Improved(Links(SUN(2), (2, 3, 4)), 2.5, c1=-1 / 12),
+    Improved(Links(SUN(3), (3, 2)), 4.0, c1=-1.4088),
+    Improved(Links(SUN(3), (2, 2, 3, 2)), 2.6, c1=-0.331),
 ]
 GAUSSIAN = Gaussian(jnp.array([1.0, -2.0]), jnp.array([[2.0, 0.6], [0.6, 0.5]]))
 
@@ -149,13 +153,14 @@ def test_wilson_action_is_gauge_invariant(theory: Wilson, key: jax.Array) -> Non
 
 @pytest.mark.parametrize("theory", WILSON, ids=name)
 def test_cold_start_minimises_the_action(theory: Wilson) -> None:
-    """S = -beta per plaquette, without force."""
+    """S = -sum of the couplings of loops, without force."""
     x = theory.space.origin()
     d = len(theory.space.lattice)
     plaquettes = np.prod(theory.space.lattice) * d * (d - 1) / 2
+    weight = sum(n * coupling for n, coupling in zip((1, 2), theory.loop_couplings))
     action = eqx.filter_jit(theory.action)(x)
-    np.testing.assert_allclose(action, -theory.beta * plaquettes, rtol=1e-14)
-    np.testing.assert_allclose(eqx.filter_jit(theory.force)(x), 0, atol=1e-14)
+    np.testing.assert_allclose(action, -weight * plaquettes, rtol=1e-14)
+    np.testing.assert_allclose(eqx.filter_jit(theory.force)(x), 0, atol=1e-13)
     assert float(eqx.filter_jit(theory.observables)(x)["plaquette"]) == 1
 
 

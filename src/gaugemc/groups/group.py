@@ -1,6 +1,7 @@
 """What a link is: the interface that every gauge group implements."""
 
 import abc
+from collections.abc import Sequence
 
 import equinox as eqx
 from jax.typing import DTypeLike
@@ -99,28 +100,37 @@ class Group(eqx.Module):
     def kinetic_energy(self, v: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
         """Half the sum of squares of v's components; drops the axes of link_shape."""
 
+    @abc.abstractmethod
+    def sum_staples(
+        self, staples: Sequence[Shaped[Array, "..."]], coupling: Float[Array, ""]
+    ) -> Shaped[Array, "..."]:
+        """A = coupling * sum_i staple_i, a complex number (for angles) or a complex matrix."""
+
+    @abc.abstractmethod
+    def staple_gradient(
+        self, u: Shaped[Array, "..."], staples: Shaped[Array, "..."]
+    ) -> Shaped[Array, "..."]:
+        """Left derivative of -Re tr(u A) / N, an algebra element; A comes from `sum_staples`."""
+
     @property
     def has_heatbath(self) -> bool:
         """Whether `draw_link` and `reflect_link` are there for this group."""
         return False
 
     def draw_link(
-        self,
-        key: Key[Array, ""],
-        staples: Shaped[Array, "staple ..."],
-        beta: Float[Array, ""],
+        self, key: Key[Array, ""], u: Shaped[Array, "..."], staples: Shaped[Array, "..."]
     ) -> Shaped[Array, "..."]:
-        """A link u from the density exp(beta sum_i trace(u staple_i)): the local heatbath.
+        """The local heatbath: a random link that leaves the density exp(Re tr(u A) / N) invariant.
 
-        `staples` holds group elements, one leading axis for the terms of the sum.
+        A comes from `sum_staples`. The new link may depend on u.
         """
         raise NotImplementedError(f"{self.name} has no heatbath")
 
     def reflect_link(
-        self, u: Shaped[Array, "..."], staples: Shaped[Array, "staple ..."]
+        self, u: Shaped[Array, "..."], staples: Shaped[Array, "..."]
     ) -> Shaped[Array, "..."]:
-        """A link far from u with the same sum_i trace(u staple_i): overrelaxation.
+        """Overrelaxation: a link far from u with the same Re tr(u A).
 
-        The map is its own inverse and keeps the group's measure.
+        The map keeps the group's measure.
         """
         raise NotImplementedError(f"{self.name} has no overrelaxation")

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from jaxtyping import Array, Complex, Float, Int, Key
 
 from gaugemc.groups.anywhere import anywhere
 from gaugemc.groups.group import Group
+from gaugemc.groups.subgroups import draw_subgroups, reflect_subgroups
 from gaugemc.kernels import matmul
 
 Matrix = Complex[Array, "... N N"]
@@ -204,6 +206,24 @@ class SUN(Group):
     def left_derivative(self, u: Matrix, gradient: Matrix) -> Matrix:
         # JAX's gradient g of a real f means df = Re sum(g du); here du = e T_a u.
         return -anti_hermitian_traceless(matmul(u, jnp.swapaxes(gradient, -1, -2))) / 2
+
+    def sum_staples(self, staples: Sequence[Matrix], coupling: Float[Array, ""]) -> Matrix:
+        return coupling * jnp.asarray(sum(staples))
+
+    def staple_gradient(self, u: Matrix, staples: Matrix) -> Matrix:
+        return self.trace_gradient(matmul(u, staples))
+
+    @property
+    def has_heatbath(self) -> bool:
+        return True
+
+    def draw_link(self, key: Key[Array, ""], u: Matrix, staples: Matrix) -> Matrix:
+        """Heatbath in each SU(2) subgroup in turn (Cabibbo and Marinari 1982)."""
+        return draw_subgroups(key, u, matmul(u, staples))
+
+    def reflect_link(self, u: Matrix, staples: Matrix) -> Matrix:
+        """A reflection in each SU(2) subgroup in turn, each of which is its own inverse."""
+        return reflect_subgroups(u, matmul(u, staples))
 
     def kinetic_energy(self, v: Matrix) -> Float[Array, "..."]:
         return jnp.sum(jnp.abs(v) ** 2, axis=(-2, -1))

@@ -1,10 +1,12 @@
 """U(1): a link is an angle."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Key, Shaped
+from jaxtyping import Array, Bool, Complex, Float, Key
 
 from gaugemc.groups.group import Group
 from gaugemc.kernels.trigonometry import arctangent, cosine, sine, wrap
@@ -110,30 +112,30 @@ class U1(Group):
     def kinetic_energy(self, v: Float[Array, "..."]) -> Float[Array, "..."]:
         return v**2 / 2
 
+    def sum_staples(
+        self, staples: Sequence[Float[Array, "..."]], coupling: Float[Array, ""]
+    ) -> Complex[Array, "..."]:
+        total = sum(jax.lax.complex(jnp.cos(angle), jnp.sin(angle)) for angle in staples)
+        return coupling * jnp.asarray(total)
+
+    def staple_gradient(
+        self, u: Float[Array, "..."], staples: Complex[Array, "..."]
+    ) -> Float[Array, "..."]:
+        return staples.real * jnp.sin(u) + staples.imag * jnp.cos(u)
+
     @property
     def has_heatbath(self) -> bool:
         return True
 
     def draw_link(
-        self,
-        key: Key[Array, ""],
-        staples: Shaped[Array, "staple ..."],
-        beta: Float[Array, ""],
+        self, key: Key[Array, ""], u: Float[Array, "..."], staples: Complex[Array, "..."]
     ) -> Float[Array, "..."]:
-        """The conditional density is a von Mises distribution around the mean angle."""
-        cosine, sine = self._resultant(staples)
-        deviation = von_mises(key, beta * jnp.hypot(cosine, sine))
-        return wrap(jnp.arctan2(sine, cosine) + deviation)
+        """An independent draw from a von Mises distribution around the mean angle -arg A."""
+        deviation = von_mises(key, jnp.hypot(staples.real, staples.imag))
+        return wrap(deviation - jnp.angle(staples))
 
     def reflect_link(
-        self, u: Float[Array, "..."], staples: Shaped[Array, "staple ..."]
+        self, u: Float[Array, "..."], staples: Complex[Array, "..."]
     ) -> Float[Array, "..."]:
-        """The reflection of the angle about the mean angle."""
-        cosine, sine = self._resultant(staples)
-        return wrap(2 * jnp.arctan2(sine, cosine) - u)
-
-    def _resultant(
-        self, staples: Shaped[Array, "staple ..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """c and s such that sum_i cos(u + staple_i) = c cos(u) + s sin(u)."""
-        return jnp.sum(jnp.cos(staples), axis=0), -jnp.sum(jnp.sin(staples), axis=0)
+        """The reflection of the angle about the mean angle, which is its own inverse."""
+        return wrap(-2 * jnp.angle(staples) - u)

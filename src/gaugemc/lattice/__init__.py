@@ -2,6 +2,7 @@
 
 from gaugemc.lattice.clover import field_strength as field_strength
 from gaugemc.lattice.clover import field_strengths as field_strengths
+from gaugemc.lattice.colours import colour_sites as colour_sites
 from gaugemc.lattice.gauge import gauge_transform as gauge_transform
 from gaugemc.lattice.loops import plane_plaquettes as plane_plaquettes
 from gaugemc.lattice.loops import planes as planes
@@ -9,4 +10,6 @@ from gaugemc.lattice.loops import plaquettes as plaquettes
 from gaugemc.lattice.loops import polyakov_loops as polyakov_loops
 from gaugemc.lattice.loops import wilson_loops as wilson_loops
 from gaugemc.lattice.shift import shift as shift
+from gaugemc.lattice.staples import plaquette_staples as plaquette_staples
+from gaugemc.lattice.staples import rectangle_staples as rectangle_staples
 from gaugemc.lattice.tree import links_from_plaquettes as links_from_plaquettes

@@ -1,19 +1,20 @@
-"""The local heatbath with overrelaxation, for Wilson's action."""
+"""The local heatbath with overrelaxation, for actions of plaquettes and rectangles."""
 
 import operator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Key, Shaped
+from jaxtyping import Array, Bool, Key
 
 from gaugemc.arrays import Field
-from gaugemc.groups import Group
-from gaugemc.lattice import shift
+from gaugemc.lattice import colour_sites, plaquette_staples, rectangle_staples
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
 from gaugemc.spaces import Links
 from gaugemc.theories import Theory
+
+Update = Callable[[Key[Array, ""], Field, Field], Field]
 
 
 class HeatbathState(NamedTuple):
@@ -25,9 +26,10 @@ class HeatbathState(NamedTuple):
 class Heatbath(Sampler):
     """One heatbath sweep and `overrelaxation` overrelaxation sweeps a draw (Creutz 1980, 1987).
 
-    A sweep goes through the directions and, within a direction, through even and odd sites. Links
-    of one direction on sites of one parity share no plaquette, as long as all extents are even.
-    These links are drawn at once from their exact conditional density. Nothing is ever rejected.
+    A sweep goes through the directions and, within a direction, through the colours of
+    `colour_sites`. Links of one colour share no loop of the action. These links are updated at
+    once, by a kernel that keeps their exact conditional density: `Group.draw_link`, or
+    `Group.reflect_link`. Nothing is ever rejected.
     """
 
     theory: Theory
@@ -35,15 +37,15 @@ class Heatbath(Sampler):
 
     def __check_init__(self) -> None:
         space = self.theory.space
-        if self.theory.wilson_beta is None or not isinstance(space, Links):
+        if not self.theory.loop_couplings or not isinstance(space, Links):
             raise ValueError(
-                f"heatbath: needs Wilson's action, not that of {self.theory.name};"
-                " choose sampler=hmc"
+                "heatbath: needs an action of plaquettes and rectangles, not that of"
+                f" {self.theory.name}; choose sampler=hmc"
             )
         if not space.group.has_heatbath:
             raise ValueError(f"heatbath: not available for {space.group.name}; choose sampler=hmc")
-        if any(length % 2 for length in space.lattice):
-            raise ValueError(f"heatbath: lattice {list(space.lattice)} must have even extents")
+        for mu in range(len(space.lattice)):
+            colour_sites(space.lattice, mu, self.has_rectangles)
         if operator.index(self.overrelaxation) < 0:
             raise ValueError(f"overrelaxation {self.overrelaxation}: must not be negative")
 
@@ -52,6 +54,11 @@ class Heatbath(Sampler):
         """The links of the theory."""
         assert isinstance(self.theory.space, Links)
         return self.theory.space
+
+    @property
+    def has_rectangles(self) -> bool:
+        """Whether the action has rectangles."""
+        return len(self.theory.loop_couplings) > 1
 
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> HeatbathState:
         return self.state(self.start(key, hot))
@@ -64,56 +71,44 @@ class Heatbath(Sampler):
     def step(self, key: Key[Array, ""], state: HeatbathState) -> tuple[HeatbathState, Info]:
         x = self.heatbath_sweep(key, state.x)
         x = jax.lax.fori_loop(0, self.overrelaxation, lambda _, x: self.overrelaxation_sweep(x), x)
-        return HeatbathState(x), always_accepted()
+        return HeatbathState(self.space.project(x)), always_accepted()
 
     def heatbath_sweep(self, key: Key[Array, ""], x: Field) -> Field:
         """Draw every link once from its density given all others."""
-        space = self.space
-        beta = jnp.asarray(self.theory.wilson_beta, space.real)
-        subsets = checkerboard(space.lattice)
-        for (mu, sites), subset_key in zip(subsets, jax.random.split(key, len(subsets))):
-            neighbours = self._staples(x, mu, sites)
-            x = self._set(x, mu, sites, space.group.draw_link(subset_key, neighbours, beta))
-        return x
+        return self._sweep(key, x, self.space.group.draw_link)
 
     def overrelaxation_sweep(self, x: Field) -> Field:
         """Reflect every link once, which moves it far at constant action."""
-        group = self.space.group
-        for mu, sites in checkerboard(self.space.lattice):
-            old = self._flat(x[mu])[sites]
-            x = self._set(x, mu, sites, group.reflect_link(old, self._staples(x, mu, sites)))
-        return x
+        reflect = self.space.group.reflect_link
+        return self._sweep(jax.random.key(0), x, lambda _, *link: reflect(*link))
+
+    def _sweep(self, key: Key[Array, ""], x: Field, update: Update) -> Field:
+        """Update every link once, given the sum of its staples."""
+        links, lattice = list(x), self.space.lattice
+        for mu, direction_key in enumerate(jax.random.split(key, len(links))):
+            sites = colour_sites(lattice, mu, self.has_rectangles)
+
+            def update_colour(
+                at_mu: Field, colour: tuple[Array, Key[Array, ""]], mu: int = mu
+            ) -> tuple[Field, None]:
+                sites, colour_key = colour
+                staples = self._staples([*links[:mu], at_mu, *links[mu + 1 :]], mu)
+                old, around = (self._flat(field)[sites] for field in (at_mu, staples))
+                updated = self._flat(at_mu).at[sites].set(update(colour_key, old, around))
+                return updated.reshape(at_mu.shape), None
+
+            colours = jnp.asarray(sites), jax.random.split(direction_key, len(sites))
+            links[mu] = jax.lax.scan(update_colour, links[mu], colours)[0]
+        return jnp.stack(links)
+
+    def _staples(self, links: list[Field], mu: int) -> Field:
+        """The sum of the staples of all links of a direction, with their couplings."""
+        group, kinds = self.space.group, (plaquette_staples, rectangle_staples)
+        return sum(
+            group.sum_staples(kind(group, links, mu), coupling.astype(self.space.real))
+            for kind, coupling in zip(kinds, self.theory.loop_couplings)
+        )
 
     def _flat(self, field: Field) -> Field:
         """A field with its lattice axes merged into one axis of sites."""
-        return field.reshape(-1, *self.space.group.link_shape)
-
-    def _staples(self, x: Field, mu: int, sites: np.ndarray) -> Field:
-        terms = staples(self.space.group, x, mu)
-        return jnp.stack([self._flat(term)[sites] for term in terms])
-
-    def _set(self, x: Field, mu: int, sites: np.ndarray, links: Field) -> Field:
-        updated = self._flat(x[mu]).at[sites].set(links)
-        return x.at[mu].set(updated.reshape(x[mu].shape))
-
-
-def checkerboard(lattice: tuple[int, ...]) -> list[tuple[int, np.ndarray]]:
-    """(direction, flat indices of the even or odd sites), in the order in which a sweep goes."""
-    parity = np.indices(lattice).sum(axis=0).ravel() % 2
-    return [
-        (mu, np.flatnonzero(parity == colour)) for mu in range(len(lattice)) for colour in (0, 1)
-    ]
-
-
-def staples(group: Group, x: Shaped[Array, "d ..."], mu: int) -> list[Field]:
-    """Fields A_i such that trace(U_mu A_i) are the plaquettes that contain the links U_mu."""
-    result: list[Field] = []
-    for nu in range(len(x)):
-        if nu == mu:
-            continue
-        right = shift(x[nu], mu)
-        around = group.multiply(x[nu], shift(x[mu], nu))
-        result.append(group.multiply(right, group.adjoint(around)))
-        back = group.multiply(x[mu], right)
-        result.append(shift(group.multiply(group.adjoint(back), x[nu]), nu, -1))
-    return result
+        return field.reshape(-1, *field.shape[len(self.space.lattice) :])

@@ -8,11 +8,9 @@ from jax.typing import ArrayLike
 
 from gaugemc.arrays import Field, Scalar, known
 from gaugemc.spaces import Links
+from gaugemc.theories.improved import RECTANGLES, Improved
 from gaugemc.theories.theory import Theory
 from gaugemc.theories.wilson import Wilson
-
-KERNELS = {"wilson": 0.0, "symanzik": -1 / 12}
-"""The coefficient c1 of rectangles in the action whose gradient is followed, by name."""
 
 
 def flow_kernel(space: Links, kernel: str = "wilson") -> Wilson:
@@ -24,9 +22,11 @@ def flow_kernel(space: Links, kernel: str = "wilson") -> Wilson:
     Raises:
         ValueError: there is no such kernel.
     """
-    if kernel not in KERNELS:
-        raise ValueError(f"kernel {kernel!r}: choose one of {', '.join(KERNELS)}")
-    return Wilson(Links(space.group, space.lattice, jnp.float64), space.group.unit_beta)
+    if kernel not in RECTANGLES:
+        raise ValueError(f"kernel {kernel!r}: choose one of {', '.join(RECTANGLES)}")
+    links, c1 = Links(space.group, space.lattice, jnp.float64), RECTANGLES[kernel]
+    beta = space.group.unit_beta
+    return Improved(links, beta, c1=c1) if c1 else Wilson(links, beta)
 
 
 _STAGES = ((1 / 4, 0.0), (8 / 9, -17 / 9), (3 / 4, -1.0))

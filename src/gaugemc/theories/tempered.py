@@ -32,9 +32,8 @@ class Tempered(Theory):
         return self.theory.leading
 
     @property
-    def wilson_beta(self) -> Scalar | float | None:
-        inner = self.theory.wilson_beta
-        return None if inner is None else self.beta * inner
+    def loop_couplings(self) -> tuple[Scalar, ...]:
+        return tuple(self.beta * coupling for coupling in self.theory.loop_couplings)
 
     def action(self, x: Field) -> Scalar:
         return self.beta * self.theory.action(x)

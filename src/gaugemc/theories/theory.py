@@ -31,7 +31,7 @@ class Transformation(Protocol):
     def fixed(self) -> Transformation: ...
 
 
-_OF_ONE_ACTION = ("force", "exact_observables", "wilson_beta")
+_OF_ONE_ACTION = ("force", "exact_observables", "loop_couplings")
 """What a class says of its action, and no subclass with another action inherits."""
 
 
@@ -51,7 +51,7 @@ class Theory(eqx.Module):
     long lets all the programs of a run share its trace.
 
     A class that defines `action` anew does not inherit what its base knows of another action:
-    `force`, `exact_observables` and `wilson_beta` are then those of `Theory`, unless the class
+    `force`, `exact_observables` and `loop_couplings` are then those of `Theory`, unless the class
     defines them too.
     """
 
@@ -101,12 +101,22 @@ class Theory(eqx.Module):
         return {}
 
     @property
-    def wilson_beta(self) -> Scalar | float | None:
+    def loop_couplings(self) -> tuple[Scalar, ...]:
+        """b_i, if the action is -(1 / N) sum_i b_i sum Re tr of loops, and nothing else; or ().
+
+        b_0 belongs to the plaquettes. b_1, where there is one, belongs to the 1 x 2 rectangles.
+        Local updates are known for these actions.
+        """
+        return ()
+
+    @property
+    def wilson_beta(self) -> Scalar | None:
         """beta, if the action is Wilson's, -(beta / N) sum_P Re tr P, and nothing else; or None.
 
-        Local updates, independent draws and exact results are known for this action.
+        Independent draws and exact results are known for this action.
         """
-        return None
+        couplings = self.loop_couplings
+        return couplings[0] if len(couplings) == 1 else None
 
     def configuration(self, x: Field) -> Field:
         """The physical configuration that x stands for: x itself, unless pulled back."""

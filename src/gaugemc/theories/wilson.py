@@ -36,8 +36,8 @@ class Wilson(Theory):
         return ("charge", "plaquette") if is_u1_2d(self.space) else ("plaquette",)
 
     @property
-    def wilson_beta(self) -> Scalar | None:
-        return self.beta
+    def loop_couplings(self) -> tuple[Scalar, ...]:
+        return (self.beta,)
 
     @eqx.filter_jit
     def action(self, x: Field) -> Scalar:

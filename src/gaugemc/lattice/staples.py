@@ -1,0 +1,58 @@
+"""Staples: what closes a link to plaquettes and to 1 x 2 rectangles.
+
+Links have shape (d, L_0, ..., L_{d-1}, *link_shape). A staple A leads from n + e_mu back to n, so
+that trace(U_mu(n) A(n)) is a loop through the link. Forces and local updates read the same staples.
+"""
+
+from collections.abc import Sequence
+
+from gaugemc.arrays import Field
+from gaugemc.groups import Group
+from gaugemc.lattice.shift import shift
+
+
+def plaquette_staples(group: Group, links: Sequence[Field] | Field, mu: int) -> list[Field]:
+    """The 2 (d - 1) fields A such that trace(U_mu A) are the plaquettes through the links U_mu.
+
+    Where an extent is 2, two of these plaquettes may be one loop.
+    """
+    return [
+        group.adjoint(side(group, links, mu, nu, sign))
+        for nu in range(len(links))
+        if nu != mu
+        for sign in (1, -1)
+    ]
+
+
+def rectangle_staples(group: Group, links: Sequence[Field] | Field, mu: int) -> list[Field]:
+    """The 6 (d - 1) fields A such that trace(U_mu A) are the 1 x 2 rectangles through U_mu.
+
+    A rectangle is a plaquette, one of whose three other links makes a detour around the next
+    plaquette. Where an extent is 2, a rectangle may hold a link twice, and counts for each.
+    """
+    result: list[Field] = []
+    for nu in range(len(links)):
+        if nu == mu:
+            continue
+        left, right = (side(group, links, nu, mu, sign) for sign in (-1, 1))
+        for sign in (1, -1):
+            far = side(group, links, mu, nu, sign)
+            detours = (left, links[mu], links[nu]), (links[nu], far, links[nu])
+            for path in (*detours, (links[nu], links[mu], right)):
+                result.append(group.adjoint(_around(group, *path, mu, nu, sign)))
+    return result
+
+
+def side(group: Group, links: Sequence[Field] | Field, mu: int, nu: int, sign: int) -> Field:
+    """The way from n to n + e_mu by three links, along sign * e_nu and back."""
+    return _around(group, links[nu], links[mu], links[nu], mu, nu, sign)
+
+
+def _around(
+    group: Group, near: Field, far: Field, back: Field, mu: int, nu: int, sign: int
+) -> Field:
+    """From n to n + e_mu: along sign * e_nu by `near`, `far` along mu, and returned by `back`."""
+    back = shift(back, mu)
+    if sign > 0:
+        return group.multiply(group.multiply(near, shift(far, nu)), group.adjoint(back))
+    return shift(group.multiply(group.multiply(group.adjoint(near), far), back), nu, -1)
