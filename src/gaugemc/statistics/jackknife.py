@@ -22,4 +22,4 @@ def jackknife(
     if n < 2:
         return value, np.full(value.shape, np.nan)
     without = np.array([function(np.mean(np.delete(samples, i, axis=0), axis=0)) for i in range(n)])
-    return value, np.sqrt((n - 1) * np.var(without, axis=0))
+    return value, np.asarray(np.sqrt((n - 1) * np.var(without, axis=0)))
