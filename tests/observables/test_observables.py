@@ -113,7 +113,7 @@ def clover(u: np.ndarray, site: tuple[int, ...], mu: int, nu: int) -> np.ndarray
     """F_mu nu from four leaves, each walked link by link."""
     m, n = mu + 1, nu + 1
     leaves = [[m, n, -m, -n], [n, -m, -n, m], [-m, -n, m, n], [-n, m, n, -m]]
-    q = sum(path(u, site, leaf) for leaf in leaves)
+    q = np.sum([path(u, site, leaf) for leaf in leaves], axis=0)
     f = (q - q.conj().T) / 8
     return f - np.trace(f) / len(f) * np.eye(len(f))
 

@@ -19,7 +19,7 @@ USAGE = """usage: gaugemc [KEY=VALUE ...]    train, sample, compare with tuned H
        gaugemc report DIR         draw the report of a run again
        gaugemc convert IN OUT     write a gauge configuration in another format
        gaugemc measure FILE [FILE...] [--flow-time=T]
-                                  observables and gradient flow of configurations
+                                  observables and gradient flow of files
        gaugemc --help             all keys and choices"""
 
 VERBS = {
