@@ -10,7 +10,7 @@ from rich.console import Console
 
 from gaugemc import cli
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.theories.wilson import U1In2D
+from gaugemc.choices.theories.gauge import U1In2D
 from gaugemc.run.summary import verdict
 from gaugemc.statistics.compare import Comparison
 

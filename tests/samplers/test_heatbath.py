@@ -96,7 +96,8 @@ def jackknife(per_chain: np.ndarray) -> tuple[float, float]:
 )
 def test_heatbath_agrees_with_exact_results(theory: Wilson, overrelaxation: int, key: jax.Array):
     """64 independent chains: the jackknife over chains needs no autocorrelation time."""
-    samples = sample(Heatbath(theory, overrelaxation), key, 64, 400, warmup=100, chunk=250)
+    sampler = Heatbath(theory, overrelaxation)
+    samples = sample(sampler, key, chains=64, draws=400, warmup=100, chunk=250)
     assert samples.states.x.dtype == theory.space.dtype
     assert samples.draws.info.accepted.all()
     for name, exact in exact_observables(theory).items():

@@ -39,8 +39,8 @@ class Choice(abc.ABC):
     """The group, such as flow."""
     label: ClassVar[str]
     """What reports call it, within a sentence; its word, if it does not say."""
-    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Settings of other groups that have another default beside it, by group and key."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """Other settings that have another default beside it, in groups by group and key."""
 
     named_by: ClassVar[str] = "name"
     """The field whose default is the word for it on the command line."""

@@ -1,5 +1,6 @@
 """The local heatbath with overrelaxation, for actions of plaquettes and rectangles."""
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import NamedTuple
@@ -104,10 +105,11 @@ class Heatbath(Sampler):
     def _staples(self, links: list[Field], mu: int) -> Field:
         """The sum of the staples of all links of a direction, with their couplings."""
         group, kinds = self.space.group, (plaquette_staples, rectangle_staples)
-        return sum(
+        sums = [
             group.sum_staples(kind(group, links, mu), coupling.astype(self.space.real))
             for kind, coupling in zip(kinds, self.theory.loop_couplings)
-        )
+        ]
+        return functools.reduce(jnp.add, sums)
 
     def _flat(self, field: Field) -> Field:
         """A field with its lattice axes merged into one axis of sites."""

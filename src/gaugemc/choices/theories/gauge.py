@@ -1,0 +1,115 @@
+"""theory=u1_2d, su2_2d, su3_2d, su2_4d and su3_4d: gauge actions of links."""
+
+from typing import Any, ClassVar
+
+from gaugemc.choices.built import Settings, Theory
+from gaugemc.choices.choice import TheoryChoice
+from gaugemc.choices.option import SettingsError, must, one_of, option
+
+GROUPS = ("U1", "SU2", "SU3")
+ACTIONS = ("wilson", "symanzik", "iwasaki", "dbw2")
+LARGEST_C1 = 100.0
+
+
+class GaugeTheory(TheoryChoice):
+    """Links with an action of plaquettes and, where c1 is not 0, of 1 x 2 rectangles."""
+
+    action: str = option(
+        "wilson", "action with a name: wilson, symanzik, iwasaki or dbw2", one_of(*ACTIONS)
+    )
+    c1: float | None = option(
+        None,
+        "coefficient of rectangles, where the action has no name",
+        must(lambda c1: c1 is None or abs(c1) <= LARGEST_C1, f"must be at most {LARGEST_C1:g}"),
+    )
+
+    def refuse(self, settings: Settings) -> None:
+        one_of(*GROUPS)("theory.group", self.group)
+        if self.toy is not None:
+            raise SettingsError("theory.toy", self.toy, f"choose it with theory={self.toy}")
+        if self.c1 is not None and self.action != "wilson":
+            problem = f"theory.action={self.action} has its own: leave out one of the two"
+            raise SettingsError("theory.c1", self.c1, problem)
+
+    def build(self, real: Any) -> Theory:
+        from gaugemc.groups import SUN, U1
+        from gaugemc.spaces import Links
+        from gaugemc.theories import RECTANGLES, Improved, Wilson
+
+        assert self.group is not None
+        group = U1() if self.group == "U1" else SUN(int(self.group.removeprefix("SU")))
+        try:
+            space = Links(group, tuple(self.lattice), real)
+        except ValueError as error:
+            raise SettingsError("theory.lattice", self.lattice, str(error)) from error
+        c1 = RECTANGLES[self.action] if self.c1 is None else self.c1
+        return Improved(space, float(self.beta), c1=c1) if c1 else Wilson(space, float(self.beta))
+
+
+class U1In2D(GaugeTheory):
+    """Compact electrodynamics in two dimensions, which is solved."""
+
+    choice: str = "u1_2d"
+    name: str = "2D U(1)"
+    group: str | None = "U1"
+    lattice: list[int] = option([8, 8], "")
+    beta: float = 4.0
+    mode_betas: ClassVar = {"demo": 6.0, "debug": 2.0}
+
+
+class SU2In2D(GaugeTheory):
+    """SU(2) in two dimensions, which is solved."""
+
+    choice: str = "su2_2d"
+    name: str = "2D SU(2)"
+    group: str | None = "SU2"
+    lattice: list[int] = option([8, 8], "")
+    beta: float = 4.0
+
+
+class SU3In2D(GaugeTheory):
+    """SU(3) in two dimensions, which is solved."""
+
+    choice: str = "su3_2d"
+    name: str = "2D SU(3)"
+    group: str | None = "SU3"
+    lattice: list[int] = option([8, 8], "")
+    beta: float = 6.0
+
+
+FOUR_DIMENSIONS: dict[str, Any] = {
+    "chains": 16,
+    "evaluate": {
+        "draws": 400,
+        "hmc_draws": 400,
+        "hmc_warmup": 100,
+        "lengths": [0.5, 1.0, 2.0],
+        "tune_iterations": 30,
+        "tune_draws": 30,
+        "tune_doublings": 1,
+        "timing_rounds": 3,
+    },
+}
+"""A report in five minutes on two cores."""
+
+
+class SU2In4D(GaugeTheory):
+    """SU(2) in four dimensions, near the lattice spacing where scaling begins."""
+
+    choice: str = "su2_4d"
+    name: str = "4D SU(2)"
+    group: str | None = "SU2"
+    lattice: list[int] = option([4, 4, 4, 4], "")
+    beta: float = 2.3
+    defaults: ClassVar = FOUR_DIMENSIONS
+
+
+class SU3In4D(GaugeTheory):
+    """Pure gauge theory of QCD."""
+
+    choice: str = "su3_4d"
+    name: str = "4D SU(3)"
+    group: str | None = "SU3"
+    lattice: list[int] = option([4, 4, 4, 4], "")
+    beta: float = 5.7
+    defaults: ClassVar = FOUR_DIMENSIONS
