@@ -35,7 +35,7 @@ def flow_figure(numbers: Mapping[str, Any]) -> Figure:
     for axes, label in zip(panels, ("t²E", "Q")):
         axes.set_ylabel(label)
         axes.grid(axis="y")
-    panels[0].set_title(f"Gradient flow, {numbers['flow']['kernel']} kernel")
+    panels[0].set_title(f"Gradient flow, {numbers['flow']['kernel'].capitalize()} kernel")
     panels[-1].set_xlabel("flow time t / a²")
     panels[-1].set_xlim(0, flows[0]["time"][-1])
     return figure
