@@ -19,6 +19,7 @@ from gaugemc.choices.schema import schema
 from gaugemc.choices.settings import Settings
 from gaugemc.conf import composition, groups, register
 from gaugemc.conf.conversion import conversion
+from gaugemc.conf.measurement import measurement
 from gaugemc.run.extension import with_overrides
 
 ROOT = Path(__file__).parent.parent
@@ -101,6 +102,9 @@ def test_commands_compose(command: str) -> None:
         return
     if words[0] == "convert":
         assert conversion(words[1:])
+        return
+    if words[0] == "measure":
+        assert measurement(words[1:])
         return
     overrides = [word for word in words if word != "--multirun"]
     for chosen in combinations(overrides):

@@ -40,6 +40,8 @@ from .lattice import shift as shift
 from .lattice import wilson_loops as wilson_loops
 from .observables import LinkObservable as LinkObservable
 from .observables import Observable as Observable
+from .observables.clover_charge import CloverCharge as CloverCharge
+from .observables.energy import Energy as Energy
 from .observables.wilson_loop import WilsonLoop as WilsonLoop
 from .samplers import FOREST_RUTH as FOREST_RUTH
 from .samplers import HMC as HMC
@@ -61,12 +63,17 @@ from .spaces import Links as Links
 from .spaces import Space as Space
 from .spaces import total as total
 from .statistics import Estimate as Estimate
+from .statistics import FlowScales as FlowScales
+from .statistics import creutz_ratios as creutz_ratios
 from .statistics import estimate as estimate
 from .statistics import estimates_of as estimates_of
+from .statistics import flow_scales as flow_scales
+from .statistics import jackknife as jackknife
 from .statistics import r_hat as r_hat
 from .statistics import z_score as z_score
 from .theories import Funnel as Funnel
 from .theories import Gaussian as Gaussian
+from .theories import GradientFlow as GradientFlow
 from .theories import Improved as Improved
 from .theories import Ring as Ring
 from .theories import RoughWell as RoughWell
@@ -74,6 +81,7 @@ from .theories import Tempered as Tempered
 from .theories import Theory as Theory
 from .theories import TwoGaussians as TwoGaussians
 from .theories import Wilson as Wilson
+from .theories import flow_kernel as flow_kernel
 from .theories import ill_conditioned_gaussian as ill_conditioned_gaussian
 from .theories import strongly_correlated_gaussian as strongly_correlated_gaussian
 from .training import ChargeJump as ChargeJump

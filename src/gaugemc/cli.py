@@ -1,5 +1,5 @@
 """The command line: `gaugemc [KEY=VALUE ...]`, `gaugemc resume DIR`, `gaugemc report DIR`,
-`gaugemc convert IN OUT`."""
+`gaugemc convert IN OUT`, `gaugemc measure FILE [FILE...]`."""
 
 import io
 import os
@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gaugemc import interrupt
+from gaugemc.chains.progress import progress_bar
 from gaugemc.checks import tally
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import notice, unused
@@ -29,16 +30,23 @@ from gaugemc.conf.conversion import conversion
 from gaugemc.conf.ending import fail, go_on_with, guarded
 from gaugemc.conf.errors import BAD_INPUT, FAILED, INEXACT
 from gaugemc.conf.help import USAGE
+from gaugemc.conf.measurement import measurement
 from gaugemc.conf.preparation import rooted
 from gaugemc.io import read_configuration, write_configuration
+from gaugemc.io.atomic import write_atomically
 from gaugemc.kernels.cache import cache_directory
+from gaugemc.report.flow_figure import flow_figure
+from gaugemc.report.measured_tables import measured_tables
 from gaugemc.report.names import by_array
 from gaugemc.report.remarks import remarks
 from gaugemc.report.report import write_report
 from gaugemc.report.scan_report import write_scan_report
+from gaugemc.report.svg import svg_of
 from gaugemc.run.experiment import run
 from gaugemc.run.extension import with_overrides
+from gaugemc.run.measure_files import flow_times, measure_files
 from gaugemc.run.run_directory import RunDirectory
+from gaugemc.run.summary import to_json
 from gaugemc.statistics.notation import format_bound, format_error, printable
 
 
@@ -56,6 +64,8 @@ def main() -> NoReturn:
         sys.exit(guarded(lambda: resume(Path(arguments[1]), arguments[2:])))
     if verb == "convert":
         sys.exit(guarded(lambda: convert(arguments[1:])))
+    if verb == "measure":
+        sys.exit(guarded(lambda: measure(arguments[1:])))
     if verb == "report":
         sys.exit(guarded(lambda: report(Path(arguments[1]))))
     sys.exit(guarded(configured))
@@ -153,6 +163,25 @@ def convert(words: list[str]) -> int:
         f" plaquette {done.plaquette:.12f}, link trace {done.link_trace:.12f},"
         f" checksum {done.checksum}"
     )
+    return 0
+
+
+def measure(words: list[str]) -> int:
+    """Measure gauge configurations, and follow their gradient flow."""
+    asked = measurement(words)
+    total = len(asked.files) * len(flow_times(asked.how["flow_time"], asked.how["step"]))
+    shown = progress_bar("measurements", total, sys.stderr.isatty())
+    with interrupt.raised(), shown as report:
+        numbers = measure_files(asked.files, report=report, **asked.how)
+    written = {asked.out: to_json(numbers)}
+    if "flow" in numbers:
+        written[asked.out.with_suffix(".svg")] = svg_of(flow_figure(numbers))
+    for path, text in written.items():
+        with write_atomically(path) as temporary:
+            temporary.write_text(text)
+    for table in measured_tables(numbers):
+        Console(soft_wrap=True).print(table)
+    print(*written, sep="\n")
     return 0
 
 

@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 
 from gaugemc.groups import SUN, U1
-from gaugemc.lattice import gauge_transform
+from gaugemc.lattice import gauge_transform, planes
 from gaugemc.observables import OBSERVABLES, Observable
 from gaugemc.observables.charge import Charge
 from gaugemc.observables.charge_squared import ChargeSquared
+from gaugemc.observables.clover_charge import CloverCharge
+from gaugemc.observables.energy import Energy
 from gaugemc.observables.plaquette import Plaquette
 from gaugemc.observables.polyakov_loop import PolyakovLoop
+from gaugemc.observables.polyakov_loop_imaginary import PolyakovLoopImaginary
+from gaugemc.observables.rectangle import Rectangle
 from gaugemc.observables.sine_charge import SineCharge
 from gaugemc.observables.wilson_loop import WilsonLoop
 from gaugemc.spaces import Euclidean, Links, Space
@@ -89,3 +93,60 @@ def test_fields_of_another_shape_are_refused() -> None:
     space = SPACES["2D U(1)"]
     with pytest.raises(ValueError, match=r"use jax.vmap for many at once"):
         Plaquette()(space, jnp.zeros((5, 2, 4, 6)))
+
+
+def path(u: np.ndarray, site: tuple[int, ...], steps: list[int]) -> np.ndarray:
+    """The product of links along steps: k is direction k - 1 forward, -k backward. In NumPy."""
+    product, here, extents = np.eye(u.shape[-1], dtype=complex), np.array(site), u.shape[1:-2]
+    for step in steps:
+        mu = abs(step) - 1
+        if step < 0:
+            here[mu] -= 1
+        link = u[(mu, *(here % extents))]
+        product = product @ (link if step > 0 else link.conj().T)
+        if step > 0:
+            here[mu] += 1
+    return product
+
+
+def clover(u: np.ndarray, site: tuple[int, ...], mu: int, nu: int) -> np.ndarray:
+    """F_mu nu from four leaves, each walked link by link."""
+    m, n = mu + 1, nu + 1
+    leaves = [[m, n, -m, -n], [n, -m, -n, m], [-m, -n, m, n], [-n, m, n, -m]]
+    q = np.sum([path(u, site, leaf) for leaf in leaves], axis=0)
+    f = (q - q.conj().T) / 8
+    return f - np.trace(f) / len(f) * np.eye(len(f))
+
+
+@pytest.mark.parametrize("group", [SUN(2), SUN(3)], ids=lambda g: g.name)
+def test_values_against_a_walk_link_by_link(group: SUN, key: jax.Array) -> None:
+    """Clover, rectangle and Polyakov loops of a random field; x, y, z, t in this order."""
+    space = Links(group, (2, 3, 2, 2))
+    x = space.random(key)
+    u = np.asarray(x)
+    sites = list(np.ndindex(*space.lattice))
+    energy = charge = rectangles = 0.0
+    for s in sites:
+        f = {(m, n): clover(u, s, m, n) for m, n in planes(4)}
+        energy -= sum(np.trace(g @ g).real for g in f.values())
+        dual = f[0, 1] @ f[2, 3] - f[0, 2] @ f[1, 3] + f[0, 3] @ f[1, 2]
+        charge -= np.trace(dual).real / (4 * np.pi**2)
+        for m, n in f:
+            for walk in ([m, m, n, ~m, ~m, ~n], [m, n, n, ~m, ~n, ~n]):
+                steps = [mu + 1 if mu >= 0 else mu for mu in walk]
+                rectangles += np.trace(path(u, s, steps)).real / group.n
+    np.testing.assert_allclose(Energy()(space, x), energy / len(sites), rtol=1e-12)
+    np.testing.assert_allclose(CloverCharge()(space, x), charge, rtol=1e-10)
+    np.testing.assert_allclose(Rectangle()(space, x), rectangles / (12 * len(sites)), atol=1e-13)
+    if group.n > 2:
+        loops = [np.trace(path(u, s, [2, 2, 2])).imag / 3 for s in sites]
+        found = PolyakovLoopImaginary()(space, x)
+        np.testing.assert_allclose(found[1], np.mean(loops), atol=1e-13)
+
+
+def test_energy_of_a_constant_flux() -> None:
+    """U(1) with the flux b in every plaquette: F = sin b, and E = F^2 / 2."""
+    b = 2 * np.pi / 16
+    links = jnp.zeros((2, 4, 4)).at[1].set(b * jnp.arange(4.0)[:, None])
+    links = links.at[0, -1].add(-4 * b * jnp.arange(4.0))
+    np.testing.assert_allclose(Energy()(Links(U1(), (4, 4)), links), np.sin(b) ** 2 / 2)

@@ -99,3 +99,24 @@ def test_what_cannot_be_measured_is_refused(overrides: list[str], message: str) 
 )
 def test_what_can_be_measured_is_accepted(overrides: list[str]) -> None:
     validate(composed(["mode=debug", "sampler=hmc", *overrides]))
+
+
+def test_a_run_measures_after_the_gradient_flow(tmp_path: Path) -> None:
+    """t^2 E is E times the time squared; the charge of the clover has no meaning in 2D U(1)."""
+    run(settings("evaluate.flow_time=0.5", "evaluate.measure_every=6"), tmp_path)
+    measured = read_draws(tmp_path / "chains/evaluate.h5")[0].observables
+    assert "flowed_charge" not in measured
+    energy = measured["flowed_energy"][:, 1::6]
+    np.testing.assert_allclose(measured["flowed_t2_energy"][:, 1::6], 0.25 * energy)
+    assert np.all((energy > 0) & (energy < 0.5))
+    found = json.loads((tmp_path / "summary.json").read_text())
+    assert found["evaluate"]["observables"]["flowed_energy"]["mean"] == estimate(energy).mean
+    assert "Flowed energy" in (tmp_path / "report.html").read_text()
+
+
+def test_flowed_observables_need_a_flow_time_and_links() -> None:
+    with pytest.raises(SettingsError, match=r"flowed_energy: needs evaluate.flow_time=T"):
+        validate(settings("observables=[flowed_energy]"))
+    validate(settings("observables=[flowed_energy]", "evaluate.flow_time=0.5"))
+    with pytest.raises(SettingsError, match=r"^evaluate.flow_time=0.5: .* has no flow$"):
+        validate(composed(["mode=debug", "theory=ring", "sampler=hmc", "evaluate.flow_time=0.5"]))

@@ -7,17 +7,31 @@ from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import has_baseline
 from gaugemc.observables import OBSERVABLES
-from gaugemc.theories import Theory
+from gaugemc.observables.flowed import Flowed
+from gaugemc.spaces import Links
+from gaugemc.theories import GradientFlow, Theory, flow_kernel
 
 
 def build_measurement(settings: Settings, theory: Theory) -> Measurement:
     """What the chains of a theory measure."""
     every = settings.evaluate.measure_every
+    flowed = flowed_observables(settings, theory)
     if settings.observables is None:
-        return Measurement(every=every)
+        return Measurement(more=tuple(flowed.values()), every=every)
     own = own_observables(theory)
-    more = tuple(OBSERVABLES[name]() for name in settings.observables if name not in own)
+    wanted = [name for name in settings.observables if name not in (*own, *flowed)]
+    more = (*(OBSERVABLES[name]() for name in wanted), *flowed.values())
     return Measurement(tuple(settings.observables), more, every)
+
+
+def flowed_observables(settings: Settings, theory: Theory) -> dict[str, Flowed]:
+    """The observables at the flow time of a run, those that have a meaning."""
+    time, space = settings.evaluate.flow_time, theory.space
+    if time == 0 or not isinstance(space, Links):
+        return {}
+    flow = GradientFlow(flow_kernel(space))
+    every = (kind(flow, time) for kind in OBSERVABLES.values() if issubclass(kind, Flowed))
+    return {o.name: o for o in every if o.has_meaning(space)}
 
 
 def own_observables(theory: Theory) -> tuple[str, ...]:
@@ -29,7 +43,8 @@ def refuse_observables(settings: Settings, theory: Theory) -> None:
     """Raise SettingsError unless the run can measure what it is asked."""
     wanted = settings.observables or []
     own = own_observables(theory) if wanted else ()
-    more = {name: kind() for name, kind in OBSERVABLES.items() if name not in own}
+    flowed = flowed_observables(settings, theory)
+    more = {name: kind() for name, kind in OBSERVABLES.items() if name not in own} | flowed
     known = [*own, *(name for name, o in more.items() if o.has_meaning(theory.space))]
     for name in wanted:
         problem = f"there is no {name}; choose of {', '.join(known)}"
@@ -41,5 +56,7 @@ def refuse_observables(settings: Settings, theory: Theory) -> None:
         if name not in known:
             raise SettingsError("observables", f"[{','.join(wanted)}]", problem)
     e = settings.evaluate
+    if e.flow_time > 0 and not flowed:
+        raise SettingsError("evaluate.flow_time", e.flow_time, f"{theory.space.name} has no flow")
     if e.measure_every > min(e.draws, e.hmc_draws if has_baseline(settings) else e.draws):
         raise SettingsError("evaluate.measure_every", e.measure_every, "must be at most the draws")

@@ -126,6 +126,11 @@ class EvaluateSettings:
     measure_every: int = option(
         1, "draws between measurements of all observables but the leading ones, for dear ones"
     )
+    flow_time: float = option(
+        0.0,
+        "time of the gradient flow at which flowed_energy and flowed_charge are measured; 0: none",
+        at_least(0),
+    )
     chunks: int = option(20, "chunks that each set of draws is run in; a kill loses at most one")
     lengths: list[float] = option(
         [0.5, 1.0, 2.0, 4.0], "trajectory lengths that the tuner tries", each_between(0, math.inf)

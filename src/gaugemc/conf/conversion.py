@@ -8,9 +8,11 @@ from typing import NoReturn
 from gaugemc.conf.errors import UsageError
 
 
-class _Parser(ArgumentParser):
+class Parser(ArgumentParser):
+    """Reports a mistake in one line."""
+
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"convert: {message}; gaugemc convert --help lists what there is")
+        raise UsageError(f"{self.prog}: {message}; gaugemc {self.prog} --help lists what there is")
 
 
 def lattice(word: str) -> tuple[int, ...]:
@@ -24,7 +26,7 @@ def conversion(words: Sequence[str]) -> Namespace:
     Raises:
         UsageError: the words make no sense.
     """
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = Parser("convert", add_help=False, allow_abbrev=False)
     parser.add_argument("input", metavar="IN", type=Path)
     parser.add_argument("output", metavar="OUT", type=Path)
     parser.add_argument("--lattice", type=lattice)

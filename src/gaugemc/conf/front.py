@@ -14,6 +14,7 @@ from gaugemc.conf.composition import composed
 from gaugemc.conf.conversion import conversion
 from gaugemc.conf.errors import BAD_INPUT, UsageError, one_line
 from gaugemc.conf.help import USAGE, VERBS, help_text
+from gaugemc.conf.measurement import measurement
 
 HELP = ("--help", "-h")
 
@@ -48,6 +49,8 @@ def answer_to(arguments: list[str]) -> str | None:
             return VERBS[verb]
         if verb == "convert":
             conversion(others)
+        elif verb == "measure":
+            measurement(others)
         elif not others:
             raise UsageError(f"{verb} needs one run directory\n{USAGE}")
         return None

@@ -18,6 +18,8 @@ USAGE = """usage: gaugemc [KEY=VALUE ...]    train, sample, compare with tuned H
                                   go on with an interrupted run; more draws
        gaugemc report DIR         draw the report of a run again
        gaugemc convert IN OUT     write a gauge configuration in another format
+       gaugemc measure FILE [FILE...] [--flow-time=T]
+                                  observables and gradient flow of files
        gaugemc --help             all keys and choices"""
 
 VERBS = {
@@ -44,6 +46,20 @@ suffix, unless --format says it: .nersc; .ildg, .lime or .scidac; .h5 or .hdf5.
 --lattice     of IN, for a LIME file that does not say it
 --two-rows, --little-endian   for nersc
 --lfn         for ildg: the logical file name""",
+    "measure": """usage: gaugemc measure FILE [FILE...] [--flow-time=T] [--step=0.05]
+                       [--kernel=wilson|symanzik] [--tolerance=D]
+                       [--lattice=X,Y,Z,T] [--out=FILE.json]
+
+Measure gauge configurations of one ensemble, in any format that convert reads:
+plaquettes, link trace, rectangle, Polyakov loops, clover energy and charge.
+With --flow-time also E(t), t^2 E(t), Q(t), t0 and w0 of the gradient flow.
+Prints tables, and saves all numbers in FILE.json beside the first file, and a
+picture of the flow in FILE.svg. Files are taken to be independent.
+--flow-time   where the flow ends, in units of the lattice spacing squared
+--step        flow time between measurements, and the largest step of the flow
+--kernel      the action whose gradient is the flow
+--tolerance   adapted steps, each with this error; fixed ones without it
+--lattice     for a LIME file that does not say it""",
 }
 """The help of each command."""
 
@@ -70,7 +86,7 @@ def help_text(settings: Settings, width: int | None = None) -> str:
     useless = unused(settings)
     lines = [
         USAGE,
-        "       gaugemc VERB --help        more about resume, report and convert",
+        "       gaugemc VERB --help        more about one of these",
         "",
         *textwrap.wrap(
             "gaugemc trains Markov chain Monte Carlo samplers for lattice gauge theory, samples,"

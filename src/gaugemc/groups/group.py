@@ -33,6 +33,11 @@ class Group(eqx.Module):
     def log_volume(self) -> float:
         """Log of the group's volume in the measure that densities refer to."""
 
+    @property
+    @abc.abstractmethod
+    def unit_beta(self) -> float:
+        """The beta at which -beta trace(exp(v)) is a constant plus v_a v_a / 2 for small v."""
+
     @abc.abstractmethod
     def dtype(self, real: DTypeLike) -> DTypeLike:
         """Type of a link when the physics runs in the real type `real` (float32 or float64)."""

@@ -113,6 +113,10 @@ class SUN(Group):
     def log_volume(self) -> float:
         return 0.0
 
+    @property
+    def unit_beta(self) -> float:
+        return 2.0 * self.n
+
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return jnp.result_type(real, jnp.complex64)
 

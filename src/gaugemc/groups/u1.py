@@ -60,6 +60,10 @@ class U1(Group):
     def log_volume(self) -> float:
         return float(np.log(2 * np.pi))
 
+    @property
+    def unit_beta(self) -> float:
+        return 1.0
+
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return real
 

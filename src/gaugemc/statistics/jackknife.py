@@ -1,0 +1,25 @@
+"""Errors of functions of means, by the jackknife."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def jackknife(
+    samples: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A function of the mean of independent samples, and its error (Efron 1982).
+
+    Args:
+        samples: of shape [sample, ...], independent of each other: chains, or far configurations.
+        function: of the mean, whose shape is that of one sample.
+
+    Returns:
+        The value, and its error; of a single sample the error is NaN.
+    """
+    n = len(samples)
+    value = np.asarray(function(np.mean(samples, axis=0)))
+    if n < 2:
+        return value, np.full(value.shape, np.nan)
+    without = np.array([function(np.mean(np.delete(samples, i, axis=0), axis=0)) for i in range(n)])
+    return value, np.asarray(np.sqrt((n - 1) * np.var(without, axis=0)))

@@ -1,0 +1,118 @@
+"""The gradient flow: steepest descent of an action, which smooths a configuration."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from gaugemc.arrays import Field, Scalar, known
+from gaugemc.spaces import Links
+from gaugemc.theories.improved import RECTANGLES, Improved
+from gaugemc.theories.theory import Theory
+from gaugemc.theories.wilson import Wilson
+
+
+def flow_kernel(space: Links, kernel: str = "wilson") -> Wilson:
+    """The action whose gradient is the flow on links, of unit weight: beta = 2 N for SU(N).
+
+    So the flow time is that of 1006.4518, Eq. 1.4, in units of the lattice spacing squared. The
+    flow is in float64, whatever the precision of the links.
+
+    Raises:
+        ValueError: there is no such kernel.
+    """
+    if kernel not in RECTANGLES:
+        raise ValueError(f"kernel {kernel!r}: choose one of {', '.join(RECTANGLES)}")
+    links, c1 = Links(space.group, space.lattice, jnp.float64), RECTANGLES[kernel]
+    beta = space.group.unit_beta
+    return Improved(links, beta, c1=c1) if c1 else Wilson(links, beta)
+
+
+_STAGES = ((1 / 4, 0.0), (8 / 9, -17 / 9), (3 / 4, -1.0))
+"""a and b of the three stages z -> a F(x) + b z, x -> exp(-h z) x of Luescher's scheme."""
+
+
+def _positive(value: ArrayLike, name: str) -> Scalar:
+    if known(value) and not 0 < np.asarray(value) < np.inf:
+        raise ValueError(f"{name} {value}: must be positive and finite")
+    return jnp.asarray(value, jnp.float64)
+
+
+class GradientFlow(eqx.Module):
+    """dx/dt = -dS/dx, by Luescher's Runge-Kutta scheme of third order (1006.4518, appendix C).
+
+    The links stay in their group, to the rounding that x has. Where there is a tolerance, the size
+    of each step follows from an embedded scheme of second order (1301.4388, appendix D): a step is
+    accepted where the two schemes differ by at most the tolerance, in the norm of any link.
+
+    Args:
+        kernel: the theory of S, as `flow_kernel` makes it.
+        step: the size of steps in flow time, or of the first one where there is a tolerance.
+        tolerance: of one step, or None for steps of a fixed size.
+    """
+
+    kernel: Theory
+    step: Scalar
+    tolerance: Scalar | None
+
+    def __init__(
+        self, kernel: Theory, step: ArrayLike = 0.02, tolerance: ArrayLike | None = None
+    ) -> None:
+        self.kernel = kernel
+        self.step = _positive(step, "step")
+        self.tolerance = None if tolerance is None else _positive(tolerance, "tolerance")
+
+    @eqx.filter_jit
+    def __call__(self, x: Field, time: ArrayLike) -> Field:
+        """The configuration x after a flow time.
+
+        Fixed steps are the largest equal ones of at most `step`. Times, steps and tolerances are
+        data: others compile nothing anew.
+        """
+        x = jnp.asarray(x, self.kernel.space.field_dtype)
+        time = jnp.asarray(time, jnp.float64)
+        if self.tolerance is None:
+            return self._fixed(x, time)
+        return self._adapted(x, time, self.tolerance)
+
+    def _fixed(self, x: Field, time: Scalar) -> Field:
+        steps = jnp.ceil(time / self.step - 1e-9).astype(int)
+        size = time / jnp.maximum(steps, 1)
+        return jax.lax.fori_loop(0, steps, lambda _, x: self._step(x, size)[0], x)
+
+    def _adapted(self, x: Field, time: Scalar, tolerance: Scalar) -> Field:
+        """Steps as large as the tolerance allows; they end where a field is not finite."""
+        space = self.kernel.space
+
+        def attempt(state: tuple[Field, Scalar, Scalar]) -> tuple[Field, Scalar, Scalar]:
+            x, now, size = state
+            last = size >= time - now
+            size = jnp.minimum(size, time - now)
+            third, z = self._step(x, size)
+            second = space.move(x, (9 * z[1] + z[0]) / 4, -size)
+            difference = jnp.sqrt(jnp.max(space.square(third - second)))
+            rejected = difference > tolerance
+            after = jnp.where(last, time, now + size) + 0 * difference
+            factor = 0.95 * (tolerance / difference) ** (1 / 3)
+            return (
+                jnp.where(rejected, x, third),
+                jnp.where(rejected, now, after),
+                size * jnp.clip(factor, 0.1, 5.0),
+            )
+
+        start = (x, jnp.zeros_like(time), self.step)
+        return jax.lax.while_loop(lambda state: state[1] < time, attempt, start)[0]
+
+    def _step(self, x: Field, size: Scalar) -> tuple[Field, Field]:
+        """One step of third order, and the z of its stages."""
+        space = self.kernel.space
+
+        def stage(state: tuple[Field, Field], ab: Field) -> tuple[tuple[Field, Field], Field]:
+            x, z = state
+            z = ab[0] * self.kernel.force(x) + ab[1] * z
+            return (space.move(x, z, -size), z), z
+
+        stages = jnp.asarray(_STAGES, space.real_dtype)
+        (x, _), z = jax.lax.scan(stage, (x, jnp.zeros_like(x)), stages)
+        return x, z
