@@ -16,7 +16,7 @@ test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
 
 exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler
-	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py
+	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py tests/test_exactness_sun.py
 
 coverage: $(INSTALLED)  ## whether error bars cover: 1000 repetitions of known chains, the table of docs/exactness.md
 	$(BIN)/pytest -s tests/statistics/test_coverage.py

@@ -82,8 +82,8 @@ FOUR_DIMENSIONS: dict[str, Any] = {
     "evaluate": {
         "draws": 400,
         "hmc_draws": 400,
-        "hmc_warmup": 100,
-        "lengths": [0.5, 1.0, 2.0],
+        "hmc_warmup": 200,
+        "lengths": [1.0, 1.5, 2.0],  # shorter trajectories hardly ever leave a cold start
         "tune_iterations": 30,
         "tune_draws": 30,
         "tune_doublings": 1,
