@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test exactness coverage slow browser docs dist bench bench-full notebooks clean
+.PHONY: demo test exactness exactness-sun coverage slow browser docs dist bench bench-full notebooks clean
 
 demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the report's path
 	$(BIN)/gaugemc mode=demo
@@ -16,7 +16,10 @@ test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
 
 exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler
-	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py tests/test_exactness_sun.py
+	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py
+
+exactness-sun: $(INSTALLED)  ## the same for SU(N), in two and four dimensions
+	$(BIN)/pytest -n 2 -m slow tests/test_exactness_sun.py
 
 coverage: $(INSTALLED)  ## whether error bars cover: 1000 repetitions of known chains, the table of docs/exactness.md
 	$(BIN)/pytest -s tests/statistics/test_coverage.py
