@@ -25,6 +25,7 @@ from gaugemc.io.checkpoint import (
     save_checkpoint,
 )
 from gaugemc.io.ensemble import read_configurations, read_draws
+from gaugemc.kernels.native.library import targets
 from gaugemc.run import best, chain_phase, train_phase
 from gaugemc.run.experiment import run
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError
@@ -333,6 +334,8 @@ def test_every_choice_runs_to_its_report(choice: list[str], tmp_path: Path) -> N
     written = json.loads((tmp_path / "summary.json").read_text())
     assert written["verdict"] == numbers["verdict"]
     assert np.isfinite(numbers["evaluate"]["observables"]["plaquette"]["mean"])
+    compiled = "theory=su3_4d" in choice and targets()
+    assert numbers["theory"]["kernels"] == ("compiled" if compiled else "xla")
     for name in ("reversibility", "log_det"):
         assert numbers["checks"].get(name, {"passed": True})["passed"], name
     assert (tmp_path / "tensorboard").exists() == ("tracker=tensorboard" in choice)

@@ -141,7 +141,8 @@ def verdict(
 def theory_section(settings: Settings, theory: Theory) -> dict[str, Any]:
     """The section of summary.json about the theory."""
     described = dataclasses.asdict(settings.theory)
-    return {**described, "title": theory.name, "leading": list(theory.leading)}
+    kernels = "xla" if theory.compiled_beta is None else "compiled"
+    return {**described, "title": theory.name, "leading": list(theory.leading), "kernels": kernels}
 
 
 def charge_section(theory: Theory, smallest: float = 1e-6) -> dict[str, Any] | None:
