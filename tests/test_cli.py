@@ -720,10 +720,10 @@ def test_an_extension_that_is_refused_leaves_the_run_as_it_was(
 
 
 def test_a_checkpoint_of_another_architecture_is_one_line(command: Command, copy: Path) -> None:
-    config = copy / "config.yaml"
-    text = config.read_text()
-    assert "hidden:\n  - 4\n" in text
-    config.write_text(text.replace("hidden:\n  - 4\n", "hidden:\n  - 5\n"))
+    for name in ("config.yaml", "checkpoints/settings.yaml"):
+        text = (copy / name).read_text()
+        assert "hidden:\n  - 4\n" in text
+        (copy / name).write_text(text.replace("hidden:\n  - 4\n", "hidden:\n  - 5\n"))
     code, _, err = command("resume", str(copy))
     assert code == 2
     assert err.count("\n") == 1

@@ -83,11 +83,32 @@ def test_many_files_of_a_group_without_a_charge(
 SOURCE = DATA / "milc_lat.sample.l4444.ildg"
 MISTAKES = [
     ((), "measure: the following arguments are required: FILE; gaugemc measure --help lists"),
-    ((SOURCE, "--flow-time=-1"), "measure: argument --flow-time: -1 must be positive and finite"),
+    ((SOURCE, "--flow-time=-1"), "measure: argument --flow-time: '-1' must be a positive, finite"),
     ((SOURCE, "--step=0.1"), "measure: --step is of the flow: give --flow-time=T as well"),
     ((SOURCE, "--kernel=x"), "measure: argument --kernel: invalid choice: 'x'"),
-    ((SOURCE, "--out=a.txt"), "measure: --out=a.txt: must end in .json, and be no file to measure"),
-    ((SOURCE, "--out=no/a.json"), "measure: --out=no/a.json: there is no directory no"),
+    ((SOURCE, "--flow-time=many"), "measure: argument --flow-time: 'many' must be a positive"),
+    (
+        (SOURCE, "--flow-time=1e9"),
+        "measure: --flow-time=1e+09: more than 100000 steps of 0.05",
+    ),
+    ((SOURCE, "--flow-time=1", "--step=1e-300"), "measure: --flow-time=1: more than 100000 steps"),
+    (
+        (SOURCE, "--flow-time=1", "--tolerance=1e-17"),
+        "measure: --tolerance=1e-17: must be at",
+    ),
+    ((SOURCE, "--out=a.txt"), "measure: --out=a.txt: must end in .json"),
+    ((SOURCE, "--out=no/a.json"), "measure: --out=no/a.json: no is no directory that can be"),
+    (
+        ("here.json", "--out=no/../here.json"),
+        "measure: --out=no/../here.json: no/.. is no",
+    ),
+    (
+        ("./a.json", "--out=a.json"),
+        "measure: --out=a.json: would replace a.json, a file",
+    ),
+    (("./a.svg", "--out=a.json"), "measure: --out=a.json: would replace a.svg, a file"),
+    ((SOURCE, f"--out={'x' * 300}/a.json"), f"measure: --out={'x' * 300}/a.json: "),
+    ((".",), "measure: '.' is no file"),
     ((SOURCE, "absent"), "[Errno 2] No such file or directory: 'absent'"),
     ((DATA,), f"{DATA}: not a regular file"),
     ((SOURCE, DATA / "milc_lat.sample.l4448"), f"{DATA / 'milc_lat.sample.l4448'}: 4D SU(3) links"),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
 import jax
 import layouts
 import numpy as np
@@ -251,15 +252,17 @@ def test_hdf5_files_that_lie_are_refused(links: np.ndarray, tmp_path: Path) -> N
     right: dict[str, Any] = {"plaquette": layouts.plaquette(links), "link_trace": 0.5}
     held = [
         (links, {}, "holds other data: "),
-        (None, right, "holds other data: "),
+        (None, right, "has no links of its own"),
         (links, right, "link trace "),
         (
             np.real(links).astype(np.float16),
             right,
             "array of float16, shape [4, 2, 2, 2, 4, 3, 3]: ",
         ),
-        (np.real(links).astype(int), right, "array of int64, shape [4, 2, 2, 2, 4, 3, 3]: "),
-        ("text", right, "array of object, shape []: "),
+        (np.real(links).astype(int), right, "links are no array of real or complex numbers"),
+        ("text", right, "links are no array of real or complex numbers"),
+        (h5py.SoftLink("/links"), right, "has no links of its own"),
+        (h5py.ExternalLink("b", "/links"), right, "has no links of its own"),
     ]
     for data, attributes, message in held:
         with written(path, MAGIC) as file:
@@ -267,6 +270,16 @@ def test_hdf5_files_that_lie_are_refused(links: np.ndarray, tmp_path: Path) -> N
                 file["links"] = data
             file.attrs.update(attributes)
         assert refusal(path).startswith(message)
+
+
+def test_hdf5_files_whose_links_are_elsewhere_are_refused(tmp_path: Path) -> None:
+    """The checksum is of the file alone, and a small file may claim any size."""
+    (tmp_path / "raw").write_bytes(bytes(2**10))
+    kinds = [{"external": [("raw", 0, 2**10)]}, {"chunks": True}]
+    for shape, kind in zip([(2, 8, 8), (2, 10**7, 10**7)], kinds):
+        with written(tmp_path / "a", MAGIC) as file:
+            file.create_dataset("links", shape, float, **kind)
+        assert "are not all in the file" in refusal(tmp_path / "a")
 
 
 def test_a_lime_file_without_a_checksum_is_read(links: np.ndarray, tmp_path: Path) -> None:

@@ -160,3 +160,16 @@ def test_what_makes_no_flow_is_refused() -> None:
         flow_kernel(SMALL[0], "luescher")
     with pytest.raises(ValueError, match=r"^step 0: must be positive and finite$"):
         GradientFlow(flow_kernel(SMALL[0]), 0)
+    with pytest.raises(ValueError, match=r"^tolerance 1e-17: must be at least 1e-12$"):
+        GradientFlow(flow_kernel(SMALL[0]), 0.1, 1e-17)
+    for time in (-1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"^flow time .*: must be finite and not negative$"):
+            GradientFlow(flow_kernel(SMALL[0]))(SMALL[0].origin(), time)
+
+
+def test_a_tolerance_that_no_step_keeps_ends_in_nan(key: jax.Array) -> None:
+    """Where the tolerance is data, it cannot be refused."""
+    space = SMALL[0]
+    flow = GradientFlow(flow_kernel(space), 0.1, 1e-6)
+    hopeless = eqx.tree_at(lambda flow: flow.tolerance, flow, jnp.asarray(1e-40))
+    assert np.isnan(hopeless(space.random(key), 0.5)).all()

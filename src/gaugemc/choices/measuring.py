@@ -57,6 +57,8 @@ def refuse_observables(settings: Settings, theory: Theory) -> None:
             raise SettingsError("observables", f"[{','.join(wanted)}]", problem)
     e = settings.evaluate
     if e.flow_time > 0 and not flowed:
-        raise SettingsError("evaluate.flow_time", e.flow_time, f"{theory.space.name} has no flow")
+        raise SettingsError(
+            "evaluate.flow_time", e.flow_time, f"{settings.theory.name} has no links"
+        )
     if e.measure_every > min(e.draws, e.hmc_draws if has_baseline(settings) else e.draws):
         raise SettingsError("evaluate.measure_every", e.measure_every, "must be at most the draws")

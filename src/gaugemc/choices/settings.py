@@ -129,7 +129,7 @@ class EvaluateSettings:
     flow_time: float = option(
         0.0,
         "time of the gradient flow at which flowed_energy and flowed_charge are measured; 0: none",
-        at_least(0),
+        must(lambda time: 0 <= time <= 1000, "must lie between 0 and 1000"),
     )
     chunks: int = option(20, "chunks that each set of draws is run in; a kill loses at most one")
     lengths: list[float] = option(

@@ -34,7 +34,7 @@ def guarded(task: Callable[[], int]) -> int:
         ConfigurationError,
         FileNotFoundError,
     ) as error:
-        fail(str(error), BAD_INPUT)
+        fail(in_one_line(str(error)), BAD_INPUT)
     except KeyboardInterrupt as error:
         fail(interrupt.advice(), interrupt.exit_code(error))
     except (TrainingDivergedError, OSError) as error:
@@ -48,6 +48,11 @@ def unfailing(task: Callable[[], int]) -> None:
     except Exception:
         traceback.print_exc()
         sys.exit(FAILED)
+
+
+def in_one_line(message: str) -> str:
+    """A message in which names of files may have any sign."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
 
 
 def fail(message: str, code: int) -> NoReturn:

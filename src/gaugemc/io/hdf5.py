@@ -84,5 +84,9 @@ def opened(file: BinaryIO, magic: bytes, name: str) -> Iterator[h5py.File]:
     digest = hashlib.file_digest(file, "sha256").digest()  # pyright: ignore[reportArgumentType]
     if block != _block(magic, digest):
         raise ValueError("truncated or damaged: its checksum differs")
-    with h5py.File(file, "r") as data:
+    try:
+        data = h5py.File(file, "r")
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"no HDF5 data: {error}") from error
+    with data:
         yield data

@@ -12,10 +12,7 @@ from gaugemc.lattice.shift import shift
 
 
 def plaquette_staples(group: Group, links: Sequence[Field] | Field, mu: int) -> list[Field]:
-    """The 2 (d - 1) fields A such that trace(U_mu A) are the plaquettes through the links U_mu.
-
-    Where an extent is 2, two of these plaquettes may be one loop.
-    """
+    """The 2 (d - 1) fields A such that trace(U_mu A) are the plaquettes through the links U_mu."""
     return [
         group.adjoint(side(group, links, mu, nu, sign))
         for nu in range(len(links))

@@ -9,17 +9,17 @@ from scipy.interpolate import CubicSpline
 from gaugemc.statistics.jackknife import jackknife
 
 LEVEL = 0.3
-"""Of t^2 <E> at t0, and of t d(t^2 <E>)/dt at w0^2."""
+"""Of `t^2 <E>` at t0, and of `t d(t^2 <E>)/dt` at w0^2."""
 
 
 class FlowScales(NamedTuple):
     """t0 and w0 with errors; NaN where the flow ends before, or of a single configuration."""
 
     t0: float
-    """t^2 <E> = 0.3 (1006.4518), in units of the lattice spacing squared."""
+    """`t^2 <E>` = 0.3 (1006.4518), in units of the lattice spacing squared."""
     t0_error: float
     w0: float
-    """t d(t^2 <E>)/dt = 0.3 at t = w0^2 (1203.4469), in units of the lattice spacing."""
+    """`t d(t^2 <E>)/dt` = 0.3 at t = w0^2 (1203.4469), in units of the lattice spacing."""
     w0_error: float
 
 

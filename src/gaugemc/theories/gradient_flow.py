@@ -39,6 +39,10 @@ def _positive(value: ArrayLike, name: str) -> Scalar:
     return jnp.asarray(value, jnp.float64)
 
 
+LEAST_TOLERANCE = 1e-12
+"""Below it the two schemes of a step differ by rounding alone."""
+
+
 class GradientFlow(eqx.Module):
     """dx/dt = -dS/dx, by Luescher's Runge-Kutta scheme of third order (1006.4518, appendix C).
 
@@ -49,7 +53,10 @@ class GradientFlow(eqx.Module):
     Args:
         kernel: the theory of S, as `flow_kernel` makes it.
         step: the size of steps in flow time, or of the first one where there is a tolerance.
-        tolerance: of one step, or None for steps of a fixed size.
+        tolerance: of one step, at least 1e-12, or None for steps of a fixed size.
+
+    Raises:
+        ValueError: a step or a tolerance is out of range; in a call, a time.
     """
 
     kernel: Theory
@@ -62,16 +69,22 @@ class GradientFlow(eqx.Module):
         self.kernel = kernel
         self.step = _positive(step, "step")
         self.tolerance = None if tolerance is None else _positive(tolerance, "tolerance")
+        if tolerance is not None and known(tolerance) and np.asarray(tolerance) < LEAST_TOLERANCE:
+            raise ValueError(f"tolerance {tolerance}: must be at least {LEAST_TOLERANCE:g}")
 
-    @eqx.filter_jit
     def __call__(self, x: Field, time: ArrayLike) -> Field:
         """The configuration x after a flow time.
 
         Fixed steps are the largest equal ones of at most `step`. Times, steps and tolerances are
         data: others compile nothing anew.
         """
+        if known(time) and not 0 <= np.asarray(time) < np.inf:
+            raise ValueError(f"flow time {time}: must be finite and not negative")
+        return self._flowed(x, jnp.asarray(time, jnp.float64))
+
+    @eqx.filter_jit
+    def _flowed(self, x: Field, time: Scalar) -> Field:
         x = jnp.asarray(x, self.kernel.space.field_dtype)
-        time = jnp.asarray(time, jnp.float64)
         if self.tolerance is None:
             return self._fixed(x, time)
         return self._adapted(x, time, self.tolerance)
@@ -82,7 +95,7 @@ class GradientFlow(eqx.Module):
         return jax.lax.fori_loop(0, steps, lambda _, x: self._step(x, size)[0], x)
 
     def _adapted(self, x: Field, time: Scalar, tolerance: Scalar) -> Field:
-        """Steps as large as the tolerance allows; they end where a field is not finite."""
+        """Steps as large as the tolerance allows; NaN where no step is small enough."""
         space = self.kernel.space
 
         def attempt(state: tuple[Field, Scalar, Scalar]) -> tuple[Field, Scalar, Scalar]:
@@ -94,15 +107,17 @@ class GradientFlow(eqx.Module):
             difference = jnp.sqrt(jnp.max(space.square(third - second)))
             rejected = difference > tolerance
             after = jnp.where(last, time, now + size) + 0 * difference
+            after = jnp.where(size < 1e-9 * self.step, jnp.nan, jnp.where(rejected, now, after))
             factor = 0.95 * (tolerance / difference) ** (1 / 3)
             return (
                 jnp.where(rejected, x, third),
-                jnp.where(rejected, now, after),
+                after,
                 size * jnp.clip(factor, 0.1, 5.0),
             )
 
         start = (x, jnp.zeros_like(time), self.step)
-        return jax.lax.while_loop(lambda state: state[1] < time, attempt, start)[0]
+        x, now, _ = jax.lax.while_loop(lambda state: state[1] < time, attempt, start)
+        return jnp.where(jnp.isnan(now), jnp.nan, x)
 
     def _step(self, x: Field, size: Scalar) -> tuple[Field, Field]:
         """One step of third order, and the z of its stages."""

@@ -15,11 +15,11 @@ RECTANGLES = MappingProxyType(
     {"wilson": 0.0, "symanzik": -1 / 12, "iwasaki": -0.331, "dbw2": -1.4088}
 )
 """c1 of the actions that have a name: Wilson (1974); tree-level Symanzik, Weisz (1983); Iwasaki,
-1111.7054; DBW2, hep-lat/9906007."""
+1111.7054; DBW2, Takaishi (1996), hep-lat/9911033."""
 
 
 class Improved(Wilson):
-    """S = -(beta / N) [c0 sum_P Re tr P + c1 sum_R Re tr R], c0 = 1 - 8 c1 (hep-lat/0308033).
+    """S = -(beta / N) [c0 sum_P Re tr P + c1 sum_R Re tr R], c0 = 1 - 8 c1 (Weisz 1983).
 
     R runs over all rectangles of 1 x 2 plaquettes, each once, in both orientations of its long
     side. `RECTANGLES` has the values of c1 that have names. Observables are those of `Wilson`;

@@ -20,7 +20,10 @@ class GaugeTheory(TheoryChoice):
     c1: float | None = option(
         None,
         "coefficient of rectangles, where the action has no name",
-        must(lambda c1: c1 is None or abs(c1) <= LARGEST_C1, f"must be at most {LARGEST_C1:g}"),
+        must(
+            lambda c1: c1 is None or abs(c1) <= LARGEST_C1,
+            f"must be finite, at most {LARGEST_C1:g} either way",
+        ),
     )
 
     def refuse(self, settings: Settings) -> None:

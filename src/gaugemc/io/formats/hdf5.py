@@ -1,8 +1,10 @@
 """The house's own format: the links of any group and dimension in one dataset of an HDF5 file."""
 
+import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import h5py
 import numpy as np
 
 from gaugemc.io.formats.format import Contents, Format
@@ -11,6 +13,18 @@ from gaugemc.io.hdf5 import DIGEST, opened, written
 from gaugemc.spaces import Links
 
 MAGIC = b"gaugemc configuration 1\n"
+
+
+def array_in(file: h5py.File, size: int) -> np.ndarray:
+    """The links of a file of so many bytes; the checksum covers no data that lie elsewhere."""
+    if not isinstance(file.get("links", getlink=True), h5py.HardLink):
+        raise ValueError("has no links of its own")
+    links = file["links"]
+    if not isinstance(links, h5py.Dataset) or links.shape is None or links.dtype.kind not in "fc":
+        raise ValueError("links are no array of real or complex numbers")
+    if links.external or links.is_virtual or links.nbytes > size:
+        raise ValueError(f"links of {links.nbytes} bytes are not all in the file, of {size} bytes")
+    return np.asarray(links)
 
 
 class Hdf5(Format):
@@ -28,9 +42,9 @@ class Hdf5(Format):
     def read(self, file: BinaryIO, lattice: tuple[int, ...] | None) -> Contents:
         with opened(file, MAGIC, "configuration") as data:
             try:
-                links = np.asarray(data["links"])
+                links = array_in(data, os.fstat(file.fileno()).st_size)
                 numbers = [float(data.attrs[name]) for name in ("plaquette", "link_trace")]  # pyright: ignore
-            except (KeyError, TypeError) as error:
+            except (KeyError, TypeError, RuntimeError) as error:
                 raise ValueError(f"holds other data: {error.args[0]}") from error
         file.seek(len(MAGIC))
         return Contents(links, file.read(DIGEST).hex(), None, *numbers)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -15,6 +15,7 @@ from gaugemc.io.formats.lime import FIRST, LAST, MAGIC, records, write_header, w
 from gaugemc.io.formats.measured import Measured
 from gaugemc.io.formats.sites import Layout, check_lattice, exactly, read_links
 from gaugemc.io.formats.sites import write_links as write_sites
+from gaugemc.spaces import Links
 
 BINARY = ("ildg-binary-data", "scidac-binary-data")
 TEXTS = ("ildg-format", "scidac-private-file-xml", "scidac-private-record-xml", "scidac-checksum")
@@ -52,6 +53,13 @@ class Ildg(Format):
         sums = [said.get(key) for key in ("suma", "sumb")]
         stated = None if None in sums else " ".join(f"{number(s, 16):08x}" for s in sums)
         return Contents(links, checksum.hexdigest(), stated)
+
+    def refuse(self, space: Links, lfn: str = "", **options: Any) -> None:
+        super().refuse(space, **options)
+        try:
+            lfn.encode()
+        except (AttributeError, UnicodeEncodeError) as error:
+            raise ValueError(f"lfn {lfn!r}: must be text") from error
 
     def write(self, path: Path, links: np.ndarray, measured: Measured, lfn: str = "") -> str:
         n, real = links.shape[-1], np.finfo(links.dtype).dtype.newbyteorder(">")
