@@ -350,7 +350,7 @@ MISTAKES = [
         ["theory.lattice=[2, 4]", "multiples of 4"],
     ),
     ("sampler=hmc theory.action=wislon", ["theory.action=wislon", "wilson, symanzik", "dbw2"]),
-    ("sampler=hmc theory.c1=nan", ["theory.c1=nan", "must be at most 100"]),
+    ("sampler=hmc theory.c1=nan", ["theory.c1=nan", "must be finite"]),
     ("sampler=hmc theory.action=dbw2 theory.c1=0.1", ["theory.c1=0.1", "theory.action=dbw2"]),
     ("sampler=exact theory.c1=-0.1", ["sampler.name=exact", "needs Wilson's action", "hmc"]),
     (
