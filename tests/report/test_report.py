@@ -314,6 +314,16 @@ def test_missing_or_broken_files_are_named(tmp_path: pathlib.Path) -> None:
     assert not (run / "report.html").exists()
 
 
+def test_under_the_title_is_what_was_set_of_the_theory_alone(tmp_path: pathlib.Path) -> None:
+    u1_run(tmp_path)
+    theory = {"name": "u1_2d", "group": "U(1)", "lattice": [8, 8], "beta": 6.0}
+    change(tmp_path, theory=theory | {"action": "iwasaki", "c1": None, "kernels": "xla"})
+    setting = re.search(r'<p class="setting">(.*?)</p>', read_page(tmp_path)[0])
+    assert setting is not None
+    assert setting[1].split(" · ")[0] == "action iwasaki"
+    assert not re.search("None|kernels", setting[1])
+
+
 def test_page_is_the_same_when_written_again(tmp_path: pathlib.Path) -> None:
     run = u1_run(tmp_path / "run", draws=200)
     first = write_report(run).read_text()

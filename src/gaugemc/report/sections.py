@@ -81,9 +81,9 @@ def opening(run: Run) -> str:
         else f"Is {label} exact, and what does an independent sample cost?"
     )
     verdict = html.escape(str(run.summary.get("verdict") or ""))
-    titled = ("choice", "name", "title", "group", "lattice", "beta", "toy", "leading")
+    titled = ("choice", "name", "title", "group", "lattice", "beta", "toy", "leading", "kernels")
     theory = {key: value for key, value in run.part("theory").items() if key not in titled}
-    said = [f"{key} {plain(value)}" for key, value in theory.items()]
+    said = [f"{key} {plain(value)}" for key, value in theory.items() if value is not None]
     name, date = str(theory.get("name", "")), str(run.part("software").get("date", ""))
     name = "" if name in title_of(run) else name
     setting = html.escape(
