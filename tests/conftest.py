@@ -1,8 +1,10 @@
 """Shared by tests: float64 sums, a key that follows from the test's name, programs kept on disk, a
 quick compiler."""
 
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import jax
 import pytest
@@ -29,6 +31,29 @@ def key(request: pytest.FixtureRequest) -> jax.Array:
     _, separator, test = request.node.nodeid.partition("::")
     name = f"tests/{request.path.name}{separator}{test}"
     return jax.random.key(zlib.crc32(name.encode()))
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command in this process, in an empty directory; returns code, stdout, stderr."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    from gaugemc import __main__  # not before jaxtyping's hook is there
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", ["gaugemc", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            __main__.main()
+        out, err = capfd.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -16,10 +16,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from synthetic_run import put_run
 
-from gaugemc import __main__, cli
+from gaugemc import cli
 from gaugemc.checks.outcome import Check, bounded, undecided
 from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import latest_checkpoint
@@ -47,25 +46,6 @@ TINY = [
     "evaluate.timing_rounds=1",
 ]
 Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """Runs the command in this process, in an empty directory; returns code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        GlobalHydra.instance().clear()
-        monkeypatch.setattr(sys, "argv", ["gaugemc", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            __main__.main()
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

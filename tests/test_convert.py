@@ -1,14 +1,13 @@
 """`gaugemc convert`: one line of what was written, or one line of what is wrong."""
 
+import functools
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gaugemc import __main__
 from gaugemc.io import read_configuration
 
 DATA = Path(__file__).parent / "data" / "configurations"
@@ -16,21 +15,8 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def convert(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """Runs the command in this process, in an empty directory; returns code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gaugemc", "convert", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            __main__.main()
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
+def convert(command: Command) -> Command:
+    return functools.partial(command, "convert")
 
 
 def test_a_file_goes_through_every_format(convert: Command) -> None:

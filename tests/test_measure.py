@@ -1,7 +1,7 @@
 """`gaugemc measure`: numbers and a picture of files of other codes; mistakes in one line."""
 
+import functools
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from gaugemc import __main__
+from gaugemc.conf import measurement
 from gaugemc.groups import SUN
 from gaugemc.io import write_configuration
 from gaugemc.spaces import Links
+from gaugemc.theories import gradient_flow
 
 DATA = Path(__file__).parent / "data" / "configurations"
 Command = Callable[..., tuple[int, str, str]]
@@ -20,21 +21,8 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 @pytest.fixture
-def measure(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """Runs the command in this process, in an empty directory; returns code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gaugemc", "measure", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            __main__.main()
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
+def measure(command: Command) -> Command:
+    return functools.partial(command, "measure")
 
 
 def test_numbers_of_a_file_and_of_its_flow(measure: Command, tmp_path: Path) -> None:
@@ -126,3 +114,7 @@ def test_a_mistake_is_one_line(
     assert err.startswith(f"gaugemc: {message}")
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_smallest_tolerance_is_that_of_the_flow() -> None:
+    assert measurement.LEAST_TOLERANCE == gradient_flow.LEAST_TOLERANCE

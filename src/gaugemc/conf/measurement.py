@@ -66,5 +66,6 @@ def measurement(words: Sequence[str]) -> Namespace:
             f" of {how['step']:g}; take a larger --step"
         )
     if how.get("tolerance", 1.0) < LEAST_TOLERANCE:
-        raise UsageError(f"measure: --tolerance={how['tolerance']:g}: must be at least 1e-12")
+        least = f"must be at least {LEAST_TOLERANCE:g}"
+        raise UsageError(f"measure: --tolerance={how['tolerance']:g}: {least}")
     return Namespace(files=files, out=out, how=how)
