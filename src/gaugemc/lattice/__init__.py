@@ -9,6 +9,7 @@ from gaugemc.lattice.loops import planes as planes
 from gaugemc.lattice.loops import plaquette_sum as plaquette_sum
 from gaugemc.lattice.loops import plaquettes as plaquettes
 from gaugemc.lattice.loops import polyakov_loops as polyakov_loops
+from gaugemc.lattice.loops import rectangle_sum as rectangle_sum
 from gaugemc.lattice.loops import wilson_loops as wilson_loops
 from gaugemc.lattice.shift import shift as shift
 from gaugemc.lattice.staples import plaquette_staples as plaquette_staples

@@ -62,6 +62,16 @@ def wilson_loops(group: Group, links: LinkField, mu: int, nu: int, r: int, t: in
     return group.multiply(there, group.adjoint(back))
 
 
+def rectangle_sum(group: Group, links: LinkField) -> Scalar:
+    """The sum of Re tr R / N over all 1 x 2 and 2 x 1 rectangles R, in float64."""
+    sums = [
+        jnp.sum(group.trace(wilson_loops(group, links, mu, nu, r, 3 - r)), dtype=jnp.float64)
+        for mu, nu in planes(len(links))
+        for r in (1, 2)
+    ]
+    return jnp.sum(jnp.stack(sums))
+
+
 def polyakov_loops(group: Group, links: LinkField, mu: int) -> Field:
     """The loop that winds once around direction mu, at every site with n_mu = 0."""
     return jnp.take(line(group, links, mu, links.shape[1 + mu]), 0, axis=mu)

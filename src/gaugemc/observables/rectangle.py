@@ -1,11 +1,12 @@
 """The mean rectangle."""
 
-import jax.numpy as jnp
+import math
+
 from jaxtyping import Array, Float
 
 from gaugemc.arrays import Field
 from gaugemc.groups import Group
-from gaugemc.lattice import planes, wilson_loops
+from gaugemc.lattice import planes, rectangle_sum
 from gaugemc.observables.observable import LinkObservable
 
 
@@ -16,9 +17,5 @@ class Rectangle(LinkObservable):
     label = "rectangle"
 
     def of_links(self, group: Group, links: Field) -> Float[Array, ""]:
-        loops = [
-            group.trace(wilson_loops(group, links, mu, nu, r, 3 - r))
-            for mu, nu in planes(len(links))
-            for r in (1, 2)
-        ]
-        return jnp.mean(jnp.stack(loops), dtype=jnp.float64)
+        d, *lattice = links.shape[: links.ndim - len(group.link_shape)]
+        return rectangle_sum(group, links) / (2 * len(planes(d)) * math.prod(lattice))

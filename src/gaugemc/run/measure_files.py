@@ -95,7 +95,7 @@ def measured(found: Configuration) -> dict[str, Any]:
     """What is measured of a configuration as it is in its file."""
     space = found.space
     x = jnp.asarray(found.links, np.result_type(found.links.dtype, np.float64))
-    polyakov = np.stack([np.asarray(o) for o in loops(space, x)[1:]], axis=1)
+    rectangle, *polyakov = loops(space, x)
     return {
         "format": found.format,
         "group": space.group.name,
@@ -103,8 +103,8 @@ def measured(found: Configuration) -> dict[str, Any]:
         "precision": str(np.dtype(space.real)),
         "checksum": found.checksum,
         "link_trace": found.link_trace,
-        "rectangle": float(loops(space, x)[0]),
-        "polyakov_loop": polyakov.tolist(),
+        "rectangle": float(rectangle),
+        "polyakov_loop": np.stack(polyakov, axis=1).tolist(),
     }
 
 

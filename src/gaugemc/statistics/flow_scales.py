@@ -1,12 +1,16 @@
 """The scales t0 and w0 of the gradient flow."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.interpolate import CubicSpline
 
 from gaugemc.statistics.jackknife import jackknife
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 LEVEL = 0.3
 """Of `t^2 <E>` at t0, and of `t d(t^2 <E>)/dt` at w0^2."""
@@ -30,6 +34,8 @@ def flow_scales(
 
     Errors are those of the jackknife: configurations are taken to be independent.
     """
+
+    from scipy.interpolate import CubicSpline  # not at every start
 
     def scales(energy: np.ndarray) -> np.ndarray:
         t2e = CubicSpline(times, times**2 * energy)

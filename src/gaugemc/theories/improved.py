@@ -7,8 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from gaugemc.arrays import Field, Scalar
-from gaugemc.lattice import planes, rectangle_staples, wilson_loops
-from gaugemc.spaces import total
+from gaugemc.lattice import rectangle_staples, rectangle_sum
 from gaugemc.theories.wilson import Wilson
 
 RECTANGLES = MappingProxyType(
@@ -45,11 +44,7 @@ class Improved(Wilson):
 
     @eqx.filter_jit
     def action(self, x: Field) -> Scalar:
-        group, rectangles = self.space.group, jnp.zeros((), jnp.float64)
-        for mu, nu in planes(len(self.space.lattice)):
-            for size in ((1, 2), (2, 1)):
-                loops = wilson_loops(group, x, mu, nu, *size)
-                rectangles += total(group.trace(loops))
+        rectangles = rectangle_sum(self.space.group, x)
         return (1 - 8 * self.c1) * super().action(x) - self.beta * self.c1 * rectangles
 
     @eqx.filter_jit
