@@ -12,7 +12,9 @@ std::complex<T>* data(const ffi::AnyBuffer& buffer) {
 template <class B>
 Algebra<B::N, typename B::T> force_on_link(const B& batch, const Matrix<B::N, typename B::T>* links,
                                            Lanes<typename B::T> beta, int mu, int site) {
-  const auto loops = plaquettes_of_link(batch.lattice, links, mu, site);
+  const auto staples = staples_of_link(batch.lattice, links, mu, site);
+  const auto& link = links[mu * batch.lattice.sites + site];
+  const auto loops = product<As::kItself, As::kItself>(link, staples);
   return anti_hermitian_traceless(loops, beta * typename B::T(0.5 / B::N));
 }
 

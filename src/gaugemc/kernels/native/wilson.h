@@ -4,10 +4,10 @@
 
 namespace gaugemc {
 
-// U_mu times the sum of its staples: the sum of the plaquettes that begin with this link.
+// The sum of the staples of a link: U_mu times it is the sum of the plaquettes of the link.
 template <int N, class T>
-inline Matrix<N, T> plaquettes_of_link(const Lattice<N, T>& lattice, const Matrix<N, T>* links,
-                                       int mu, int site) {
+inline Matrix<N, T> staples_of_link(const Lattice<N, T>& lattice, const Matrix<N, T>* links,
+                                    int mu, int site) {
   const int d = lattice.dimensions;
   auto field = [&](int direction) { return links + direction * int64_t(lattice.sites); };
   const Place here{site, 0}, ahead = lattice.neighbour(here, mu);
@@ -29,7 +29,7 @@ inline Matrix<N, T> plaquettes_of_link(const Lattice<N, T>& lattice, const Matri
       add_product<As::kDagger, As::kItself>(staples, corner, near);
     }
   }
-  return product<As::kItself, As::kItself>(field(mu)[site], staples);
+  return staples;
 }
 
 // The sum of Re tr P over the plaquettes of a site.
