@@ -102,6 +102,13 @@ def test_a_second_signal_does_not_wait_for_the_cleaning() -> None:
     assert (code, out, err) == (130, "", "gaugemc: go on\n")
 
 
+def test_a_computation_that_goes_on_is_not_waited_for() -> None:
+    thread = f"import threading; threading.Thread(target=lambda: exec({COMPILED!r})).start()\n"
+    body = RUN.format(work="time.sleep(60)").replace("\n", "\n    ")
+    code, out, err = answer(f"{thread}with interrupt.at_once():{body}", signal.SIGINT)
+    assert (code, out, err) == (130, "cleaned\n", "gaugemc: go on\n")
+
+
 def test_a_moment_that_must_not_be_interrupted_is_finished_first() -> None:
     code, out, err = answer(POSTPONED, signal.SIGTERM)
     assert out == "cleaned\n"

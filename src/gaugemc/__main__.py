@@ -9,14 +9,15 @@ from gaugemc import interrupt
 def main() -> NoReturn:
     """Heed Ctrl-C from the first moment, and answer at once what needs no JAX; then do the rest."""
     interrupt.install()
-    from gaugemc.conf.front import answer
+    with interrupt.at_once():
+        from gaugemc.conf.front import answer
 
-    code = answer(sys.argv[1:])
-    if code is not None:
-        sys.exit(code)
-    from gaugemc.cli import main as command
+        code = answer(sys.argv[1:])
+        if code is not None:
+            sys.exit(code)
+        from gaugemc.cli import main as command
 
-    command()
+        command()
 
 
 if __name__ == "__main__":

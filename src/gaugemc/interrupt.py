@@ -85,6 +85,23 @@ def postponed() -> Iterator[None]:
 
 
 @contextmanager
+def at_once() -> Iterator[None]:
+    """Around all of the program: where an interruption ends it, what still runs is not waited for.
+
+    Python itself would wait for threads, and so for a long computation of XLA.
+    """
+    try:
+        yield
+    except SystemExit as ending:
+        if _Attention.caught is None or not isinstance(ending.code, int):
+            raise
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(ending.code)
+
+
+@contextmanager
 def _mode(mode: str) -> Iterator[None]:
     before, _Attention.mode = _Attention.mode, mode
     try:
