@@ -338,6 +338,7 @@ MISTAKES = [
         ["levels: need 2D U(1)", "c1 = -0.1", "choose"],
     ),
     ("framework=pytorch", ["framework=pytorch", "jax"]),
+    ("native=on", ["native=on", "auto, off"]),
     ("precision=fp8", ["precision=fp8", "bf16"]),
     ("training.doublings=7", ["training.doublings=7", "at most 6"]),
     ("flow=multiscale training.doublings=1", ["training.doublings=1", "levels do not grow"]),
