@@ -310,6 +310,8 @@ MISTAKES = [
     ("theory.lattice=[6,8]", ["theory.lattice", "6", "4, 8"]),
     ("theory.lattice=[8]", ["theory.lattice=[8]", "two or more"]),
     ("theory.lattice=[0,8]", ["theory.lattice=[0, 8]", "positive whole numbers"]),
+    ("sampler=hmc theory.group=SU1", ["theory.group=SU1", "U1, SU2, SU3"]),
+    ("sampler=hmc theory.lattice=[1,8]", ["theory.lattice=[1, 8]: needs two or more directions"]),
     ("theory.beta=-1", ["theory.beta=-1", "at least 0"]),
     ("theory.beta=nan", ["theory.beta=nan", "at least 0"]),
     ("theory.beta=inf", ["theory.beta=inf", "finite"]),

@@ -104,6 +104,8 @@ class SUN(Group):
     def __check_init__(self) -> None:
         if not isinstance(self.n, int | np.integer) or self.n < 2:
             raise ValueError(f"SU({self.n}): N must be a whole number, at least 2")
+        if not isinstance(self.native, bool):
+            raise ValueError(f"native {self.native!r}: must be True or False")
 
     @property
     def name(self) -> str:
