@@ -34,17 +34,11 @@ FLOPS = 13 * 27 * 8
 """Of the force on one link: six staples of two products each, and one more product."""
 
 
-class WithoutKernels(SUN):
-    """SU(N) that XLA computes."""
-
-    def has_kernels(self, dtype: DTypeLike) -> bool:
-        return False
-
-
 def theories(extent: int, real: DTypeLike) -> tuple[Wilson, Wilson]:
     """The same theory: compiled, and XLA's."""
     lattice = (extent,) * 4
-    compiled, plain = (Wilson(Links(g, lattice, real), 5.7) for g in (SUN(3), WithoutKernels(3)))
+    groups = SUN(3), SUN(3, native=False)
+    compiled, plain = (Wilson(Links(group, lattice, real), 5.7) for group in groups)
     return compiled, plain
 
 

@@ -98,6 +98,7 @@ MISTAKES = [
     ((SOURCE, f"--out={'x' * 300}/a.json"), f"measure: --out={'x' * 300}/a.json: "),
     ((".",), "measure: '.' is no file"),
     ((SOURCE, "absent"), "[Errno 2] No such file or directory: 'absent'"),
+    ((SOURCE, f"{DATA}/../configurations/{SOURCE.name}"), "measure: "),
     ((DATA,), f"{DATA}: not a regular file"),
     ((SOURCE, DATA / "milc_lat.sample.l4448"), f"{DATA / 'milc_lat.sample.l4448'}: 4D SU(3) links"),
     ((SOURCE, "--lattice=4,4,4,8"), f"{SOURCE}: lattice [4, 4, 4, 4]: not [4, 4, 4, 8]"),

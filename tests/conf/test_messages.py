@@ -15,6 +15,7 @@ from gaugemc.chains import *
 from gaugemc.observables.wilson_loop import WilsonLoop
 from gaugemc.flows import *
 from gaugemc.groups import *
+from gaugemc.io import *
 from gaugemc.samplers import *
 from gaugemc.spaces import *
 from gaugemc.theories import *
@@ -35,9 +36,15 @@ MISTAKES = {
     "Euclidean(2)": "shape 2: give positive whole numbers",
     "Euclidean((2,), jnp.int32)": "type <class 'jax.numpy.int32'>: the physics runs in",
     "SUN(1)": "SU(1): N must be a whole number, at least 2",
+    "SUN(2, native='off')": "native 'off': must be True or False",
     "SUN(2.5)": "SU(2.5): N must be a whole number, at least 2",
     "Wilson(vector.space, 1.0)": "Wilson's action: needs links, not",
     "Wilson(space, '1')": "beta 1: must be finite and not negative",
+    "Improved(space, 1.0, c1='iwasaki')": "c1 'iwasaki': must be a finite number, such as -1/12",
+    "Improved(space, 1.0, c1=None)": "c1 None: must be a finite number, such as -1/12",
+    "GradientFlow(space)": "gradient flow: needs a theory, as of flow_kernel, not Links",
+    "GradientFlow(theory, '0.1')": "step 0.1: must be positive and finite",
+    "GradientFlow(theory, 0.1, [1e-3])": "tolerance [0.001]: must be positive and finite",
     "theory.pullback(jnp.sin)": "PjitFunction: not a flow, which has methods forward, inverse",
     "Independence(theory, None)": "NoneType: not a flow, which has methods forward, inverse",
     "gauge_flow(key, vector.space, NCP())": "flow: needs 2D U(1) links, not fields of shape [2]",
@@ -52,8 +59,19 @@ MISTAKES = {
     "HMC(space, 0.1, 2)": "HMC: needs a theory, not Links",
     "HMC(theory, 0.1, 2, 'omelian')": "integrator 'omelian': choose leapfrog, omelyan, forest_ruth",
     "HMC(theory, 0.1, 2, 5)": "integrator 5: choose leapfrog, omelyan, forest_ruth",
+    "HMC(theory, 0.1, 2, ['omelyan'])": "integrator ['omelyan']: choose leapfrog, omelyan",
     "HMC(theory, '0.1', 2)": "step_size 0.1: must be a positive, finite number",
     "HMC(theory, 0.1, 2.5)": "n_steps 2.5: must be a whole number, at least 1",
+    "Heatbath(space)": "heatbath: needs a theory, not Links",
+    "Heatbath(theory, 1.5)": "overrelaxation 1.5: must be a whole number, at least 0",
+    "Heatbath(theory, '1')": "overrelaxation '1': must be a whole number, at least 0",
+    "read_configuration('a', lattice=4)": "a: lattice 4: give positive whole numbers, such as",
+    "read_configuration('a', lattice='44')": "a: lattice '44': give positive whole numbers",
+    "read_configuration('a', group='SU3')": "a: group 'SU3': give a group, such as U1() or SUN(3)",
+    "write_configuration('a.h5', [1, [2]])": "a.h5: setting an array element with a sequence",
+    "write_configuration('a.h5', 'x')": "a.h5: array of <U1, shape []: links are complex",
+    "write_configuration('a.h5', space.origin(), ['hdf5'])": "a.h5: format ['hdf5']: choose one of",
+    "write_configuration('a.h5', space.origin(), precision=[])": "a.h5: precision []: choose",
     "hmc.with_steps(0.1, 0)": "n_steps 0: must be a whole number, at least 1",
     "sample(theory, key)": "sample: needs a sampler, not Wilson",
     "sample(hmc, 7)": "key 7: give a random key, such as jax.random.key(1)",
@@ -79,7 +97,8 @@ def said() -> dict[str, str]:
     lines = [HEADER, "said = {}"]
     for mistake in MISTAKES:
         lines += ["try:", f"    {mistake}", "except Exception as error:"]
-        lines += [f"    said[{mistake!r}] = type(error).__name__ + ': ' + str(error)"]
+        lines += ["    kind = ValueError if isinstance(error, ValueError) else type(error)"]
+        lines += [f"    said[{mistake!r}] = kind.__name__ + ': ' + str(error)"]
     code = "\n".join([*lines, "print(json.dumps(said))"])
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -13,12 +13,9 @@ from pathlib import Path
 import jax.numpy as jnp
 import pytest
 
-from gaugemc.groups import SUN
 from gaugemc.kernels import native
 from gaugemc.kernels.cache import cache_directory
 from gaugemc.kernels.native import library
-from gaugemc.spaces import Links
-from gaugemc.theories import Wilson
 
 pytestmark = pytest.mark.skipif(
     not native.is_compiled(3, jnp.complex128), reason="no compiled kernels here"
@@ -165,16 +162,3 @@ def test_without_kernels_one_line_says_why(
     assert line.startswith("no compiled kernels: ")
     assert line.endswith(": XLA's code runs, which takes longer")
     assert "\n" not in line
-
-
-def test_kernels_can_be_off(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, anew: None
-) -> None:
-    theory = Wilson(Links(SUN(2), (2, 2)), 2.0)
-    assert theory.compiled_beta == 2.0
-    library.targets.cache_clear()
-    monkeypatch.setenv("GAUGEMC_NATIVE", "off")
-    assert theory.compiled_beta is theory.compiled_beta is None
-    (record,) = caplog.records
-    expected = "compiled kernels are off (GAUGEMC_NATIVE=off): XLA's code runs"
-    assert record.getMessage() == expected

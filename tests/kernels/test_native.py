@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.typing import DTypeLike
 
 from gaugemc.groups import SUN
 from gaugemc.groups.sun import anti_hermitian_traceless
@@ -25,16 +24,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class Plain(SUN):
-    """SU(N) that XLA computes."""
-
-    def has_kernels(self, dtype: DTypeLike) -> bool:
-        return False
-
-
 def plain(space: Links) -> Links:
     """The same links, without compiled kernels."""
-    return Links(Plain(space.group.link_shape[0]), space.lattice, space.real)
+    return Links(space.group.without_kernels(), space.lattice, space.real)
 
 
 SHAPES = {
@@ -217,6 +209,20 @@ def test_a_theory_with_another_force_is_not_compiled() -> None:
         assert theory.compiled_beta is None
     assert Wilson(links, 2.0).compiled_beta == 2.0
     assert Theory.at(Wilson(links, 2.0), 3.0).compiled_beta == 3.0
+
+
+def test_programs_with_and_without_kernels_are_not_mixed_up(key: jax.Array) -> None:
+    @eqx.filter_jit
+    def draw(hmc, key):
+        return hmc.step(key, hmc.init(key))
+
+    def kernels(group: SUN) -> int:
+        hmc = HMC(Wilson(Links(group, (2, 2)), 2.0), 0.1, 2)
+        return draw.lower(hmc, key).as_text().count("gaugemc_")
+
+    with_kernels, without, again = (kernels(SUN(2, native=on)) for on in (True, False, True))
+    assert with_kernels == again > 0
+    assert without == kernels(SUN(2).without_kernels()) == 0
 
 
 def test_fields_that_are_not_like_the_links_are_refused() -> None:

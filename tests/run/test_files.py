@@ -122,6 +122,27 @@ def test_a_file_of_another_theory_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_copy_that_is_gone_or_replaced_says_what_to_do(tmp_path: Path) -> None:
+    """The file itself may have been moved since the run began."""
+    key, space = jax.random.key(1), Links(U1(), (4, 4))
+    file = tmp_path / "a.h5"
+    made = settings("theory.lattice=[4,4]", "chains=2", f"evaluate.start={file}")
+    theory, directory = Wilson(space, 2.0), RunDirectory(tmp_path)
+    with pytest.raises(SettingsError) as gone:
+        keep_start(made, directory, theory)
+    copy = directory.start
+    assert str(gone.value) == (
+        f"evaluate.start={file}: is gone, and so is its copy {copy}; bring back one of the two"
+    )
+    write_configuration(copy, Links(U1(), (4, 6)).random(key))
+    keep_start(made, directory, theory)
+    with pytest.raises(ConfigurationError) as other:
+        new_chains(made, directory, HMC(theory, 0.1, 2), key)
+    assert str(other.value) == (
+        f"{copy}: lattice [4, 6]: not [4, 4]; remove it, and {file} is copied anew"
+    )
+
+
 @pytest.mark.parametrize("form", ["nersc", "ildg"])
 def test_last_configurations_are_files_of_other_codes(tmp_path: Path, form: str) -> None:
     made = settings(*SU3, "evaluate.configurations=true", f"evaluate.format={form}")

@@ -71,5 +71,5 @@ def test_beta_is_data_and_nothing_is_known_exactly():
 
 @pytest.mark.parametrize("c1", [float("nan"), float("inf")])
 def test_impossible_c1_is_refused(c1: float):
-    with pytest.raises(ValueError, match=r"c1 (nan|inf): must be finite"):
+    with pytest.raises(ValueError, match=r"c1 (nan|inf): must be a finite number"):
         Improved(Links(U1(), (4, 4)), 1.0, c1=c1)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Key
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import trained
 from gaugemc.flows import Flow
+from gaugemc.groups import Group
 from gaugemc.samplers import GeneralisedLeapfrog, Sampler
 from gaugemc.samplers.compose import hmc_in, with_hmc
 from gaugemc.theories import Theory
@@ -21,7 +22,21 @@ Model = Flow | GeneralisedLeapfrog
 
 def build_theory(settings: Settings) -> Theory:
     """The theory, in the run's precision."""
-    return settings.theory.build(jnp.float64 if settings.precision == "fp64" else jnp.float32)
+    real = jnp.float64 if settings.precision == "fp64" else jnp.float32
+    theory = settings.theory.build(real)
+    return theory if settings.native == "auto" else without_kernels(theory)
+
+
+def without_kernels(theory: Theory) -> Theory:
+    """The same theory, in XLA's code alone."""
+
+    def is_group(part: Any) -> bool:
+        return isinstance(part, Group)
+
+    def plain(part: Any) -> Any:
+        return part.without_kernels() if is_group(part) else part
+
+    return jax.tree.map(plain, theory, is_leaf=is_group)
 
 
 def build_model(settings: Settings, theory: Theory, key: Key[Array, ""]) -> Model:

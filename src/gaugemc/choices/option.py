@@ -10,9 +10,14 @@ Check = Callable[[str, Any], None]
 
 
 class SettingsError(ValueError):
-    """A setting cannot be used: one line with the key, the value and the choices."""
+    """A setting cannot be used: one line with the key, the value and the choices.
+
+    A problem that begins with the key or the value does not say them again.
+    """
 
     def __init__(self, key: str, value: Any, problem: str):
+        name = key.rpartition(".")[2]
+        problem = problem.removeprefix(f"{name} {value}: ").removeprefix(f"{value}: ")
         shown = ascii(value) if isinstance(value, str) and not value.isprintable() else value
         super().__init__(f"{key}={shown}: {problem}")
 

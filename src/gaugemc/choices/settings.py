@@ -189,6 +189,11 @@ class Settings:
     )
     framework: str = option("jax", "numerical framework: jax", one_of("jax"))
     backend: str = option("none", "distribution over processes: none", one_of("none"))
+    native: str = option(
+        "auto",
+        "compiled kernels: auto, where there are any; off for XLA's code alone",
+        one_of("auto", "off"),
+    )
     strict: bool = option(False, "exit with code 3 if an exactness check fails or is undecided")
     progress: bool = option(True, "show progress bars")
 

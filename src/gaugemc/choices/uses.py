@@ -103,6 +103,11 @@ RULES = (
         "the tuner finds both",
     ),
     Rule(
+        ("native",),
+        lambda s: s.theory.group in ("SU2", "SU3"),
+        "{s.theory.name} has no compiled kernels",
+    ),
+    Rule(
         ("sampler.integrator",),
         lambda s: s.sampler.has_trajectories or has_baseline(s),
         f"{SAMPLER} has no trajectories",

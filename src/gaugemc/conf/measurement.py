@@ -46,13 +46,17 @@ def measurement(words: Sequence[str]) -> Namespace:
     nameless = [file for file in files if not file.name]
     if nameless:
         raise UsageError(f"measure: {str(nameless[0])!r} is no file")
+    places = [os.path.realpath(file) for file in files]
+    twice = [file for file, place in zip(files, places) if places.count(place) > 1]
+    if twice:
+        raise UsageError(f"measure: {twice[-1]} is given twice")
     out = found.pop("out", None) or files[0].with_name(f"{files[0].name}.json")
     if out.suffix != ".json":
         raise UsageError(f"measure: --out={out}: must end in .json")
     if not (os.path.isdir(out.parent) and os.access(out.parent, os.W_OK)):
         raise UsageError(f"measure: --out={out}: {out.parent} is no directory that can be written")
     for path in (out, out.with_suffix(".svg")):
-        if os.path.realpath(path) in map(os.path.realpath, files):
+        if os.path.realpath(path) in places:
             raise UsageError(f"measure: --out={out}: would replace {path}, a file to measure")
         if os.path.lexists(path) and not os.path.isfile(path):
             raise UsageError(f"measure: --out={out}: {path} is there, and no file")

@@ -116,6 +116,10 @@ class Group(eqx.Module):
         """Whether `kernels.native` knows links of this group and type, on the default device."""
         return False
 
+    def without_kernels(self) -> "Group":
+        """The same group, in XLA's code alone."""
+        return self
+
     @property
     def has_heatbath(self) -> bool:
         """Whether `draw_link` and `reflect_link` are there for this group."""

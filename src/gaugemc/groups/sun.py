@@ -1,10 +1,12 @@
 """SU(N): a link is an N x N special unitary matrix."""
 
+import dataclasses
 import functools
 import itertools
 import math
 from collections.abc import Sequence
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -92,14 +94,18 @@ def _square_further(squarings: Int[Array, "... 1 1"], u: Matrix) -> Matrix:
 class SUN(Group):
     """The group SU(N), stored as complex matrices; generators with tr(T_a T_b) = -delta_ab / 2.
 
-    The measure is the normalised Haar measure, so the volume is 1.
+    The measure is the normalised Haar measure, so the volume is 1. With `native=False` there are
+    no compiled kernels: XLA's code runs.
     """
 
     n: int
+    native: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self) -> None:
         if not isinstance(self.n, int | np.integer) or self.n < 2:
             raise ValueError(f"SU({self.n}): N must be a whole number, at least 2")
+        if not isinstance(self.native, bool):
+            raise ValueError(f"native {self.native!r}: must be True or False")
 
     @property
     def name(self) -> str:
@@ -121,7 +127,10 @@ class SUN(Group):
         return jnp.result_type(real, jnp.complex64)
 
     def has_kernels(self, dtype: DTypeLike) -> bool:
-        return native.is_compiled(self.n, dtype)
+        return self.native and native.is_compiled(self.n, dtype)
+
+    def without_kernels(self) -> "SUN":
+        return dataclasses.replace(self, native=False)
 
     def identity(self, shape: tuple[int, ...], dtype: DTypeLike) -> Matrix:
         return jnp.broadcast_to(jnp.eye(self.n, dtype=dtype), (*shape, self.n, self.n))

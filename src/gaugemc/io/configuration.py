@@ -16,6 +16,7 @@ from gaugemc.io.formats.milc import Milc
 from gaugemc.io.formats.nersc import Nersc
 from gaugemc.io.formats.openqcd import OpenQcd
 from gaugemc.spaces import Links
+from gaugemc.spaces.space import extents
 
 FORMATS: dict[str, Format] = {f.name: f for f in (Nersc(), Ildg(), Hdf5(), Milc(), OpenQcd())}
 """All formats by name. The one without a magic number is the last that is tried."""
@@ -65,6 +66,10 @@ def read_configuration(
     """
     path = Path(path)
     try:
+        if lattice is not None:
+            lattice = extents("lattice", lattice)
+        if group is not None and not isinstance(group, Group):
+            raise ValueError(f"group {group!r}: give a group, such as U1() or SUN(3)")
         check_regular(path)
         with path.open("rb") as file:
             start = file.read(24)
@@ -74,7 +79,7 @@ def read_configuration(
                 raise ValueError(f"of no known format: {', '.join(FORMATS)}")
             contents = known.read(file, lattice)
         space = space_of(contents.links)
-        if lattice is not None and tuple(lattice) != space.lattice:
+        if lattice is not None and lattice != space.lattice:
             raise ValueError(f"lattice {list(space.lattice)}: not {list(lattice)}")
         if group is not None and group.name != space.group.name:
             raise ValueError(f"links of {space.group.name}: not of {group.name}")
@@ -113,8 +118,9 @@ def write_configuration(
         ConfigurationError: links that the format cannot hold, or that are not in their group.
         OSError: the file could not be written; what was there before is untouched.
     """
-    path, links = Path(path), np.asarray(links)
+    path = Path(path)
     try:
+        links = np.asarray(links)
         check_regular(path)
         chosen = writable(path, format)
         unknown = set(options) - set(chosen.options)
@@ -123,7 +129,7 @@ def write_configuration(
             raise ValueError(f"{min(unknown)}: no option of {chosen.name}, which has {has}")
         space = space_of(links)
         if precision is not None:
-            if precision not in REALS:
+            if precision not in list(REALS):
                 raise ValueError(f"precision {precision!r}: choose one of {', '.join(REALS)}")
             space = Links(space.group, space.lattice, REALS[precision])
             links = links.astype(space.field_dtype, copy=False)
@@ -148,7 +154,7 @@ def writable(path: Path, name: str | None) -> Format:
     known = {f.name: f for f in FORMATS.values() if f.suffixes}
     if name is None:
         name = next((f.name for f in known.values() if path.suffix in f.suffixes), None)
-    if name not in known:
+    if name not in list(known):
         what = f"suffix {path.suffix!r}" if name is None else f"format {name!r}"
         choices = ", ".join(f"{f.name} ({' '.join(f.suffixes)})" for f in known.values())
         raise ValueError(f"{what}: choose one of {choices}")

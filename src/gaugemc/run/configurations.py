@@ -9,8 +9,13 @@ from jaxtyping import Array, Key, PyTree
 
 from gaugemc.arrays import Field
 from gaugemc.chains.driver import start_chains
+from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
-from gaugemc.io.configuration import read_configuration, write_configuration
+from gaugemc.io.configuration import (
+    ConfigurationError,
+    read_configuration,
+    write_configuration,
+)
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import Sampler
 from gaugemc.spaces import Links
@@ -31,9 +36,19 @@ def read_start(path: Path | str, theory: Theory) -> Field:
 
 
 def keep_start(settings: Settings, directory: RunDirectory, theory: Theory) -> None:
-    """Copy the file of `evaluate.start` into the run, which then no longer needs the file."""
-    if settings.evaluate.start is not None and not directory.start.is_file():
-        write_configuration(directory.start, read_start(settings.evaluate.start, theory))
+    """Copy the file of `evaluate.start` into the run, which then no longer needs the file.
+
+    Raises:
+        SettingsError: there is neither the file nor the copy.
+    """
+    start = settings.evaluate.start
+    if start is None or directory.start.is_file():
+        return
+    try:
+        write_configuration(directory.start, read_start(start, theory))
+    except FileNotFoundError as error:
+        problem = f"is gone, and so is its copy {directory.start}; bring back one of the two"
+        raise SettingsError("evaluate.start", start, problem) from error
 
 
 def new_chains(
@@ -42,7 +57,11 @@ def new_chains(
     """States of all chains: half hot and half cold, or all at the configuration that was kept."""
     if settings.evaluate.start is None:
         return start_chains(sampler, key, settings.chains)
-    links = read_start(directory.start, sampler.theory)
+    try:
+        links = read_start(directory.start, sampler.theory)
+    except ConfigurationError as error:
+        again = f"remove it, and {settings.evaluate.start} is copied anew"
+        raise ConfigurationError(f"{error}; {again}") from error
     state = jax.jit(lambda x: sampler.state(sampler.theory.variable(x)))(links)
     return jax.tree.map(lambda a: jnp.broadcast_to(a, (settings.chains, *a.shape)), state)
 

@@ -1,12 +1,12 @@
 """The local heatbath with overrelaxation, for actions of plaquettes and rectangles."""
 
 import functools
-import operator
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Key
 
 from gaugemc.arrays import Field
@@ -37,6 +37,8 @@ class Heatbath(Sampler):
     overrelaxation: int = 0
 
     def __check_init__(self) -> None:
+        if not isinstance(self.theory, Theory):
+            raise ValueError(f"heatbath: needs a theory, not {type(self.theory).__name__}")
         space = self.theory.space
         if not self.theory.loop_couplings or not isinstance(space, Links):
             raise ValueError(
@@ -47,8 +49,10 @@ class Heatbath(Sampler):
             raise ValueError(f"heatbath: not available for {space.group.name}; choose sampler=hmc")
         for mu in range(len(space.lattice)):
             colour_sites(space.lattice, mu, self.has_rectangles)
-        if operator.index(self.overrelaxation) < 0:
-            raise ValueError(f"overrelaxation {self.overrelaxation}: must not be negative")
+        if not isinstance(self.overrelaxation, int | np.integer) or self.overrelaxation < 0:
+            raise ValueError(
+                f"overrelaxation {self.overrelaxation!r}: must be a whole number, at least 0"
+            )
 
     @property
     def space(self) -> Links:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from gaugemc.arrays import Field, Scalar, known
+from gaugemc.arrays import Field, Scalar, is_positive, known
 from gaugemc.spaces import Links
 from gaugemc.theories.improved import RECTANGLES, Improved
 from gaugemc.theories.theory import Theory
@@ -34,7 +34,7 @@ _STAGES = ((1 / 4, 0.0), (8 / 9, -17 / 9), (3 / 4, -1.0))
 
 
 def _positive(value: ArrayLike, name: str) -> Scalar:
-    if known(value) and not 0 < np.asarray(value) < np.inf:
+    if known(value) and not is_positive(value):
         raise ValueError(f"{name} {value}: must be positive and finite")
     return jnp.asarray(value, jnp.float64)
 
@@ -56,7 +56,7 @@ class GradientFlow(eqx.Module):
         tolerance: of one step, at least 1e-12, or None for steps of a fixed size.
 
     Raises:
-        ValueError: a step or a tolerance is out of range; in a call, a time.
+        ValueError: no theory, or a step or a tolerance out of range; in a call, a time.
     """
 
     kernel: Theory
@@ -66,6 +66,10 @@ class GradientFlow(eqx.Module):
     def __init__(
         self, kernel: Theory, step: ArrayLike = 0.02, tolerance: ArrayLike | None = None
     ) -> None:
+        if not isinstance(kernel, Theory):
+            raise ValueError(
+                f"gradient flow: needs a theory, as of flow_kernel, not {type(kernel).__name__}"
+            )
         self.kernel = kernel
         self.step = _positive(step, "step")
         self.tolerance = None if tolerance is None else _positive(tolerance, "tolerance")

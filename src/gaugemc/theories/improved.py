@@ -1,6 +1,7 @@
 """Gauge actions of plaquettes and 1 x 2 rectangles."""
 
 import math
+from numbers import Real
 from types import MappingProxyType
 
 import equinox as eqx
@@ -17,6 +18,12 @@ RECTANGLES = MappingProxyType(
 1111.7054; DBW2, Takaishi (1996), hep-lat/9911033."""
 
 
+def _checked_c1(c1: object) -> float:
+    if not isinstance(c1, Real) or not math.isfinite(c1):
+        raise ValueError(f"c1 {c1!r}: must be a finite number, such as -1/12 (Symanzik)")
+    return float(c1)
+
+
 class Improved(Wilson):
     """S = -(beta / N) [c0 sum_P Re tr P + c1 sum_R Re tr R], c0 = 1 - 8 c1 (Weisz 1983).
 
@@ -28,11 +35,7 @@ class Improved(Wilson):
         ValueError: c1 is not finite, or beta is not a coupling.
     """
 
-    c1: float = eqx.field(converter=float, kw_only=True)
-
-    def __check_init__(self) -> None:
-        if not math.isfinite(self.c1):
-            raise ValueError(f"c1 {self.c1}: must be finite, such as -1/12 (Symanzik)")
+    c1: float = eqx.field(converter=_checked_c1, kw_only=True)
 
     @property
     def name(self) -> str:

@@ -38,11 +38,8 @@ def targets() -> Mapping[str, str]:
     """XLA's names of the compiled kernels, by handler; empty where there are none.
 
     The first call builds the kernels, or loads them from the cache. Where that fails, one line in
-    the log says why, and XLA's own code runs. `GAUGEMC_NATIVE=off` in the environment says so too.
+    the log says why, and XLA's own code runs.
     """
-    if os.environ.get("GAUGEMC_NATIVE", "auto") == "off":
-        _log.warning("compiled kernels are off (GAUGEMC_NATIVE=off): XLA's code runs")
-        return {}
     try:
         key, library = load()
     except NativeError as error:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from gaugemc.arrays import Field, Scalar, known
+from gaugemc.arrays import Field, Scalar, is_positive, known
 from gaugemc.samplers.hmc.integrator import (
     LEAPFROG,
     Integrator,
@@ -19,7 +19,6 @@ from gaugemc.samplers.hmc.integrator import (
     checked_n_steps,
     checked_step_size,
     integrator_of,
-    is_positive,
     trajectory,
 )
 from gaugemc.samplers.metropolis import metropolis

@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
-from gaugemc.arrays import Field, known
+from gaugemc.arrays import Field, is_positive, known
 from gaugemc.kernels import native
 from gaugemc.spaces import Space
 
@@ -57,7 +57,7 @@ def integrator_of(choice: Integrator | str) -> Integrator:
     """An integrator, or the one of that name; ValueError for anything else."""
     if isinstance(choice, Integrator):
         return choice
-    if choice not in INTEGRATORS:
+    if not isinstance(choice, str) or choice not in INTEGRATORS:
         raise ValueError(f"integrator {choice!r}: choose {', '.join(INTEGRATORS)}")
     return INTEGRATORS[choice]
 
@@ -70,12 +70,6 @@ def checked_step_size(step_size: ArrayLike) -> Float[Array, ""]:
     if known(step_size) and not is_positive(step_size):
         raise ValueError(f"step_size {step_size}: must be a positive, finite number")
     return jnp.asarray(step_size, jnp.float64)
-
-
-def is_positive(value: ArrayLike) -> bool:
-    """Whether this is one positive, finite number."""
-    number = np.asarray(value)
-    return number.ndim == 0 and number.dtype.kind in "iuf" and bool(0 < number < np.inf)
 
 
 def checked_n_steps(n_steps: ArrayLike) -> Int[Array, ""]:
