@@ -12,18 +12,16 @@ from scipy.special import ive
 from scipy.stats import kstest
 
 from gaugemc.groups import SUN
-from gaugemc.groups.subgroups import TRIES, conjugate, draw_quaternion, times
+from gaugemc.groups.subgroups import NUMBERS, TRIES, conjugate, draw_quaternion, times
 
 REALS = pytest.mark.parametrize("real", [jnp.float32, jnp.float64], ids=["f32", "f64"])
 
 
 def drawn(key: jax.Array, concentration: float, count: int, real) -> tuple[np.ndarray, float]:
     """Accepted draws, and the fraction of links that stayed."""
-    keys = jax.random.split(key)
-    normals = jax.random.normal(keys[0], (TRIES, 3, count), real)
-    uniforms = jax.random.uniform(keys[1], (TRIES, 2, count), real)
+    uniforms = jax.random.uniform(key, (NUMBERS, count), real)
     old = jnp.full((4, count), 7, real)
-    q = draw_quaternion(normals, uniforms, jnp.full(count, concentration, real), old)
+    q = draw_quaternion(uniforms, jnp.full(count, concentration, real), old)
     stayed = np.asarray(q[0] == 7)
     return np.asarray(q, np.float64)[:, ~stayed], float(stayed.mean())
 

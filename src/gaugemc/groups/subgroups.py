@@ -11,28 +11,31 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float, Key
+
+from gaugemc.kernels import cosine, sine
 
 Matrix = Complex[Array, "... N N"]
 Quaternion = Float[Array, "4 ..."]
 
 TRIES = 2
 """Proposals of a heatbath; where all of them are rejected the link stays."""
+NUMBERS = 2 + 4 * TRIES
+"""Uniform numbers that a heatbath of one subgroup takes: two for a direction, four a proposal."""
 WEAK = 1.7
 """The concentration below which Creutz's proposals are accepted more often: 0.70 and more."""
 
 
 def draw_subgroups(key: Key[Array, ""], u: Matrix, w: Matrix) -> Matrix:
     """A heatbath of u in each subgroup, w = u A."""
-    n, places = u.shape[-1], u.shape[:-2]
-    normal_key, uniform_key = jax.random.split(key)
-    shape = n * (n - 1) // 2, TRIES
+    n = u.shape[-1]
+    shape = n * (n - 1) // 2, NUMBERS, *u.shape[:-2]
     # All at once: XLA compiles the generator anew wherever it is called.
-    normals = jax.random.normal(normal_key, (*shape, 3, *places), u.real.dtype)
-    uniforms = jax.random.uniform(uniform_key, (*shape, 2, *places), u.real.dtype)
+    uniforms = jax.random.uniform(key, shape, u.real.dtype)
 
     def draw(subgroup: int, unit: Quaternion, norm: Float[Array, "..."]) -> Quaternion:
-        drawn = draw_quaternion(normals[subgroup], uniforms[subgroup], 2 / n * norm, unit)
+        drawn = draw_quaternion(uniforms[subgroup], 2 / n * norm, unit)
         return times(drawn, conjugate(unit))
 
     return update_subgroups(u, w, draw)
@@ -52,16 +55,19 @@ def update_subgroups(
 ) -> Matrix:
     """u, multiplied in each subgroup by what `choose` makes of the part of w there.
 
-    That part is norm * unit, a real number and a quaternion of norm 1.
+    That part is norm * unit, a real number and a quaternion of norm 1. Where the part is too small
+    to have a direction to rounding, norm is 0 and unit is 1.
     """
     n = u.shape[-1]
     rows = [jnp.concatenate([u[..., i, :], w[..., i, :]], axis=-1) for i in range(n)]
     for subgroup, (i, j) in enumerate(itertools.combinations(range(n), 2)):
         (a, b), (c, d) = ((row[..., n + i], row[..., n + j]) for row in (rows[i], rows[j]))
         part = jnp.stack([(a + d).real, (b + c).imag, (b - c).real, (a - d).imag]) / 2
-        norm = jnp.sqrt(jnp.sum(part**2, axis=0))
+        square = jnp.sum(part**2, axis=0)
+        tiny = square <= jnp.finfo(square.dtype).tiny / jnp.finfo(square.dtype).eps
+        norm = jnp.sqrt(jnp.where(tiny, 0, square))
         identity = jnp.zeros_like(part).at[0].set(1)
-        unit = jnp.where(norm > 0, part / jnp.where(norm > 0, norm, 1), identity)
+        unit = jnp.where(tiny, identity, part / jnp.where(tiny, 1, norm))
         g = choose(subgroup, unit, norm)[..., None]
         diagonal, off = jax.lax.complex(g[0], g[3]), jax.lax.complex(g[2], g[1])
         rows[i], rows[j] = (
@@ -72,34 +78,33 @@ def update_subgroups(
 
 
 def draw_quaternion(
-    normals: Float[Array, "tries 3 ..."],
-    uniforms: Float[Array, "tries 2 ..."],
-    concentration: Float[Array, "..."],
-    old: Quaternion,
+    uniforms: Float[Array, "numbers ..."], concentration: Float[Array, "..."], old: Quaternion
 ) -> Quaternion:
     """A unit quaternion q from the density exp(concentration q_0), or `old`.
 
-    With a normal vector v of three components, x = v^2 / (2 concentration) and the direction of v
-    are the proposal of Kennedy and Pendleton (1985) for 1 - q_0 and for the direction of q: one
-    draw serves both. Below `WEAK` the proposal for q_0 is Creutz's (1980). Where all proposals
-    are rejected, `old` is returned. The probability of that depends on the concentration and not on
-    `old`: so the update is a mixture of the exact heatbath and of no move, and leaves the density
-    invariant exactly.
+    x = 1 - q_0 is proposed by Kennedy and Pendleton (1985), and below `WEAK` by Creutz (1980). The
+    other components have a uniform direction. Where all proposals are rejected, `old` is returned.
+    The probability of that depends on the concentration and not on `old`: so the update is a
+    mixture of the exact heatbath and of no move, and leaves the density invariant exactly.
     """
-    tiny = jnp.finfo(concentration.dtype).tiny ** 0.5
+    # The compiled twin is in kernels/native/subgroups.h.
     weak = concentration < WEAK
-    low = jnp.clip(concentration, tiny, WEAK)
-    # 1 - q_0 from the density exp(-low x) on [0, 2]; to rounding 2 y where low is tiny
-    exponential = -jnp.log1p(uniforms[:, 0] * jnp.expm1(-2 * low)) / low
-    square = jnp.sum(normals**2, axis=1)
-    x = jnp.where(weak, exponential, square / (2 * jnp.maximum(concentration, WEAK)))
-    sine_squared = jnp.maximum(x * (2 - x), 0)
-    accepted = uniforms[:, 1] ** 2 < jnp.where(weak, sine_squared, 1 - x / 2)
-    sines = jnp.sqrt(sine_squared / jnp.maximum(square, tiny))
-    proposals = jnp.concatenate([1 - x[:, None], sines[:, None] * normals], axis=1)
-    for proposal, good in zip(proposals, accepted):
-        old = jnp.where(good, proposal, old)
-    return old
+    low = jnp.clip(concentration, jnp.finfo(concentration.dtype).eps, WEAK)
+    first, angle, second, accept = jnp.moveaxis(uniforms[2:].reshape(TRIES, 4, *low.shape), 1, 0)
+    # from the density exp(-low x) on [0, 2]; to rounding 2 first where low is tiny
+    exponential = -jnp.log1p(first * jnp.expm1(-2 * low)) / low
+    # from the density sqrt(x) exp(-concentration x)
+    logs = jnp.log(1 - first) + cosine(2 * np.pi * angle) ** 2 * jnp.log(1 - second)
+    x = jnp.where(weak, exponential, -logs / jnp.maximum(concentration, WEAK))
+    accepted = accept**2 < jnp.where(weak, x * (2 - x), 1 - x / 2)
+    chosen = x[-1]
+    for proposal, good in reversed(list(zip(x[:-1], accepted[:-1]))):
+        chosen = jnp.where(good, proposal, chosen)
+    sines = jnp.sqrt(jnp.maximum(chosen * (2 - chosen), 0))
+    height, longitude = 2 * uniforms[0] - 1, 2 * np.pi * uniforms[1]
+    across = 2 * sines * jnp.sqrt(uniforms[0] * (1 - uniforms[0]))
+    drawn = 1 - chosen, across * cosine(longitude), across * sine(longitude), sines * height
+    return jnp.where(jnp.any(accepted, axis=0), jnp.stack(drawn), old)
 
 
 def times(p: Quaternion, q: Quaternion) -> Quaternion:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key
+from jaxtyping import Array, Bool, Int, Key
 
-from gaugemc.arrays import Field
+from gaugemc.arrays import Field, Scalar
+from gaugemc.kernels import native
 from gaugemc.lattice import colour_sites, plaquette_staples, rectangle_staples
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
 from gaugemc.spaces import Links
@@ -47,8 +48,7 @@ class Heatbath(Sampler):
             )
         if not space.group.has_heatbath:
             raise ValueError(f"heatbath: not available for {space.group.name}; choose sampler=hmc")
-        for mu in range(len(space.lattice)):
-            colour_sites(space.lattice, mu, self.has_rectangles)
+        _ = self._colours  # raises where there are too many
         if not isinstance(self.overrelaxation, int | np.integer) or self.overrelaxation < 0:
             raise ValueError(
                 f"overrelaxation {self.overrelaxation!r}: must be a whole number, at least 0"
@@ -74,9 +74,20 @@ class Heatbath(Sampler):
         return HeatbathState(x)
 
     def step(self, key: Key[Array, ""], state: HeatbathState) -> tuple[HeatbathState, Info]:
-        x = self.heatbath_sweep(key, state.x)
+        known = self.space.group.has_kernels(state.x.dtype) and native.knows_generator(key)
+        beta = self.theory.wilson_beta if known else None
+        x = self.sweeps(key, state.x) if beta is None else self._compiled(beta, key, state.x)
+        return HeatbathState(x), always_accepted()
+
+    def _compiled(self, beta: Scalar, key: Key[Array, ""], x: Field) -> Field:
+        keys = jnp.concatenate(self._colour_keys(key))
+        return native.local_updates(x, beta, keys, self._colours, self.overrelaxation)
+
+    def sweeps(self, key: Key[Array, ""], x: Field) -> Field:
+        """All sweeps of a draw in operations of JAX: the twin of the compiled kernel."""
+        x = self.heatbath_sweep(key, x)
         x = jax.lax.fori_loop(0, self.overrelaxation, lambda _, x: self.overrelaxation_sweep(x), x)
-        return HeatbathState(self.space.project(x)), always_accepted()
+        return self.space.project(x)
 
     def heatbath_sweep(self, key: Key[Array, ""], x: Field) -> Field:
         """Draw every link once from its density given all others."""
@@ -87,11 +98,21 @@ class Heatbath(Sampler):
         reflect = self.space.group.reflect_link
         return self._sweep(jax.random.key(0), x, lambda _, *link: reflect(*link))
 
+    @property
+    def _colours(self) -> list[Int[np.ndarray, "_ _"]]:
+        """The sites of each colour, for every direction."""
+        lattice = self.space.lattice
+        return [colour_sites(lattice, mu, self.has_rectangles) for mu in range(len(lattice))]
+
+    def _colour_keys(self, key: Key[Array, ""]) -> list[Key[Array, " _"]]:
+        """A key for each colour, for every direction."""
+        directions = jax.random.split(key, len(self._colours))
+        return [jax.random.split(k, len(sites)) for k, sites in zip(directions, self._colours)]
+
     def _sweep(self, key: Key[Array, ""], x: Field, update: Update) -> Field:
         """Update every link once, given the sum of its staples."""
-        links, lattice = list(x), self.space.lattice
-        for mu, direction_key in enumerate(jax.random.split(key, len(links))):
-            sites = colour_sites(lattice, mu, self.has_rectangles)
+        links = list(x)
+        for mu, (sites, keys) in enumerate(zip(self._colours, self._colour_keys(key))):
 
             def update_colour(
                 at_mu: Field, colour: tuple[Array, Key[Array, ""]], mu: int = mu
@@ -102,8 +123,7 @@ class Heatbath(Sampler):
                 updated = self._flat(at_mu).at[sites].set(update(colour_key, old, around))
                 return updated.reshape(at_mu.shape), None
 
-            colours = jnp.asarray(sites), jax.random.split(direction_key, len(sites))
-            links[mu] = jax.lax.scan(update_colour, links[mu], colours)[0]
+            links[mu] = jax.lax.scan(update_colour, links[mu], (jnp.asarray(sites), keys))[0]
         return jnp.stack(links)
 
     def _staples(self, links: list[Field], mu: int) -> Field:

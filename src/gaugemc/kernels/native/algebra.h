@@ -1,6 +1,5 @@
 // The algebra su(N), N = 2 or 3, and its exponential.
 #pragma once
-#include <cmath>
 #include <limits>
 
 #include "matrix.h"

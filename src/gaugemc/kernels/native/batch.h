@@ -49,14 +49,19 @@ class Batch {
 
   int links() const { return lattice.dimensions * lattice.sites; }
 
+  // task(0), ..., task(n - 1), on all threads of the batch.
+  template <class Task>
+  void each(int n, const Task& task) const {
+    const int chunks = (n + kChunk - 1) / kChunk;
+    parallel(chunks > 1 ? pool : nullptr, chunks, [&](int chunk) {
+      for (int i = chunk * kChunk; i < std::min((chunk + 1) * kChunk, n); i++) task(i);
+    });
+  }
+
   // task(mu, site) for every link of all lanes; the links of a site share neighbours.
   template <class Task>
   void each_link(const Task& task) const {
-    const int chunks = (links() + kChunk - 1) / kChunk;
-    parallel(chunks > 1 ? pool : nullptr, chunks, [&](int chunk) {
-      for (int i = chunk * kChunk; i < std::min((chunk + 1) * kChunk, links()); i++)
-        task(i % lattice.dimensions, i / lattice.dimensions);
-    });
+    each(links(), [&](int i) { task(i % lattice.dimensions, i / lattice.dimensions); });
   }
 
   template <class Number>

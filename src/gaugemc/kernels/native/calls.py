@@ -3,7 +3,7 @@
 Under `jax.vmap` all chains arrive in one call. Links have shape (d, L_0, ..., L_{d-1}, N, N).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Complex, Float, Int, Key
 
 from gaugemc.kernels.native.library import targets
 
@@ -77,6 +77,37 @@ def trajectory(
     )
     coefficients = {"kicks": np.asarray(kicks), "drifts": np.asarray(drifts)}
     return _call("trajectory", (field,) * 3, links, momenta, force, *numbers, **coefficients)
+
+
+def knows_generator(key: Key[Array, "..."]) -> bool:
+    """Whether compiled kernels make the same numbers from a key as `jax.random` does."""
+    threefry = jax.random.key_impl(key) == "threefry2x32"
+    return threefry and bool(jax.config.jax_threefry_partitionable)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def local_updates(
+    links: Links,
+    beta: Float[Array, ""],
+    keys: Key[Array, " colours"],
+    sites: Sequence[Int[np.ndarray, "_ _"]],
+    overrelaxation: int,
+) -> Links:
+    """A heatbath sweep, sweeps of overrelaxation, and a projection on the group.
+
+    `sites` are those of each colour of each direction. `keys` has a key for each colour, the
+    directions in turn.
+    """
+    volume = int(np.prod(links.shape[1:-2]))
+    if {colours.size for colours in sites} != {volume}:
+        raise ValueError(f"links on {volume} sites, colours of {sites[0].size}: must be as many")
+    numbers = (
+        jnp.asarray(beta, jnp.float64),
+        jax.random.key_data(keys),
+        jnp.asarray(np.stack([colours.ravel() for colours in sites]), jnp.int32),
+    )
+    colours = {"colours": np.asarray([len(colours) for colours in sites])}
+    result = jax.ShapeDtypeStruct(links.shape, links.dtype)
+    return _call("local_updates", result, links, *numbers, overrelaxation=overrelaxation, **colours)
 
 
 def _check_alike(links: Links, *fields: Array) -> None:

@@ -1,5 +1,8 @@
 // The handlers that XLA calls: for any number of chains, SU(2) and SU(3), float and double.
 #include "batch.h"
+#include "colours.h"
+#include "projection.h"
+#include "subgroups.h"
 #include "wilson.h"
 
 namespace gaugemc {
@@ -128,6 +131,41 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
   });
 }
 
+// A heatbath sweep, then sweeps of overrelaxation, then a projection on the group. `colours` says
+// how many colours each direction has, `sites` [direction, site] lists the sites of each colour in
+// turn. Each colour has a key, from which the subgroups of its links have rows of numbers.
+Error LocalUpdates(Pool pool, int64_t dimensions, int64_t overrelaxation,
+                   ffi::Span<const int64_t> colours, ffi::AnyBuffer x, ffi::Buffer<ffi::F64> beta,
+                   ffi::Buffer<ffi::U32> keys, ffi::Buffer<ffi::S32> sites,
+                   ffi::Result<ffi::AnyBuffer> end) {
+  return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using T = typename std::decay_t<decltype(batch)>::T;
+    const auto& lattice = batch.lattice;
+    const auto links = batch.load_matrices(data<T>(x));
+    const auto weight = batch.of_chains(beta.typed_data());
+    const auto order = colours_in_turn(lattice, colours, sites.typed_data());
+    for (int64_t sweep = 0; sweep <= overrelaxation; sweep++)
+      for (size_t c = 0; c < order.size(); c++) {
+        const auto& colour = order[c];
+        const auto key = key_of_colour(batch, keys.typed_data() + 2 * c, 2 * order.size());
+        batch.each(colour.places.size(), [&](int i) {
+          const auto& place = colour.places[i];
+          auto& u = links[colour.mu * lattice.sites + place.site];
+          const auto staples = staples_of_link(lattice, links.get(), colour.mu, place.site);
+          const auto loops = product<As::kItself, As::kItself>(u, staples);
+          auto number = [&](int k) {
+            return uniforms<T>(key, uint64_t(k) * colour.size, place.ranks);
+          };
+          const auto next = sweep ? reflected(u, loops, weight) : redrawn(u, loops, weight, number);
+          u = selected(place.mask, next, u);
+        });
+      }
+    batch.each_link([&](int mu, int site) {
+      batch.store(projected(links[mu * lattice.sites + site]), data<T>(*end), mu, site);
+    });
+  });
+}
+
 using Field = ffi::AnyBuffer;
 using Numbers = ffi::Buffer<ffi::F64>;
 
@@ -166,6 +204,17 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_trajectory, Trajectory,
                                   .Arg<ffi::Buffer<ffi::S32>>()
                                   .Ret<Field>()
                                   .Ret<Field>()
+                                  .Ret<Field>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_local_updates, LocalUpdates,
+                              ffi::Ffi::Bind()
+                                  .Ctx<Pool>()
+                                  .Attr<int64_t>("dimensions")
+                                  .Attr<int64_t>("overrelaxation")
+                                  .Attr<ffi::Span<const int64_t>>("colours")
+                                  .Arg<Field>()
+                                  .Arg<Numbers>()
+                                  .Arg<ffi::Buffer<ffi::U32>>()
+                                  .Arg<ffi::Buffer<ffi::S32>>()
                                   .Ret<Field>());
 
 }  // namespace gaugemc

@@ -1,5 +1,6 @@
 // Vectors of numbers, one number for each lane, and the permutations that carry lanes into lanes.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
 
@@ -23,9 +24,27 @@ struct VectorOf {
 template <class T>
 using Lanes = typename VectorOf<T>::type;
 
+// Whole numbers as wide as T. As masks they have all bits where a comparison holds.
+template <class T>
+using Integers = Lanes<std::conditional_t<sizeof(T) == 8, int64_t, int32_t>>;
+
+template <class T>
+inline bool any(Integers<T> mask) {
+  bool result = false;
+  for (int l = 0; l < kLanes<T>; l++) result |= mask[l] != 0;
+  return result;
+}
+
+template <class T>
+inline Lanes<T> square_root(Lanes<T> v) {
+  Lanes<T> result;
+  for (int l = 0; l < kLanes<T>; l++) result[l] = std::sqrt(v[l]);
+  return result;
+}
+
 // For each lane the lane that its number comes from.
 template <class T>
-using Permutation = Lanes<std::conditional_t<sizeof(T) == 8, int64_t, int32_t>>;
+using Permutation = Integers<T>;
 
 template <class T>
 inline Lanes<T> permuted(Lanes<T> v, Permutation<T> from) {

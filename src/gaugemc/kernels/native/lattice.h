@@ -118,11 +118,14 @@ class Lattice {
   // The chain of a lane, counted from the first of these chains.
   int chain(int lane) const { return lanes_[lane].chain; }
 
+  // The number of a lane's site in the whole lattice.
+  int64_t number(int lane, int site) const { return lanes_[lane].origin + offsets_[site]; }
+
   // The matrices of direction mu at a site, in an array [chain, mu, site, N, N].
   template <class Number>
   Number* in_array(Number* array, int lane, int mu, int site) const {
     const int64_t links = (lanes_[lane].chain * int64_t(dimensions) + mu) * volume_;
-    return array + (links + lanes_[lane].origin + offsets_[site]) * N * N;
+    return array + (links + number(lane, site)) * N * N;
   }
 
  private:

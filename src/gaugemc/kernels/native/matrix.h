@@ -55,4 +55,16 @@ inline Lanes<T> real_trace(const Matrix<N, T>& a, const Matrix<N, T>& b) {
   return sum;
 }
 
+// a where the mask holds, b elsewhere.
+template <int N, class T>
+inline Matrix<N, T> selected(Integers<T> mask, const Matrix<N, T>& a, const Matrix<N, T>& b) {
+  Matrix<N, T> result;
+  for (int i = 0; i < N; i++)
+    for (int j = 0; j < N; j++) {
+      result.re[i][j] = mask ? a.re[i][j] : b.re[i][j];
+      result.im[i][j] = mask ? a.im[i][j] : b.im[i][j];
+    }
+  return result;
+}
+
 }  // namespace gaugemc
