@@ -171,10 +171,10 @@ def test_kernels_can_be_off(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, anew: None
 ) -> None:
     theory = Wilson(Links(SUN(2), (2, 2)), 2.0)
-    assert theory.compiled_beta == 2.0
+    assert theory.compiled_couplings == (2.0,)
     library.targets.cache_clear()
     monkeypatch.setenv("GAUGEMC_NATIVE", "off")
-    assert theory.compiled_beta is theory.compiled_beta is None
+    assert theory.compiled_couplings == theory.compiled_couplings == ()
     (record,) = caplog.records
     expected = "compiled kernels are off (GAUGEMC_NATIVE=off): XLA's code runs"
     assert record.getMessage() == expected
