@@ -1,31 +1,42 @@
 """The compiled heatbath and overrelaxation against XLA's code for the same."""
 
+import functools
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_native import SHAPES, plain, pytestmark  # noqa: F401
+from test_native import ACTIONS, SHAPES, plain, pytestmark  # noqa: F401
 
 from gaugemc.groups import SUN
 from gaugemc.samplers.heatbath import Heatbath, HeatbathState
 from gaugemc.spaces import Links
-from gaugemc.theories import Wilson
+from gaugemc.theories import Improved, Wilson
 
 LATTICES = SHAPES | {
     "odd extents": (SUN(3), (3, 9, 3), 1, jnp.float64),  # three colours
     "prime extents": (SUN(2), (11, 22), 1, jnp.float64),  # eleven and two
     "odd extents of blocks": (SUN(3), (6, 2, 6), 2, jnp.float64),
     "weak coupling": (SUN(3), (4, 8), 3, jnp.float64),
+    "rectangles": (SUN(3), (4, 4, 4, 8), 2, jnp.float64),
+    "rectangles, float32": (SUN(2), (4, 8, 4), 3, jnp.float32),
+    "rectangles, odd extents": (SUN(3), (5, 10), 2, jnp.float64),
 }
 
 
 def steps(
-    space: Links, key: jax.Array, x: jax.Array, beta: jax.Array, overrelaxation: int
+    space: Links,
+    key: jax.Array,
+    x: jax.Array,
+    beta: jax.Array,
+    overrelaxation: int,
+    action: Callable[[Links, jax.Array], Wilson] = Wilson,
 ) -> jax.Array:
     """The next draw of all chains, each with a beta of its own."""
 
     def step(key: jax.Array, x: jax.Array, beta: jax.Array) -> jax.Array:
-        sampler = Heatbath(Wilson(space, beta), overrelaxation)
+        sampler = Heatbath(action(space, beta), overrelaxation)
         return sampler.step(key, HeatbathState(x))[0].x
 
     keys = jax.random.split(key, len(x))
@@ -44,19 +55,23 @@ def test_the_same_key_makes_the_same_links(shape: str, key: jax.Array) -> None:
     space = Links(group, lattice, real)
     x = smooth(space, key, n)
     beta = jnp.linspace(0.0, 1.0, n) if shape == "weak coupling" else jnp.linspace(4.0, 12.0, n)
-    ours, theirs = (steps(s, key, x, beta, 1) for s in (space, plain(space)))
+    action = functools.partial(Improved, c1=-0.331) if "rectangles" in shape else Wilson
+    ours, theirs = (steps(s, key, x, beta, 1, action) for s in (space, plain(space)))
     assert ours.dtype == x.dtype
     assert float(jnp.mean(jnp.abs(ours - x))) > 0.1
     np.testing.assert_allclose(ours, theirs, atol=1000 * float(jnp.finfo(real).eps))
 
 
-def test_reflections_keep_the_action(key: jax.Array) -> None:
-    space = Links(SUN(3), (4, 6, 4))
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)
+def test_reflections_keep_the_action(
+    action: Callable[[Links, jax.Array], Wilson], key: jax.Array
+) -> None:
+    space = Links(SUN(3), (4, 8, 4))
     x = jax.vmap(space.random)(jax.random.split(key, 2))
     beta = jnp.asarray([0.5, 6.0])
-    drawn, reflected = (steps(space, key, x, beta, n) for n in (0, 5))
-    action = jax.vmap(lambda x, beta: Wilson(space, beta).action(x))
-    np.testing.assert_allclose(action(reflected, beta), action(drawn, beta), rtol=1e-12)
+    drawn, reflected = (steps(space, key, x, beta, n, action) for n in (0, 5))
+    actions = jax.vmap(lambda x, beta: action(space, beta).action(x))
+    np.testing.assert_allclose(actions(reflected, beta), actions(drawn, beta), rtol=1e-12)
     assert float(jnp.mean(jnp.abs(reflected - drawn))) > 0.3
 
 

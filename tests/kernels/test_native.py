@@ -1,8 +1,10 @@
 """The compiled kernels against XLA's code for the same."""
 
 import functools
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,12 +14,12 @@ from gaugemc.groups import SUN
 from gaugemc.groups.sun import anti_hermitian_traceless
 from gaugemc.kernels import native
 from gaugemc.kernels.once import once
-from gaugemc.lattice import plaquettes
+from gaugemc.lattice import plaquette_sum, rectangle_sum
 from gaugemc.samplers import FOREST_RUTH, HMC, OMELYAN
-from gaugemc.samplers.hmc.integrator import Integrator, PhasePoint, trajectory
+from gaugemc.samplers.hmc.integrator import PhasePoint, trajectory
 from gaugemc.spaces import Links
-from gaugemc.theories import Theory, Wilson
-from gaugemc.theories.wilson import wilson_force
+from gaugemc.theories import Improved, Tempered, Wilson
+from gaugemc.theories.wilson import loop_force
 
 pytestmark = pytest.mark.skipif(
     not native.is_compiled(3, jnp.complex128), reason="no compiled kernels here"
@@ -41,66 +43,74 @@ SHAPES = {
 }
 
 
-@pytest.fixture(params=SHAPES, scope="module")
-def chains(request: pytest.FixtureRequest) -> tuple[Wilson, PhasePoint, jax.Array, float]:
-    """A theory, chains of it with another beta each, and the size of rounding."""
-    group, lattice, n, real = SHAPES[request.param]
+ACTIONS = {"plaquettes": Wilson, "rectangles": functools.partial(Improved, c1=-0.331)}
+
+
+class Chains(NamedTuple):
+    """Chains of an action with another beta each, and the size of rounding."""
+
+    space: Links
+    action: Callable[[Links, jax.Array], Wilson]
+    start: PhasePoint
+    beta: jax.Array
+    rounding: float
+
+    def on_all(self, f: Callable[[Wilson, PhasePoint], Any], space: Links) -> Any:
+        """f(theory, start) of all chains, on other links of the same kind."""
+        run = jax.vmap(lambda start, beta: f(self.action(space, beta), start))
+        return jax.jit(run)(self.start, self.beta)
+
+
+@pytest.fixture(params=itertools.product(SHAPES, ACTIONS), scope="module", ids=" ".join)
+def chains(request: pytest.FixtureRequest) -> Chains:
+    shape, action = request.param
+    group, lattice, n, real = SHAPES[shape]
     space = Links(group, lattice, real)
-    keys = jax.random.split(jax.random.key(len(request.param)), 2 * n).reshape(2, n)
-    beta = jnp.linspace(2.0, 6.0, n)
+    keys = jax.random.split(jax.random.key(len(shape)), 2 * n).reshape(2, n)
     x = once(jax.vmap(lambda key: space.random(key)))(keys[0])
     v = jax.jit(jax.vmap(space.random_momentum))(keys[1])
-    force = jax.jit(jax.vmap(functools.partial(wilson_force, group)))(x, beta)
-    return Wilson(space, 5.7), PhasePoint(x, v, force), beta, 100 * float(jnp.finfo(real).eps)
+    start, beta = PhasePoint(x, v, jnp.zeros_like(x)), jnp.linspace(2.0, 6.0, n)
+    result = Chains(space, ACTIONS[action], start, beta, 100 * float(jnp.finfo(real).eps))
+    force = result.on_all(lambda theory, start: theory.force(start.x), plain(space))
+    return result._replace(start=start._replace(force=force))
 
 
-def test_force(chains: tuple) -> None:
-    _, start, beta, rounding = chains
-    ours = jax.jit(jax.vmap(native.force))(start.x, beta)
-    assert ours.dtype == start.x.dtype
-    np.testing.assert_allclose(ours, start.force, atol=rounding)
+def test_force(chains: Chains) -> None:
+    ours = chains.on_all(lambda theory, start: theory.force(start.x), chains.space)
+    assert ours.dtype == chains.start.x.dtype
+    np.testing.assert_allclose(ours, chains.start.force, atol=chains.rounding)
     np.testing.assert_array_equal(ours, -ours.conj().mT)
 
 
-def test_plaquette_sum(chains: tuple) -> None:
-    theory, start, _, rounding = chains
-    ours = jax.jit(jax.vmap(native.plaquette_sum))(start.x)
-    loops = jax.jit(jax.vmap(functools.partial(plaquettes, theory.space.group)))(start.x)
-    traces = theory.space.group.trace(loops).astype(jnp.float64)
-    number = traces[0].size
-    np.testing.assert_allclose(ours / number, traces.reshape(len(ours), -1).mean(1), atol=rounding)
+@pytest.mark.parametrize("loop_sum", [plaquette_sum, rectangle_sum])
+def test_sums_of_loops(loop_sum: Callable[..., jax.Array], chains: Chains) -> None:
+    ours, theirs = (
+        chains.on_all(lambda theory, start: loop_sum(theory.space.group, start.x), space)
+        for space in (chains.space, plain(chains.space))
+    )
+    assert ours.dtype == jnp.float64
+    np.testing.assert_allclose(ours, theirs, atol=chains.rounding * chains.space.n_links)
 
 
-def both(
-    theory: Wilson,
-    integrator: Integrator,
-    start: PhasePoint,
-    beta: jax.Array,
-    step_size: jax.Array,
-    n_steps: jax.Array,
-) -> tuple[PhasePoint, PhasePoint]:
-    """The ends of trajectories of all chains: compiled, and as a loop of JAX."""
-
-    @eqx.filter_jit
-    @functools.partial(eqx.filter_vmap, in_axes=(None, 0, 0, 0, 0))
-    def run(space, start, beta, step_size, n_steps):
-        theory = Wilson(space, beta)
-        arguments = integrator, space, theory.force, start, step_size, n_steps
-        return trajectory(*arguments, theory.compiled_beta)
-
-    spaces = theory.space, plain(theory.space)
-    return tuple(run(space, start, beta, step_size, n_steps) for space in spaces)
-
-
-def test_trajectory(chains: tuple) -> None:
+def test_trajectory(chains: Chains) -> None:
     """Chains with step sizes and numbers of steps of their own."""
-    theory, start, beta, rounding = chains
-    n = len(beta)
+    n = len(chains.beta)
     steps = jnp.linspace(0.02, 0.2, n), 1 + jnp.arange(n, dtype=jnp.int32) % 4
-    ours, theirs = both(theory, FOREST_RUTH, start, beta, *steps)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    @functools.partial(jax.vmap, in_axes=(None, 0, 0, 0, 0))
+    def run(space, start, beta, step_size, n_steps):
+        theory = chains.action(space, beta)
+        arguments = theory.force, start, step_size, n_steps, theory.compiled_couplings
+        return trajectory(FOREST_RUTH, space, *arguments)
+
+    ours, theirs = (
+        run(space, chains.start, chains.beta, *steps)
+        for space in (chains.space, plain(chains.space))
+    )
     for mine, other, size in zip(ours, theirs, (1, 5, 5)):
-        np.testing.assert_allclose(mine, other, atol=size * rounding)
-    assert float(jnp.max(jnp.abs(ours.x - start.x))) > 0.02
+        np.testing.assert_allclose(mine, other, atol=size * chains.rounding)
+    assert float(jnp.max(jnp.abs(ours.x - chains.start.x))) > 0.02
 
 
 @pytest.mark.parametrize("n", [2, 3])
@@ -136,14 +146,17 @@ def test_what_means_nothing_is_nan(key: jax.Array) -> None:
     np.testing.assert_array_equal(bad, [False, True, True, True] + [False] * 4)
 
 
-def test_derivatives_are_those_of_the_twin(key: jax.Array) -> None:
-    theory = Wilson(Links(SUN(2), (3, 3)), 2.5)
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)
+def test_derivatives_are_those_of_the_twin(action, key: jax.Array) -> None:
+    theory = action(Links(SUN(2), (3, 3)), 2.5)
     x, direction = theory.space.random(key), theory.space.random_momentum(key)
 
     def loss(f, beta):
         return jnp.sum(jnp.abs(f(x, beta) - direction) ** 2)
 
-    twin = functools.partial(wilson_force, theory.space.group)
+    def twin(x, beta):
+        return loop_force(theory.space.group, x, theory.at(beta).loop_couplings)
+
     ours, theirs = (
         jax.grad(functools.partial(loss, f))(theory.beta)
         for f in (lambda x, beta: theory.at(beta).force(x), twin)
@@ -206,9 +219,11 @@ def test_a_theory_with_another_force_is_not_compiled() -> None:
 
     links = Links(SUN(2), (4, 4))
     for theory in (Cold(links, 2.0), Other(links, 2.0), Wilson(Links(SUN(4), (4, 4)), 2.0)):  # pyright: ignore[reportCallIssue]
-        assert theory.compiled_beta is None
-    assert Wilson(links, 2.0).compiled_beta == 2.0
-    assert Theory.at(Wilson(links, 2.0), 3.0).compiled_beta == 3.0
+        assert theory.compiled_couplings == ()
+    assert Wilson(links, 2.0).compiled_couplings == (2.0,)
+    for theory in (Wilson(links, 2.0), Improved(links, 2.0, c1=-0.5)):
+        assert theory.compiled_couplings == theory.loop_couplings
+        assert Tempered(theory, 1.5).compiled_couplings == theory.at(3.0).loop_couplings
 
 
 def test_programs_with_and_without_kernels_are_not_mixed_up(key: jax.Array) -> None:

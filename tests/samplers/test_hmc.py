@@ -47,7 +47,7 @@ def integrate(
     n_steps: jax.Array,
 ) -> tuple[PhasePoint, jax.Array]:
     """The end of a trajectory and the change of H along it, compiled where the links are known."""
-    steps = step_size, n_steps, theory.compiled_beta
+    steps = step_size, n_steps, theory.compiled_couplings
     end = trajectory(integrator, theory.space, theory.force, start, *steps)
     kinetic = theory.space.kinetic_energy
     change = theory.action(end.x) + kinetic(end.v) - theory.action(start.x) - kinetic(start.v)

@@ -36,13 +36,13 @@ def plaquettes(group: Group, links: LinkField) -> Shaped[Array, "plane ..."]:
 
 def plaquette_sum(group: Group, links: LinkField) -> Scalar:
     """The sum of Re tr P / N over all plaquettes P, in float64."""
-    traces = functools.partial(_sum_of_traces, group)
+    traces = functools.partial(_plaquette_traces, group)
     if group.has_kernels(links.dtype):
         return native.twinned(native.plaquette_sum, traces)(links)
     return traces(links)
 
 
-def _sum_of_traces(group: Group, links: LinkField) -> Scalar:
+def _plaquette_traces(group: Group, links: LinkField) -> Scalar:
     return jnp.sum(group.trace(plaquettes(group, links)), dtype=jnp.float64)
 
 
@@ -64,6 +64,13 @@ def wilson_loops(group: Group, links: LinkField, mu: int, nu: int, r: int, t: in
 
 def rectangle_sum(group: Group, links: LinkField) -> Scalar:
     """The sum of Re tr R / N over all 1 x 2 and 2 x 1 rectangles R, in float64."""
+    traces = functools.partial(_rectangle_traces, group)
+    if group.has_kernels(links.dtype):
+        return native.twinned(native.rectangle_sum, traces)(links)
+    return traces(links)
+
+
+def _rectangle_traces(group: Group, links: LinkField) -> Scalar:
     sums = [
         jnp.sum(group.trace(wilson_loops(group, links, mu, nu, r, 3 - r)), dtype=jnp.float64)
         for mu, nu in planes(len(links))

@@ -141,7 +141,7 @@ def verdict(
 def theory_section(settings: Settings, theory: Theory) -> dict[str, Any]:
     """The section of summary.json about the theory."""
     described = dataclasses.asdict(settings.theory)
-    kernels = "xla" if theory.compiled_beta is None else "compiled"
+    kernels = "compiled" if theory.compiled_couplings else "xla"
     return {**described, "title": theory.name, "leading": list(theory.leading), "kernels": kernels}
 
 

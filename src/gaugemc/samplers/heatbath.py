@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key
 
-from gaugemc.arrays import Field, Scalar
+from gaugemc.arrays import Field
 from gaugemc.kernels import native
 from gaugemc.lattice import colour_sites, plaquette_staples, rectangle_staples
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
@@ -75,13 +75,12 @@ class Heatbath(Sampler):
 
     def step(self, key: Key[Array, ""], state: HeatbathState) -> tuple[HeatbathState, Info]:
         known = self.space.group.has_kernels(state.x.dtype) and native.knows_generator(key)
-        beta = self.theory.wilson_beta if known else None
-        x = self.sweeps(key, state.x) if beta is None else self._compiled(beta, key, state.x)
+        x = self._compiled(key, state.x) if known else self.sweeps(key, state.x)
         return HeatbathState(x), always_accepted()
 
-    def _compiled(self, beta: Scalar, key: Key[Array, ""], x: Field) -> Field:
-        keys = jnp.concatenate(self._colour_keys(key))
-        return native.local_updates(x, beta, keys, self._colours, self.overrelaxation)
+    def _compiled(self, key: Key[Array, ""], x: Field) -> Field:
+        couplings, keys = self.theory.loop_couplings, jnp.concatenate(self._colour_keys(key))
+        return native.local_updates(x, couplings, keys, self._colours, self.overrelaxation)
 
     def sweeps(self, key: Key[Array, ""], x: Field) -> Field:
         """All sweeps of a draw in operations of JAX: the twin of the compiled kernel."""

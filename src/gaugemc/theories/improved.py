@@ -5,10 +5,8 @@ from numbers import Real
 from types import MappingProxyType
 
 import equinox as eqx
-import jax.numpy as jnp
 
-from gaugemc.arrays import Field, Scalar
-from gaugemc.lattice import rectangle_staples, rectangle_sum
+from gaugemc.arrays import Scalar
 from gaugemc.theories.wilson import Wilson
 
 RECTANGLES = MappingProxyType(
@@ -42,22 +40,5 @@ class Improved(Wilson):
         return f"{super().name}, c1 = {self.c1:.4g}"
 
     @property
-    def loop_couplings(self) -> tuple[Scalar, ...]:
+    def couplings(self) -> tuple[Scalar, ...]:
         return self.beta * (1 - 8 * self.c1), self.beta * self.c1
-
-    @eqx.filter_jit
-    def action(self, x: Field) -> Scalar:
-        rectangles = rectangle_sum(self.space.group, x)
-        return (1 - 8 * self.c1) * super().action(x) - self.beta * self.c1 * rectangles
-
-    @eqx.filter_jit
-    def force(self, x: Field) -> Field:
-        """The left derivative of S, from Wilson's force and the rectangles through each link."""
-        group, directions = self.space.group, range(len(x))
-        weight = (self.beta * self.c1).astype(self.space.real)
-        rectangles = [rectangle_staples(group, x, mu) for mu in directions]
-        force = [
-            group.staple_gradient(x[mu], group.sum_staples(rectangles[mu], weight))
-            for mu in directions
-        ]
-        return (1 - 8 * self.c1) * super().force(x) + jnp.stack(force)

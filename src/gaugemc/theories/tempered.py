@@ -36,9 +36,8 @@ class Tempered(Theory):
         return tuple(self.beta * coupling for coupling in self.theory.loop_couplings)
 
     @property
-    def compiled_beta(self) -> Scalar | None:
-        inner = self.theory.compiled_beta
-        return None if inner is None else self.beta * inner
+    def compiled_couplings(self) -> tuple[Scalar, ...]:
+        return self.loop_couplings if self.theory.compiled_couplings else ()
 
     def action(self, x: Field) -> Scalar:
         return self.beta * self.theory.action(x)

@@ -35,7 +35,7 @@ _FOLLOWS_FROM = {
     "force": ("action",),
     "exact_observables": ("action",),
     "loop_couplings": ("action",),
-    "compiled_beta": ("action", "force"),
+    "compiled_couplings": ("action", "force"),
 }
 """What a class says of its action or force, and no subclass with another one inherits."""
 
@@ -57,7 +57,8 @@ class Theory(eqx.Module):
 
     A class that defines `action` anew does not inherit what its base knows of another action:
     `force`, `exact_observables` and `loop_couplings` are then those of `Theory`, unless the class
-    defines them too. Nor does a class with another `force` inherit `compiled_beta`.
+    defines them too. Nor does a class with another `force` inherit
+    `compiled_couplings`.
     """
 
     space: eqx.AbstractVar[Space]
@@ -124,12 +125,12 @@ class Theory(eqx.Module):
         return couplings[0] if len(couplings) == 1 else None
 
     @property
-    def compiled_beta(self) -> Scalar | None:
-        """beta, if `force` is that of Wilson's action and there are compiled kernels; or None.
+    def compiled_couplings(self) -> tuple[Scalar, ...]:
+        """`loop_couplings`, if `force` is that of their action and there are kernels; or ().
 
         Whole trajectories then run in `kernels.native`.
         """
-        return None
+        return ()
 
     def configuration(self, x: Field) -> Field:
         """The physical configuration that x stands for: x itself, unless pulled back."""

@@ -8,7 +8,14 @@ import jax.numpy as jnp
 from gaugemc.arrays import Field, Scalar
 from gaugemc.groups import Group
 from gaugemc.kernels import native
-from gaugemc.lattice import plane_plaquettes, planes, plaquette_sum, shift
+from gaugemc.lattice import (
+    plane_plaquettes,
+    planes,
+    plaquette_sum,
+    rectangle_staples,
+    rectangle_sum,
+    shift,
+)
 from gaugemc.observables.charge import Charge
 from gaugemc.observables.charge_squared import ChargeSquared
 from gaugemc.observables.plaquette import Plaquette
@@ -40,26 +47,34 @@ class Wilson(Theory):
         return ("charge", "plaquette") if is_u1_2d(self.space) else ("plaquette",)
 
     @property
-    def loop_couplings(self) -> tuple[Scalar, ...]:
+    def couplings(self) -> tuple[Scalar, ...]:
+        """What the loops of S are multiplied with: plaquettes, and rectangles if there are any."""
         return (self.beta,)
 
     @property
-    def compiled_beta(self) -> Scalar | None:
-        return self.beta if self.space.group.has_kernels(self.space.dtype) else None
+    def loop_couplings(self) -> tuple[Scalar, ...]:
+        return self.couplings
+
+    @property
+    def compiled_couplings(self) -> tuple[Scalar, ...]:
+        return self.loop_couplings if self.space.group.has_kernels(self.space.dtype) else ()
 
     @eqx.filter_jit
     def action(self, x: Field) -> Scalar:
         self.space.check_shape(x)
-        return -self.beta * total(plaquette_sum(self.space.group, x))
+        action = jnp.zeros(())
+        for coupling, loop_sum in zip(self.couplings, (plaquette_sum, rectangle_sum)):
+            action = action - coupling * total(loop_sum(self.space.group, x))
+        return action
 
     @eqx.filter_jit
     def force(self, x: Field) -> Field:
-        """The left derivative of S: each plaquette's gradient, carried to its four links."""
+        """The left derivative of S."""
         self.space.check_shape(x)
-        force = functools.partial(wilson_force, self.space.group)
-        if self.compiled_beta is not None and x.dtype == self.space.dtype:
+        force = functools.partial(loop_force, self.space.group)
+        if self.compiled_couplings and x.dtype == self.space.dtype:
             force = native.twinned(native.force, force)
-        return force(x, self.beta)
+        return force(x, self.couplings)
 
     @eqx.filter_jit
     def observables(self, x: Field) -> dict[str, Scalar]:
@@ -67,13 +82,32 @@ class Wilson(Theory):
         return {o.name: o(self.space, x) for o in (Plaquette(), *charges)}
 
 
-def wilson_force(group: Group, x: Field, beta: Scalar) -> Field:
+def loop_force(group: Group, x: Field, couplings: tuple[Scalar, ...]) -> Field:
     """The force in operations of JAX, for any group: the twin of the compiled kernel."""
-    beta = beta.astype(x.real.dtype)
+    plaquette, *rectangle = (coupling.astype(x.real.dtype) for coupling in couplings)
+    force = _plaquette_force(group, x, plaquette)
+    for coupling in rectangle:
+        force = force + _rectangle_force(group, x, coupling)
+    return force
+
+
+def _plaquette_force(group: Group, x: Field, coupling: Scalar) -> Field:
+    """Each plaquette's gradient, carried to its four links."""
     force: list[Field] = [jnp.zeros_like(direction) for direction in x]
     for mu, nu in planes(len(x)):
-        g = beta * group.trace_gradient(plane_plaquettes(group, x, mu, nu))
+        g = coupling * group.trace_gradient(plane_plaquettes(group, x, mu, nu))
         at_mu, at_nu = group.transport(x[mu], g), group.transport(x[nu], g)
         force[mu] = force[mu] + (g - shift(at_nu, nu, -1))
         force[nu] = force[nu] + (shift(at_mu, mu, -1) - g)
     return jnp.stack(force)
+
+
+def _rectangle_force(group: Group, x: Field, coupling: Scalar) -> Field:
+    """Each link with the sum of its rectangles' staples."""
+    staples = (rectangle_staples(group, x, mu) for mu in range(len(x)))
+    return jnp.stack(
+        [
+            group.staple_gradient(link, group.sum_staples(around, coupling))
+            for link, around in zip(x, staples)
+        ]
+    )

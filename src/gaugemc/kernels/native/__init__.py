@@ -1,10 +1,12 @@
 """Compiled kernels of SU(2) and SU(3): C++ that XLA calls, beside twins that XLA makes."""
 
+from gaugemc.kernels.native.calls import Couplings as Couplings
 from gaugemc.kernels.native.calls import force as force
 from gaugemc.kernels.native.calls import is_compiled as is_compiled
 from gaugemc.kernels.native.calls import knows_generator as knows_generator
 from gaugemc.kernels.native.calls import local_updates as local_updates
 from gaugemc.kernels.native.calls import move as move
 from gaugemc.kernels.native.calls import plaquette_sum as plaquette_sum
+from gaugemc.kernels.native.calls import rectangle_sum as rectangle_sum
 from gaugemc.kernels.native.calls import trajectory as trajectory
 from gaugemc.kernels.native.calls import twinned as twinned

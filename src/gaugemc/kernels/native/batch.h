@@ -124,14 +124,16 @@ class Batch {
     }
   }
 
-  // A number for each lane from one for each chain of the call.
+  // A number for each lane from those of each chain of the call, which are `stride` apart.
   template <class Number>
-  Lanes<T> of_chains(const Number* numbers) const {
+  Lanes<T> of_chains(const Number* numbers, int stride = 1) const {
     Lanes<T> v;
-    for (int l = 0; l < kLanes<T>; l++) v[l] = T(numbers[first + lattice.chain(l)]);
+    for (int l = 0; l < kLanes<T>; l++) v[l] = T(numbers[(first + lattice.chain(l)) * stride]);
     return v;
   }
 };
+
+using Numbers = ffi::Buffer<ffi::F64>;
 
 // task(batch) for batches of chains that fill the lanes as well as can be. Threads share the
 // batches, or the sites of each where there are fewer batches than threads.

@@ -16,6 +16,7 @@ from jaxtyping import Array, Complex, Float, Int, Key
 from gaugemc.kernels.native.library import targets
 
 Links = Complex[Array, "d ... N N"]
+Couplings = tuple[Float[Array, ""], ...]
 
 
 def is_compiled(n: int, dtype: DTypeLike) -> bool:
@@ -35,15 +36,23 @@ def twinned(kernel: Callable[..., Any], twin: Callable[..., Any]) -> Callable[..
     return run
 
 
-def force(links: Links, beta: Float[Array, ""]) -> Links:
-    """The left derivative of Wilson's action; an algebra element for each link."""
+def force(links: Links, couplings: Couplings) -> Links:
+    """The left derivative of -(1 / N) sum_i b_i sum Re tr of loops; algebra elements of links.
+
+    The couplings are b_0 of plaquettes, and b_1 of 1 x 2 rectangles if there are any.
+    """
     result = jax.ShapeDtypeStruct(links.shape, links.dtype)
-    return _call("force", result, links, jnp.asarray(beta, jnp.float64))
+    return _call("force", result, links, _numbers(couplings))
 
 
 def plaquette_sum(links: Links) -> Float[Array, ""]:
     """The sum of Re tr P / N over all plaquettes, in float64."""
     return _call("plaquette_sum", jax.ShapeDtypeStruct((), jnp.float64), links)
+
+
+def rectangle_sum(links: Links) -> Float[Array, ""]:
+    """The sum of Re tr R / N over all 1 x 2 and 2 x 1 rectangles, in float64."""
+    return _call("rectangle_sum", jax.ShapeDtypeStruct((), jnp.float64), links)
 
 
 def move(links: Links, momenta: Links, dt: Float[Array, ""]) -> Links:
@@ -57,13 +66,13 @@ def trajectory(
     links: Links,
     momenta: Links,
     force: Links,
-    beta: Float[Array, ""],
+    couplings: Couplings,
     step_size: Float[Array, ""],
     n_steps: Int[Array, ""],
     kicks: tuple[float, ...],
     drifts: tuple[float, ...],
 ) -> tuple[Links, Links, Links]:
-    """n_steps steps with the force of Wilson's action: links, momenta and force at the end.
+    """n_steps steps with the `force` of these couplings: links, momenta and force at the end.
 
     A step is a kick, a drift, ..., a drift, a kick, with these coefficients. `force` is the force
     at the start.
@@ -71,7 +80,7 @@ def trajectory(
     _check_alike(links, momenta, force)
     field = jax.ShapeDtypeStruct(links.shape, links.dtype)
     numbers = (
-        jnp.asarray(beta, jnp.float64),
+        _numbers(couplings),
         jnp.asarray(step_size, jnp.float64),
         jnp.asarray(n_steps, jnp.int32),
     )
@@ -87,7 +96,7 @@ def knows_generator(key: Key[Array, "..."]) -> bool:
 
 def local_updates(
     links: Links,
-    beta: Float[Array, ""],
+    couplings: Couplings,
     keys: Key[Array, " colours"],
     sites: Sequence[Int[np.ndarray, "_ _"]],
     overrelaxation: int,
@@ -101,13 +110,17 @@ def local_updates(
     if {colours.size for colours in sites} != {volume}:
         raise ValueError(f"links on {volume} sites, colours of {sites[0].size}: must be as many")
     numbers = (
-        jnp.asarray(beta, jnp.float64),
+        _numbers(couplings),
         jax.random.key_data(keys),
         jnp.asarray(np.stack([colours.ravel() for colours in sites]), jnp.int32),
     )
     colours = {"colours": np.asarray([len(colours) for colours in sites])}
     result = jax.ShapeDtypeStruct(links.shape, links.dtype)
     return _call("local_updates", result, links, *numbers, overrelaxation=overrelaxation, **colours)
+
+
+def _numbers(couplings: Couplings) -> Float[Array, "loops"]:
+    return jnp.stack(couplings).astype(jnp.float64)
 
 
 def _check_alike(links: Links, *fields: Array) -> None:

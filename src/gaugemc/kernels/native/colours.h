@@ -22,8 +22,8 @@ struct Colour {
 
 // All colours of all directions. `sites` [direction, site] lists those of each colour in turn;
 // `numbers` says how many colours a direction has.
-template <int N, class T, class Numbers>
-std::vector<Colour<T>> colours_in_turn(const Lattice<N, T>& lattice, const Numbers& numbers,
+template <int N, class T, class Counts>
+std::vector<Colour<T>> colours_in_turn(const Lattice<N, T>& lattice, const Counts& numbers,
                                        const int32_t* sites) {
   std::vector<Colour<T>> colours;
   const int volume = lattice.sites * lattice.blocks;

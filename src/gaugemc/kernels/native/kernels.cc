@@ -1,9 +1,10 @@
 // The handlers that XLA calls: for any number of chains, SU(2) and SU(3), float and double.
-#include "batch.h"
 #include "colours.h"
+#include "force.h"
 #include "projection.h"
+#include "rectangles.h"
+#include "staples.h"
 #include "subgroups.h"
-#include "wilson.h"
 
 namespace gaugemc {
 
@@ -12,30 +13,28 @@ std::complex<T>* data(const ffi::AnyBuffer& buffer) {
   return static_cast<std::complex<T>*>(buffer.untyped_data());
 }
 
-template <class B>
-Algebra<B::N, typename B::T> force_on_link(const B& batch, const Matrix<B::N, typename B::T>* links,
-                                           Lanes<typename B::T> beta, int mu, int site) {
-  const auto staples = staples_of_link(batch.lattice, links, mu, site);
-  const auto& link = links[mu * batch.lattice.sites + site];
-  const auto loops = product<As::kItself, As::kItself>(link, staples);
-  return anti_hermitian_traceless(loops, beta * typename B::T(0.5 / B::N));
-}
-
-Error Force(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::Buffer<ffi::F64> beta,
+Error Force(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers couplings,
             ffi::Result<ffi::AnyBuffer> force) {
   return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
-    using T = typename std::decay_t<decltype(batch)>::T;
+    using B = std::decay_t<decltype(batch)>;
+    using T = typename B::T;
     const auto links = batch.load_matrices(data<T>(x));
-    const auto weight = batch.of_chains(beta.typed_data());
+    const std::unique_ptr<Algebra<B::N, T>[]> forces(new Algebra<B::N, T>[batch.links()]());
+    const GaugeForce<B> gauge(batch, couplings);
+    gauge.each_part(links.get(), [&](int mu, int site, const auto& part) {
+      add_multiple(forces[mu * batch.lattice.sites + site], Lanes<T>{} + T(1), part);
+    });
     batch.each_link([&](int mu, int site) {
-      batch.store(force_on_link(batch, links.get(), weight, mu, site), data<T>(*force), mu, site);
+      batch.store(forces[mu * batch.lattice.sites + site], data<T>(*force), mu, site);
     });
   });
 }
 
-// The sum of Re tr P / N over all plaquettes of each chain. Chunks are summed in a fixed order.
-Error PlaquetteSum(Pool pool, int64_t dimensions, ffi::AnyBuffer x,
-                   ffi::Result<ffi::Buffer<ffi::F64>> sum) {
+// The sum of Re tr / N over all loops of each chain, from the sum of Re tr at a site. Sites are
+// summed in a fixed order.
+template <class Traces>
+Error loop_sum(Pool pool, int64_t dimensions, const ffi::AnyBuffer& x, double* result,
+               const Traces& traces_of) {
   return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
     using B = std::decay_t<decltype(batch)>;
     using T = typename B::T;
@@ -43,15 +42,25 @@ Error PlaquetteSum(Pool pool, int64_t dimensions, ffi::AnyBuffer x,
     const auto& lattice = batch.lattice;
     std::vector<double> sums(lattice.sites * kLanes<T>);
     parallel(batch.pool, lattice.sites, [&](int site) {
-      const Lanes<T> traces = plaquette_traces(lattice, links.get(), site);
+      const Lanes<T> traces = traces_of(lattice, links.get(), site);
       for (int l = 0; l < kLanes<T>; l++) sums[site * kLanes<T> + l] = traces[l];
     });
     for (int l = 0; l < lattice.chains * lattice.blocks; l++) {
-      double& total = sum->typed_data()[batch.first + lattice.chain(l)];
+      double& total = result[batch.first + lattice.chain(l)];
       if (l % lattice.blocks == 0) total = 0;
       for (int site = 0; site < lattice.sites; site++) total += sums[site * kLanes<T> + l] / B::N;
     }
   });
+}
+
+Error PlaquetteSum(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::Result<Numbers> sum) {
+  return loop_sum(pool, dimensions, x, sum->typed_data(),
+                  [](const auto&... of) { return plaquette_traces(of...); });
+}
+
+Error RectangleSum(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::Result<Numbers> sum) {
+  return loop_sum(pool, dimensions, x, sum->typed_data(),
+                  [](const auto&... of) { return rectangle_traces(of...); });
 }
 
 // exp(dt v) x on every link.
@@ -72,10 +81,9 @@ Error Move(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
 // Stages of a drift and a kick. A chain that has done its steps takes steps of size 0.
 Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
                  ffi::Span<const double> drifts, ffi::AnyBuffer x, ffi::AnyBuffer v,
-                 ffi::AnyBuffer force, ffi::Buffer<ffi::F64> beta,
-                 ffi::Buffer<ffi::F64> step_size, ffi::Buffer<ffi::S32> n_steps,
-                 ffi::Result<ffi::AnyBuffer> end_x, ffi::Result<ffi::AnyBuffer> end_v,
-                 ffi::Result<ffi::AnyBuffer> end_force) {
+                 ffi::AnyBuffer force, Numbers couplings, Numbers step_size,
+                 ffi::Buffer<ffi::S32> n_steps, ffi::Result<ffi::AnyBuffer> end_x,
+                 ffi::Result<ffi::AnyBuffer> end_v, ffi::Result<ffi::AnyBuffer> end_force) {
   return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
     using B = std::decay_t<decltype(batch)>;
     using T = typename B::T;
@@ -83,7 +91,7 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
     const auto links = batch.load_matrices(data<T>(x));
     const auto momenta = batch.load_algebra(data<T>(v));
     const auto forces = batch.load_algebra(data<T>(force));
-    const auto weight = batch.of_chains(beta.typed_data());
+    const GaugeForce<B> gauge(batch, couplings);
     const auto dt = batch.of_chains(step_size.typed_data());
     const int stages = int(drifts.size());
     int64_t last = 0, ends[kLanes<T>];
@@ -115,11 +123,12 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
         links[i] = moved(links[i], drift, momenta[i]);
       });
       const auto kick = kick_before(stage + 1);
-      batch.each_link([&](int mu, int site) {
+      const bool ends_here = stage + 1 == last;
+      if (ends_here) std::fill_n(forces.get(), batch.links(), Algebra<B::N, T>{});
+      gauge.each_part(links.get(), [&](int mu, int site, const auto& part) {
         const int i = mu * lattice.sites + site;
-        const auto f = force_on_link(batch, links.get(), weight, mu, site);
-        add_multiple(momenta[i], kick, f);
-        if (stage + 1 == last) forces[i] = f;
+        add_multiple(momenta[i], kick, part);
+        if (ends_here) add_multiple(forces[i], Lanes<T>{} + T(1), part);
       });
     }
     batch.each_link([&](int mu, int site) {
@@ -135,14 +144,14 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
 // how many colours each direction has, `sites` [direction, site] lists the sites of each colour in
 // turn. Each colour has a key, from which the subgroups of its links have rows of numbers.
 Error LocalUpdates(Pool pool, int64_t dimensions, int64_t overrelaxation,
-                   ffi::Span<const int64_t> colours, ffi::AnyBuffer x, ffi::Buffer<ffi::F64> beta,
+                   ffi::Span<const int64_t> colours, ffi::AnyBuffer x, Numbers couplings,
                    ffi::Buffer<ffi::U32> keys, ffi::Buffer<ffi::S32> sites,
                    ffi::Result<ffi::AnyBuffer> end) {
   return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
     using T = typename std::decay_t<decltype(batch)>::T;
     const auto& lattice = batch.lattice;
     const auto links = batch.load_matrices(data<T>(x));
-    const auto weight = batch.of_chains(beta.typed_data());
+    const GaugeStaples<std::decay_t<decltype(batch)>> staples(batch, couplings);
     const auto order = colours_in_turn(lattice, colours, sites.typed_data());
     for (int64_t sweep = 0; sweep <= overrelaxation; sweep++)
       for (size_t c = 0; c < order.size(); c++) {
@@ -151,12 +160,12 @@ Error LocalUpdates(Pool pool, int64_t dimensions, int64_t overrelaxation,
         batch.each(colour.places.size(), [&](int i) {
           const auto& place = colour.places[i];
           auto& u = links[colour.mu * lattice.sites + place.site];
-          const auto staples = staples_of_link(lattice, links.get(), colour.mu, place.site);
-          const auto loops = product<As::kItself, As::kItself>(u, staples);
+          const auto around = staples.of_link(links.get(), colour.mu, place.site);
+          const auto loops = product<As::kItself, As::kItself>(u, around);
           auto number = [&](int k) {
             return uniforms<T>(key, uint64_t(k) * colour.size, place.ranks);
           };
-          const auto next = sweep ? reflected(u, loops, weight) : redrawn(u, loops, weight, number);
+          const auto next = sweep ? reflected(u, loops) : redrawn(u, loops, number);
           u = selected(place.mask, next, u);
         });
       }
@@ -167,7 +176,6 @@ Error LocalUpdates(Pool pool, int64_t dimensions, int64_t overrelaxation,
 }
 
 using Field = ffi::AnyBuffer;
-using Numbers = ffi::Buffer<ffi::F64>;
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_force, Force,
                               ffi::Ffi::Bind()
@@ -177,6 +185,12 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_force, Force,
                                   .Arg<Numbers>()
                                   .Ret<Field>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_plaquette_sum, PlaquetteSum,
+                              ffi::Ffi::Bind()
+                                  .Ctx<Pool>()
+                                  .Attr<int64_t>("dimensions")
+                                  .Arg<Field>()
+                                  .Ret<Numbers>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_rectangle_sum, RectangleSum,
                               ffi::Ffi::Bind()
                                   .Ctx<Pool>()
                                   .Attr<int64_t>("dimensions")

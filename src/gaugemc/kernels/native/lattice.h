@@ -64,6 +64,7 @@ class Lattice {
     for (int mu = 0; mu < dimensions; mu++) {
       const int extent = extents[mu] / cut[mu];
       stride /= extents[mu], inner_sites /= extent, inner_blocks /= cut[mu];
+      block_.push_back({extent, inner_sites});
       for (int s = 0; s < sites; s++) {
         const int c = s / inner_sites % extent;
         offsets_[s] += c * stride;
@@ -94,6 +95,9 @@ class Lattice {
       lanes_.push_back({lane / blocks, origins[lane % blocks]});
     }
   }
+
+  // Where a site is in its block.
+  int coordinate(int site, int mu) const { return site / block_[mu].inner % block_[mu].extent; }
 
   // The neighbour along `hop`: a direction mu, or dimensions + mu for backwards.
   Place neighbour(Place place, int hop) const {
@@ -133,7 +137,11 @@ class Lattice {
     int chain;
     int64_t origin;
   };
+  struct Axis {
+    int extent, inner;  // sites along the axis, and from one to the next
+  };
   int64_t volume_;
+  std::vector<Axis> block_;
   std::vector<Place> next_;
   std::vector<int32_t> displaced_;
   std::vector<int64_t> offsets_;

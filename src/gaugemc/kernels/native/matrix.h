@@ -46,6 +46,13 @@ inline Matrix<N, T> product(const Matrix<N, T>& a, const Matrix<N, T>& b) {
   return result;
 }
 
+// sum + scale a.
+template <int N, class T>
+inline void add_multiple(Matrix<N, T>& sum, Lanes<T> scale, const Matrix<N, T>& a) {
+  for (int i = 0; i < N; i++)
+    for (int j = 0; j < N; j++) sum.re[i][j] += scale * a.re[i][j], sum.im[i][j] += scale * a.im[i][j];
+}
+
 // Re tr(a b^dagger).
 template <int N, class T>
 inline Lanes<T> real_trace(const Matrix<N, T>& a, const Matrix<N, T>& b) {

@@ -36,21 +36,20 @@ inline void multiply_rows(const Quaternion<T>& g, Matrix<N, T>& m, int i, int j)
 }
 
 // The link u, multiplied in each subgroup by choose(subgroup, unit, norm), where norm * unit is the
-// part there of weight * w, w = u A. Where that part is too small to have a direction, norm is 0 and unit 1.
+// part there of w = u A. Where that part is too small to have a direction, norm is 0 and unit 1.
 template <int N, class T, class Choose>
-inline Matrix<N, T> updated(Matrix<N, T> u, Matrix<N, T> w, Lanes<T> weight,
-                            const Choose& choose) {
-  const Lanes<T> half = weight * T(0.5);
+inline Matrix<N, T> updated(Matrix<N, T> u, Matrix<N, T> w, const Choose& choose) {
+  constexpr T kHalf(0.5);
   constexpr T kTiny = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
   int subgroup = 0;
 #pragma GCC unroll 3
   for (int i = 0; i < N; i++)
 #pragma GCC unroll 3
     for (int j = i + 1; j < N; j++) {
-      const Quaternion<T> part{{half * (w.re[i][i] + w.re[j][j]),
-                                half * (w.im[i][j] + w.im[j][i]),
-                                half * (w.re[i][j] - w.re[j][i]),
-                                half * (w.im[i][i] - w.im[j][j])}};
+      const Quaternion<T> part{{kHalf * (w.re[i][i] + w.re[j][j]),
+                                kHalf * (w.im[i][j] + w.im[j][i]),
+                                kHalf * (w.re[i][j] - w.re[j][i]),
+                                kHalf * (w.im[i][i] - w.im[j][j])}};
       Lanes<T> square{};
       for (const Lanes<T>& p : part.parts) square += p * p;
       const Integers<T> tiny = square <= kTiny;
@@ -67,8 +66,8 @@ inline Matrix<N, T> updated(Matrix<N, T> u, Matrix<N, T> w, Lanes<T> weight,
 
 // A reflection in each subgroup, at constant Re tr w.
 template <int N, class T>
-inline Matrix<N, T> reflected(const Matrix<N, T>& u, const Matrix<N, T>& w, Lanes<T> weight) {
-  return updated(u, w, weight, [](int, const Quaternion<T>& unit, Lanes<T>) {
+inline Matrix<N, T> reflected(const Matrix<N, T>& u, const Matrix<N, T>& w) {
+  return updated(u, w, [](int, const Quaternion<T>& unit, Lanes<T>) {
     const Quaternion<T> inverse{{unit.parts[0], -unit.parts[1], -unit.parts[2], -unit.parts[3]}};
     return quotient(inverse, unit);
   });
@@ -118,12 +117,11 @@ inline Quaternion<T> drawn(const Number& number, Lanes<T> concentration,
   return q;
 }
 
-// A heatbath in each subgroup, for the density exp(weight Re tr w / N). number(k), k from 0, are
+// A heatbath in each subgroup, for the density exp(Re tr w / N). number(k), k from 0, are
 // uniform in [0, 1).
 template <int N, class T, class Number>
-inline Matrix<N, T> redrawn(const Matrix<N, T>& u, const Matrix<N, T>& w, Lanes<T> weight,
-                            const Number& number) {
-  return updated(u, w, weight, [&](int subgroup, const Quaternion<T>& unit, Lanes<T> norm) {
+inline Matrix<N, T> redrawn(const Matrix<N, T>& u, const Matrix<N, T>& w, const Number& number) {
+  return updated(u, w, [&](int subgroup, const Quaternion<T>& unit, Lanes<T> norm) {
     auto own = [&](int k) { return number(subgroup * kNumbers + k); };
     return quotient(drawn<T>(own, norm * T(2.0 / N), unit), unit);
   });

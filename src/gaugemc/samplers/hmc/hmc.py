@@ -99,9 +99,9 @@ class HMC(Sampler):
 
     def trajectory(self, start: PhasePoint) -> PhasePoint:
         """The map of phase space that makes proposals."""
-        beta = self.theory.compiled_beta if self.force_scale is None else None
-        steps = self.step_size, self.n_steps
-        return trajectory(self.integrator, self.theory.space, self.force, start, *steps, beta)
+        couplings = self.theory.compiled_couplings if self.force_scale is None else ()
+        steps = self.step_size, self.n_steps, couplings
+        return trajectory(self.integrator, self.theory.space, self.force, start, *steps)
 
     def there_and_back(self, x: Field, v: Field) -> Field:
         """The end of a trajectory and of another with the momentum flipped: x but for rounding."""

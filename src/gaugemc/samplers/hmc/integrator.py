@@ -97,21 +97,21 @@ def trajectory(
     start: PhasePoint,
     step_size: Float[Array, ""],
     n_steps: Int[Array, ""],
-    compiled_beta: Float[Array, ""] | None = None,
+    couplings: native.Couplings = (),
 ) -> PhasePoint:
     """n_steps steps of the integrator; run again from (x, -v), they lead back to the start.
 
-    With the theory's `compiled_beta` all steps are one call of a compiled kernel.
+    With the theory's `compiled_couplings` all steps are one call of a compiled kernel.
     """
     arguments = integrator, space, force, start, step_size, n_steps
-    if compiled_beta is None:
+    if not couplings:
         return in_stages(*arguments)
     run = native.twinned(_compiled, lambda _, *arguments: in_stages(*arguments))
-    return run(compiled_beta, *arguments)
+    return run(couplings, *arguments)
 
 
 def _compiled(
-    beta: Float[Array, ""],
+    couplings: native.Couplings,
     integrator: Integrator,
     space: Space,
     force: Callable[[Field], Field],
@@ -119,7 +119,7 @@ def _compiled(
     step_size: Float[Array, ""],
     n_steps: Int[Array, ""],
 ) -> PhasePoint:
-    numbers = beta, step_size, n_steps
+    numbers = couplings, step_size, n_steps
     return PhasePoint(*native.trajectory(*start, *numbers, integrator.kicks, integrator.drifts))
 
 
