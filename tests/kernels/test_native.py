@@ -131,6 +131,25 @@ def test_links_move_on_geodesics_of_any_length(n: int, real: type, key: jax.Arra
         np.testing.assert_allclose(unit, jnp.broadcast_to(jnp.eye(n), unit.shape), atol=rounding)
 
 
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("real", [jnp.float64, jnp.float32])
+def test_links_of_long_trajectories_are_unitary(n: int, real: type, key: jax.Array) -> None:
+    """1e4 moves of every link in float64, 1000 in float32; two chains end at different times."""
+    space = Links(SUN(n), (2, 2, 2), real)
+    hmc = HMC(Wilson(space, 2.0), 0.1, 1)
+    v = once(lambda key: jax.vmap(space.random_momentum)(jax.random.split(key)))(key)
+    x = jnp.broadcast_to(space.origin(), v.shape)
+    steps = jnp.asarray([1, 10]) * (1000 if real == jnp.float64 else 100)
+    run = jax.jit(jax.vmap(lambda start, n: hmc.with_steps(0.1, n).trajectory(start)))
+    wide = run(PhasePoint(x, v, jnp.zeros_like(x)), steps).x.astype(complex)
+    unit = jnp.einsum("...ij,...kj->...ik", wide, wide.conj())
+    size = 1e-13 if real == jnp.float64 else 1e-5
+    np.testing.assert_allclose(unit, jnp.broadcast_to(jnp.eye(n), unit.shape), atol=size)
+    np.testing.assert_allclose(jnp.linalg.det(wide), 1, atol=size)
+    alone = run(PhasePoint(x[:1], v[:1], jnp.zeros_like(x[:1])), steps[:1])
+    np.testing.assert_allclose(alone.x[0], wide[0], atol=100 * size)
+
+
 def test_what_means_nothing_is_nan(key: jax.Array) -> None:
     """NaN of one chain stays there; so does a momentum whose rounding is larger than 1."""
     space = Links(SUN(3), (2, 2))

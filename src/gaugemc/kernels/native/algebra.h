@@ -166,11 +166,14 @@ inline Matrix<N, T> exponential(Algebra<N, T> a) {
   return u;
 }
 
-// exp(dt v) u.
+// exp(dt v) u. The trace that rounding has left in v would turn the determinant of u.
 template <int N, class T>
 inline Matrix<N, T> moved(const Matrix<N, T>& u, Lanes<T> dt, const Algebra<N, T>& v) {
   Algebra<N, T> step{};
   add_multiple(step, dt, v);
+  Lanes<T> trace{};
+  for (int j = 0; j < N; j++) trace += step.diagonal[j];
+  for (int j = 0; j < N; j++) step.diagonal[j] -= trace * T(1.0 / N);
   return product<As::kItself, As::kItself>(exponential(step), u);
 }
 

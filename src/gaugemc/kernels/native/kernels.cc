@@ -78,6 +78,9 @@ Error Move(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
   });
 }
 
+// After so many drifts the rounding of links is removed, before it has grown.
+constexpr int kUnitaryStages = 16;
+
 // Stages of a drift and a kick. A chain that has done its steps takes steps of size 0.
 Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
                  ffi::Span<const double> drifts, ffi::AnyBuffer x, ffi::AnyBuffer v,
@@ -115,12 +118,14 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
       add_multiple(momenta[i], first_kick, forces[i]);
     });
     for (int64_t stage = 0; stage < last; stage++) {
-      Lanes<T> drift{};
+      Lanes<T> drift{}, newton{};
       for (int l = 0; l < kLanes<T>; l++)
-        drift[l] = stage < ends[l] ? dt[l] * T(drifts[stage % stages]) : T(0);
+        if (stage < ends[l]) drift[l] = dt[l] * T(drifts[stage % stages]), newton[l] = T(0.5);
+      const bool unitary = stage % kUnitaryStages == kUnitaryStages - 1;
       batch.each_link([&](int mu, int site) {
         const int i = mu * lattice.sites + site;
         links[i] = moved(links[i], drift, momenta[i]);
+        if (unitary) links[i] = nearer_unitary(links[i], newton);
       });
       const auto kick = kick_before(stage + 1);
       const bool ends_here = stage + 1 == last;

@@ -53,6 +53,17 @@ inline void add_multiple(Matrix<N, T>& sum, Lanes<T> scale, const Matrix<N, T>& 
     for (int j = 0; j < N; j++) sum.re[i][j] += scale * a.re[i][j], sum.im[i][j] += scale * a.im[i][j];
 }
 
+// u - weight u (u^dagger u - 1): with weight 1/2 a step of Newton's towards the nearest unitary
+// matrix, which squares the distance.
+template <int N, class T>
+inline Matrix<N, T> nearer_unitary(const Matrix<N, T>& u, Lanes<T> weight) {
+  Matrix<N, T> square = product<As::kDagger, As::kItself>(u, u), step{}, result = u;
+  for (int i = 0; i < N; i++) square.re[i][i] -= T(1);
+  add_multiple(step, -weight, square);
+  add_product<As::kItself, As::kItself>(result, u, step);
+  return result;
+}
+
 // Re tr(a b^dagger).
 template <int N, class T>
 inline Lanes<T> real_trace(const Matrix<N, T>& a, const Matrix<N, T>& b) {
