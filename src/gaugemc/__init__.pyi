@@ -23,6 +23,7 @@ from .flows import Spline as Spline
 from .flows import gauge_flow as gauge_flow
 from .flows import multiscale_flow as multiscale_flow
 from .flows import pair_flow as pair_flow
+from .flows import stout_flow as stout_flow
 from .flows import vector_flow as vector_flow
 from .groups import SUN as SUN
 from .groups import U1 as U1

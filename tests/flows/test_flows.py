@@ -25,6 +25,7 @@ from gaugemc.flows import (
     gauge_flow,
     multiscale_flow,
     pair_flow,
+    stout_flow,
     vector_flow,
 )
 from gaugemc.groups import SUN, U1
@@ -58,6 +59,7 @@ FLOWS = {
     "multiscale": (U1_8X8, lambda key: multiscale_flow(U1_8X8)),
     "multiscale, 6x4": (U1_6X4, lambda key: multiscale_flow(U1_6X4)),
     "multiscale, 5x3": (U1_5X3, lambda key: multiscale_flow(U1_5X3)),
+    "stout": (U1_6X4, lambda key: stout_flow(U1_6X4, sweeps=2)),
     "affine": (VECTOR, lambda key: vector_flow(key, VECTOR, Affine())),
     "line spline": (VECTOR, lambda key: vector_flow(key, VECTOR)),
     "line spline, 2x3": (MATRIX, lambda key: vector_flow(key, MATRIX, LineSpline(3, 2.0))),

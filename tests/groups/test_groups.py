@@ -257,6 +257,27 @@ def test_derivatives_are_left_derivatives(group: Group, key: jax.Array) -> None:
         np.testing.assert_allclose(inner(group, analytic, direction), numeric, atol=1e-8)
 
 
+def test_second_derivatives_are_derivatives_of_components(group: Group, key: jax.Array) -> None:
+    """staple_hessian, tangent, components and element: by autodiff along every generator."""
+    u, *staples = (random(group, k) for k in jax.random.split(key, 4))
+    a = group.sum_staples(staples, jnp.asarray(0.3))
+    hessian = group.staple_hessian(u, a)
+    for b, t in enumerate(generators(group)):
+        along = group.tangent(u, jnp.broadcast_to(jnp.asarray(t, u.dtype), u.shape))
+        derivative = jax.jvp(lambda u: group.staple_gradient(u, a), (u,), (along,))[1]
+        np.testing.assert_allclose(hessian[..., b], group.components(derivative), atol=1e-14)
+    v, w = (algebra(group, k) for k in jax.random.split(key))
+    np.testing.assert_allclose(group.element(group.components(v)), v, atol=1e-14)
+    products = jnp.sum(group.components(v) * group.components(w), axis=-1)
+    np.testing.assert_allclose(products, inner(group, v, w), atol=1e-13)
+
+
+@pytest.mark.parametrize("largest", [0.1, 0.9, 2.0, 10.0])
+def test_exp_with_a_bound_is_exp_up_to_there(sun: SUN, key: jax.Array, largest: float) -> None:
+    v = of_norm(sun, key, largest, F64)
+    np.testing.assert_allclose(sun.exp(v, largest), sun.exp(v), atol=1e-14 * max(1, largest))
+
+
 def test_single_precision_stays_single(group: Group, key: jax.Array) -> None:
     u, v = random(group, key, real=jnp.float32), algebra(group, key, real=jnp.float32)
     dtype = group.dtype(jnp.float32)

@@ -71,8 +71,15 @@ class Group(eqx.Module):
         """The algebra element u^-1 v u: v, carried along the link u."""
 
     @abc.abstractmethod
-    def exp(self, v: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
-        """The group element exp(v)."""
+    def exp(self, v: Shaped[Array, "..."], largest: float | None = None) -> Shaped[Array, "..."]:
+        """The group element exp(v). `largest` bounds the eigenvalues of v, where a bound is known.
+
+        With a bound the program is smaller, for it need not find out how large v is.
+        """
+
+    @abc.abstractmethod
+    def tangent(self, u: Shaped[Array, "..."], v: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        """The derivative of exp(t v) u at t = 0: how the entries of u change along v."""
 
     @abc.abstractmethod
     def project(self, u: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
@@ -111,6 +118,20 @@ class Group(eqx.Module):
         self, u: Shaped[Array, "..."], staples: Shaped[Array, "..."]
     ) -> Shaped[Array, "..."]:
         """Left derivative of -Re tr(u A) / N, an algebra element; A comes from `sum_staples`."""
+
+    @abc.abstractmethod
+    def staple_hessian(
+        self, u: Shaped[Array, "..."], staples: Shaped[Array, "..."]
+    ) -> Float[Array, "... component component"]:
+        """Left derivatives of the components of `staple_gradient`, [..., a, b] along T_b."""
+
+    @abc.abstractmethod
+    def components(self, v: Shaped[Array, "..."]) -> Float[Array, "... component"]:
+        """The real components v_a of algebra elements."""
+
+    @abc.abstractmethod
+    def element(self, components: Float[Array, "... component"]) -> Shaped[Array, "..."]:
+        """The algebra elements v_a T_a."""
 
     def has_kernels(self, dtype: DTypeLike) -> bool:
         """Whether `kernels.native` knows links of this group and type, on the default device."""

@@ -91,6 +91,16 @@ def _square_further(squarings: Int[Array, "... 1 1"], u: Matrix) -> Matrix:
     return jnp.where(squarings > most, jnp.nan, u)
 
 
+def _real_traces(m: np.ndarray, u: Matrix) -> Float[Array, "..."]:
+    """Re tr(m u) of constant matrices m, whose leading axes come last: a real dot."""
+    flat = np.swapaxes(m, -1, -2).reshape(*m.shape[:-2], -1)
+    of_parts = np.concatenate([np.real(flat), -np.imag(flat)], -1)
+    parts = u.reshape(*u.shape[:-2], -1)
+    parts = jnp.concatenate([parts.real, parts.imag], -1)
+    weights = jnp.asarray(np.moveaxis(of_parts, -1, 0), parts.dtype)
+    return jnp.tensordot(parts, weights, 1, precision="highest")
+
+
 class SUN(Group):
     """The group SU(N), stored as complex matrices; generators with tr(T_a T_b) = -delta_ab / 2.
 
@@ -160,9 +170,15 @@ class SUN(Group):
     def random_algebra(
         self, key: Key[Array, ""], shape: tuple[int, ...], dtype: DTypeLike
     ) -> Matrix:
-        components = jax.random.normal(key, (*shape, self.n**2 - 1), jnp.finfo(dtype).dtype)
+        return self.element(jax.random.normal(key, (*shape, self.n**2 - 1), jnp.finfo(dtype).dtype))
+
+    def components(self, v: Matrix) -> Float[Array, "... component"]:
+        return _real_traces(-2 * self.generators, v)
+
+    def element(self, components: Float[Array, "... component"]) -> Matrix:
+        dtype = self.dtype(components.dtype)
         generators = jnp.asarray(self.generators, dtype)
-        # A dot, so that XLA does not draw the normals anew for every entry.
+        # A dot, so that XLA does not compute the components anew for every entry.
         return jnp.tensordot(components.astype(dtype), generators, 1, precision="highest")
 
     def multiply(self, a: Matrix, b: Matrix) -> Matrix:
@@ -174,7 +190,7 @@ class SUN(Group):
     def transport(self, u: Matrix, v: Matrix) -> Matrix:
         return matmul(dagger(u), matmul(v, u))
 
-    def exp(self, v: Matrix) -> Matrix:
+    def exp(self, v: Matrix, largest: float | None = None) -> Matrix:
         """exp(v) by scaling and squaring of Taylor's series, to max(1, |v|) times the rounding.
 
         The rounding of v alone changes exp(v) by that much. Where |v| eps > 1, exp(v) means nothing
@@ -183,11 +199,20 @@ class SUN(Group):
         meet (compare hep-lat/0311018), and XLA runs one fused loop a product. The Cayley-Hamilton
         recurrence needs fewer operations, but XLA evaluates its scalars anew for every entry.
         """
+        if largest is not None:
+            halvings = max(0, math.ceil(math.log2(largest / _SERIES_RADIUS)))
+            result = _series(v / 2**halvings)
+            for _ in range(halvings):
+                result = matmul(result, result)
+            return result
         squarings = _squarings(v)
         result = _series(v * _inverse_power_of_two(squarings, v.dtype))
         result = matmul(result, result)  # the usual number, also of steps of molecular dynamics
         further = functools.partial(_square_further, squarings)
         return jax.lax.cond(anywhere(squarings > 1), further, lambda u: u, result)
+
+    def tangent(self, u: Matrix, v: Matrix) -> Matrix:
+        return matmul(v, u)
 
     def project(self, u: Matrix) -> Matrix:
         """Gram-Schmidt on the columns, then a unit determinant."""
@@ -224,6 +249,10 @@ class SUN(Group):
 
     def staple_gradient(self, u: Matrix, staples: Matrix) -> Matrix:
         return self.trace_gradient(matmul(u, staples))
+
+    def staple_hessian(self, u: Matrix, staples: Matrix) -> Float[Array, "... component component"]:
+        pairs = np.einsum("aij,bjk->abik", self.generators, self.generators)
+        return _real_traces(-pairs / self.n, matmul(u, staples))
 
     @property
     def has_heatbath(self) -> bool:

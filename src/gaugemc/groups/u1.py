@@ -89,7 +89,10 @@ class U1(Group):
     def transport(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
         return v
 
-    def exp(self, v: Float[Array, "..."]) -> Float[Array, "..."]:
+    def exp(self, v: Float[Array, "..."], largest: float | None = None) -> Float[Array, "..."]:
+        return v
+
+    def tangent(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
         return v
 
     def project(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -122,6 +125,17 @@ class U1(Group):
         self, u: Float[Array, "..."], staples: Complex[Array, "..."]
     ) -> Float[Array, "..."]:
         return staples.real * jnp.sin(u) + staples.imag * jnp.cos(u)
+
+    def staple_hessian(
+        self, u: Float[Array, "..."], staples: Complex[Array, "..."]
+    ) -> Float[Array, "... 1 1"]:
+        return (staples.real * jnp.cos(u) - staples.imag * jnp.sin(u))[..., None, None]
+
+    def components(self, v: Float[Array, "..."]) -> Float[Array, "... 1"]:
+        return v[..., None]
+
+    def element(self, components: Float[Array, "... 1"]) -> Float[Array, "..."]:
+        return components[..., 0]
 
     @property
     def has_heatbath(self) -> bool:

@@ -11,6 +11,8 @@ from gaugemc.lattice.loops import plaquettes as plaquettes
 from gaugemc.lattice.loops import polyakov_loops as polyakov_loops
 from gaugemc.lattice.loops import rectangle_sum as rectangle_sum
 from gaugemc.lattice.loops import wilson_loops as wilson_loops
+from gaugemc.lattice.parity import of_parity as of_parity
+from gaugemc.lattice.parity import with_parity as with_parity
 from gaugemc.lattice.shift import shift as shift
 from gaugemc.lattice.staples import plaquette_staples as plaquette_staples
 from gaugemc.lattice.staples import rectangle_staples as rectangle_staples

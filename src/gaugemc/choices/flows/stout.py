@@ -1,0 +1,38 @@
+"""flow=stout."""
+
+from gaugemc.choices.built import Flow, RandomKey, Settings, Wilson
+from gaugemc.choices.choice import FlowChoice
+from gaugemc.choices.option import SettingsError, must, option
+
+
+class StoutFlow(FlowChoice):
+    """Stout smearing of links of any group, one subset of them at a time."""
+
+    name: str = "stout"
+    label = "stout flow"
+    has_network = False
+    depth = "sweeps"
+    sweeps: int = option(4, "sweeps of stout layers, each of which moves all links once")
+    rho: float = option(
+        0.0,
+        "coefficient of every plaquette before training; 0 is the identity",
+        must(lambda rho: -1 < rho < 1, "must lie between -1 and 1"),
+    )
+    contraction: float = option(
+        0.9,
+        "bound of the sum of |rho| over the plaquettes of a link",
+        must(lambda q: 0 < q < 1, "must lie between 0 and 1, without the ends"),
+    )
+
+    def refuse(self, settings: Settings) -> None:
+        plaquettes = 2 * max(len(settings.theory.lattice) - 1, 1)
+        if abs(self.rho) * plaquettes >= self.contraction:
+            problem = f"{plaquettes} plaquettes of a link would have flow.contraction or more"
+            raise SettingsError("flow.rho", self.rho, problem)
+
+    def build(self, settings: Settings, theory: Wilson, key: RandomKey) -> Flow:
+        from gaugemc.flows import stout_flow
+
+        return stout_flow(
+            theory.space, sweeps=self.sweeps, rho=self.rho, contraction=self.contraction
+        )

@@ -1,0 +1,1 @@
+"""Stout smearing as a flow: one subset of links at a time."""

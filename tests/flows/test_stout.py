@@ -1,0 +1,255 @@
+"""The stout flow: masks, Jacobian, inverse, symmetries, and HMC in its variables."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from disturbed import disturbed
+from jaxtyping import Array
+
+import gaugemc as gm
+from gaugemc.checks.tangent import basis, log_det_error, real
+from gaugemc.flows import Flow, Stout, stout_flow
+from gaugemc.flows.stout.link import exponent, log_det, slope, stout, unstout
+from gaugemc.groups import SUN, U1, Group
+from gaugemc.lattice import gauge_transform, of_parity, with_parity
+from gaugemc.samplers import HMC
+from gaugemc.spaces import Links
+from gaugemc.theories import Wilson
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+SPACES = [
+    Links(U1(), (2, 4)),
+    Links(SUN(2), (2, 4)),
+    Links(SUN(3), (2, 4)),
+    Links(SUN(2), (2, 2, 2, 2)),
+]
+NEAR_THE_BOUND = 0.95
+
+
+@pytest.fixture(params=SPACES, ids=lambda space: space.name)
+def space(request: pytest.FixtureRequest) -> Links:
+    return request.param
+
+
+def trained(space: Links, key: Array, sweeps: int = 1) -> Flow:
+    """A flow whose coefficients are all over their range, most of them near its ends."""
+    return disturbed(stout_flow(space, sweeps=sweeps, contraction=NEAR_THE_BOUND), key, 1.0)
+
+
+@eqx.filter_jit
+def forward(flow: Flow, z: Array) -> tuple[Array, Array]:
+    return flow.forward(z)
+
+
+@eqx.filter_jit
+def inverse(flow: Flow, x: Array) -> tuple[Array, Array]:
+    return flow.inverse(x)
+
+
+def test_log_det_is_that_of_the_dense_autodiff_jacobian(space: Links, key: Array):
+    flow = trained(space, key)
+    z = space.random(key)
+    momenta = jnp.asarray(basis(space))
+    check = eqx.filter_jit(lambda f: log_det_error(f.forward, z, momenta, space.move))
+    assert float(check(flow)) < 1e-11
+    assert abs(float(forward(flow, z)[1])) > 0.1
+
+
+def test_inverse_undoes_forward_to_rounding(space: Links, key: Array):
+    flow = trained(space, key)
+    z = space.random(key)
+    x, log_det = forward(flow, z)
+    again, minus_log_det = inverse(flow, x)
+    assert float(space.distance(z, again)) < 1e-12
+    assert float(log_det + minus_log_det) == pytest.approx(0, abs=1e-10)
+    assert float(space.distance(z, x)) > 0.1
+
+
+@pytest.mark.parametrize("direction", [0, 1, 2, 3])
+@pytest.mark.parametrize("parity", [0, 1])
+def test_a_layer_moves_its_links_and_each_depends_on_no_other_of_them(
+    direction: int, parity: int, key: Array
+):
+    """The dense Jacobian in U(1): rows and columns of moving links are diagonal."""
+    space = Links(U1(), (2, 2, 4, 2))
+    layer = Stout(space, direction, jnp.asarray(parity), jnp.asarray([0.2, -0.1, 0.15]), 0.9)
+    z = space.random(key)
+    dense = jax.jit(jax.jacfwd(lambda z: layer.forward(z)[0]))(z).reshape(z.size, z.size)
+    moving = np.zeros(z.shape, bool)
+    moving[direction] = np.sum(np.indices(space.lattice), 0) % 2 == parity
+    moving = moving.ravel()
+    blocks = dense[np.ix_(moving, moving)]
+    np.testing.assert_array_equal(blocks, np.diag(np.diag(blocks)))
+    assert np.all(np.diag(blocks) != 1)
+    np.testing.assert_array_equal(dense[~moving], np.eye(z.size)[~moving])
+
+
+def test_sites_of_one_parity_are_taken_and_put_back(key: Array):
+    lattice = (4, 2, 6)
+    field = jax.random.normal(key, (*lattice, 2))
+    odd = np.sum(np.indices(lattice), 0) % 2 == 1
+    part = of_parity(field, lattice, 1)
+    assert part.shape == (2, 2, 6, 2)
+    np.testing.assert_array_equal(np.sort(part.ravel()), np.sort(np.asarray(field)[odd].ravel()))
+    moved = with_parity(field, lattice, 1, part + 1)
+    np.testing.assert_array_equal(moved, np.where(odd[..., None], field + 1, field))
+
+
+def test_flow_commutes_with_gauge_transformations_and_even_translations(space: Links, key: Array):
+    group, d = space.group, len(space.lattice)
+    flow = trained(space, key)
+    z = space.random(key)
+    x, log_det = forward(flow, z)
+    omega = group.random(jax.random.fold_in(key, 1), space.lattice, space.dtype)
+    along_diagonal = ((1, 1, *[0] * (d - 2)), tuple(range(1, 1 + d)))
+    for change in (
+        lambda field: gauge_transform(group, field, omega),
+        lambda field: jnp.roll(field, 2, axis=2),
+        lambda field: jnp.roll(field, *along_diagonal),
+    ):
+        x_of_changed, same = forward(flow, change(z))
+        assert float(space.distance(x_of_changed, change(x))) < 1e-12
+        assert float(same) == pytest.approx(float(log_det), abs=1e-10)
+
+
+def test_an_untrained_flow_is_the_identity_and_ft_hmc_on_it_is_hmc(space: Links, key: Array):
+    flow = stout_flow(space)
+    z = space.random(key)
+    x, log_det = forward(flow, z)
+    assert float(space.distance(z, x)) < 1e-14
+    assert float(log_det) == pytest.approx(0, abs=1e-12)
+    theory = Wilson(space, 2.0)
+    force = theory.pullback(flow).force(z)
+    np.testing.assert_allclose(force, theory.force(z), atol=1e-12)
+
+
+def test_a_layer_lowers_the_action_where_rho_is_positive(space: Links, key: Array):
+    """Smearing: with the sign of hep-lat/0311018."""
+    z = space.random(key)
+    action = Wilson(space, 1.0).action
+    flow = stout_flow(space, sweeps=1, rho=0.1)
+    assert float(action(forward(flow, z)[0])) < float(action(z)) - 1
+
+
+@pytest.mark.parametrize("group", [U1(), SUN(2), SUN(3), SUN(4)], ids=lambda g: g.name)
+class TestLink:
+    """One link with staples of total weight 0.97."""
+
+    def setting(self, group: Group, key: Array) -> tuple[Array, Array]:
+        dtype = group.dtype(jnp.float64)
+        u, *staples = group.random(key, (4, 5), dtype)
+        return u, group.sum_staples(staples, jnp.asarray(0.97 / 3))
+
+    def test_log_det_is_that_of_the_derivative(self, group: Group, key: Array):
+        """Of the components of dx x^-1, where x = exp(A(u)) u and du = X u."""
+        u, staples = self.setting(group, key)
+        x = stout(group, u, staples)
+
+        def components(c: Array) -> Array:
+            near = group.multiply(group.exp(group.element(c)), u)
+            ratio = group.multiply(stout(group, near, staples), group.adjoint(x))
+            return group.components(group.unit_beta * group.trace_gradient(ratio))
+
+        zero = jnp.zeros_like(group.components(exponent(group, u, staples)))
+        dense = jax.jacfwd(components)(zero)
+        dense = np.moveaxis(np.diagonal(dense, axis1=0, axis2=2), -1, 0)
+        found = log_det(slope(group, u, staples))
+        np.testing.assert_allclose(found, np.linalg.slogdet(dense)[1], atol=1e-12)
+
+    def test_derivative_of_the_inverse(self, group: Group, key: Array):
+        """Along curves of x and staples: finite differences, also of the derivative itself."""
+        u, staples = self.setting(group, key)
+        x_key, s_key = jax.random.split(key)
+        v = group.random_algebra(x_key, (5,), u.dtype)
+        ds = 0.003 * jax.random.normal(s_key, staples.shape, staples.dtype)
+
+        @jax.jit
+        def along(t: Array) -> Array:
+            x = group.multiply(group.exp(t * v), stout(group, u, staples))
+            return real(unstout(group, 0.98, x, staples + t * ds))
+
+        @jax.jit
+        def slope(t: Array) -> Array:
+            return jax.jvp(along, (t,), (jnp.ones(()),))[1]
+
+        def difference(f, h: float = 1e-4) -> Array:
+            f1, f2 = (f(jnp.asarray(k * h)) - f(jnp.asarray(-k * h)) for k in (1, 2))
+            return (8 * f1 - f2) / (12 * h)
+
+        zero = jnp.zeros(())
+        np.testing.assert_allclose(slope(zero), difference(along), rtol=1e-7, atol=1e-7)
+        curvature = jax.jvp(slope, (zero,), (jnp.ones(()),))[1]
+        np.testing.assert_allclose(curvature, difference(slope), rtol=1e-6, atol=1e-6)
+
+    def test_an_inverse_that_cannot_converge_says_so(self, group: Group, key: Array):
+        u, staples = self.setting(group, key)
+        with pytest.raises(Exception, match="stout layer did not converge"):
+            jax.block_until_ready(unstout(group, 0.9, u, staples * jnp.nan))
+
+
+def test_float32_keeps_links_in_their_group_and_comes_back(key: Array):
+    space = Links(SUN(3), (4, 4), jnp.float32)
+    flow = trained(space, key, sweeps=2)
+    z = space.random(key)
+    x, log_det = forward(flow, z)
+    again, _ = inverse(flow, x)
+    assert (x.dtype, log_det.dtype) == (jnp.complex64, jnp.float64)
+    assert float(space.distance(x, space.project(x))) < 1e-6
+    assert float(space.distance(z, again)) < 1e-3
+
+
+def test_same_parameters_work_on_another_lattice(key: Array):
+    """Volume transfer: on a periodic image of the lattice the flow gives the periodic image."""
+    space = Links(SUN(2), (4, 4))
+    flow = trained(space, key)
+    z = space.random(key)
+    x, log_det = forward(flow, z)
+    large = flow.on((8, 4))
+    assert large.space == Links(SUN(2), (8, 4))
+    x_large, log_det_large = forward(large, jnp.tile(z, (1, 2, 1, 1, 1)))
+    np.testing.assert_allclose(x_large, jnp.tile(x, (1, 2, 1, 1, 1)), atol=1e-13)
+    assert float(log_det_large) == pytest.approx(2 * float(log_det))
+
+
+@pytest.mark.usefixtures("full_compilation")
+def test_ft_hmc_finds_the_exact_plaquette(key: Array):
+    theory = Wilson(Links(SUN(2), (4, 4)), 2.0)
+    flow = stout_flow(theory.space, sweeps=1, rho=0.15)
+    sampler = HMC(theory.pullback(flow), 0.25, 4)
+    draws = gm.sample(sampler, key, chains=32, draws=100, warmup=30).draws
+    assert 0.5 < draws.info.acceptance.mean() < 0.999
+    estimate = gm.estimate(draws.observables["plaquette"])
+    exact = gm.exact_observables(theory)["plaquette"]
+    for z in (
+        gm.z_score(gm.estimate(np.exp(-draws.info.delta_h)), 1.0),
+        gm.z_score(estimate, exact),
+    ):
+        assert z is not None
+        assert abs(z) < 4
+    assert estimate.error < 0.01
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sweeps": 0}, "sweeps 0"),
+        ({"contraction": 1.0}, "contraction 1.0: must lie between 0 and 1"),
+        ({"rho": 0.45}, "rho 0.45: must be below 0.45, which is contraction=0.9 over 2"),
+        ({"rho": float("nan")}, "rho nan"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(options: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        stout_flow(Links(SUN(2), (4, 4)), **options)
+
+
+def test_odd_extents_are_refused():
+    with pytest.raises(ValueError, match=r"lattice \[4, 5\].*even extents; nearest to 5: \[4, 6\]"):
+        stout_flow(Links(SUN(2), (4, 5)))
+    with pytest.raises(ValueError, match=r"lattice \[3, 4\]"):
+        stout_flow(Links(SUN(2), (4, 4))).on((3, 4))
