@@ -9,6 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Complex, Float, Key
 
 from gaugemc.groups.group import Group
+from gaugemc.kernels import native
 from gaugemc.kernels.trigonometry import arctangent, cosine, sine, wrap
 
 VonMisesLoop = tuple[Key[Array, ""], Float[Array, "..."], Bool[Array, "..."]]
@@ -66,6 +67,9 @@ class U1(Group):
 
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return real
+
+    def has_kernels(self, dtype: DTypeLike) -> bool:
+        return native.is_compiled(1, dtype)
 
     def identity(self, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
         return jnp.zeros(shape, dtype)

@@ -89,7 +89,8 @@ class Links(Space):
     def move(self, x: Field, v: Field, dt: Scalar | float) -> Field:
         dt = jnp.asarray(dt, self.real)
         ours = all(a.shape == self.field_shape and a.dtype == self.dtype for a in (x, v))
-        if ours and self.group.has_kernels(self.dtype):
+        matrices = self.group.link_shape != ()  # XLA is as fast with angles
+        if ours and matrices and self.group.has_kernels(self.dtype):
             return native.twinned(native.move, self._move)(x, v, dt)
         return self._move(x, v, dt)
 

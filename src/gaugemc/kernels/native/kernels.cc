@@ -1,5 +1,5 @@
 // The handlers that XLA calls: for any number of chains, SU(2) and SU(3), float and double.
-#include "batch.h"
+#include "steps.h"
 #include "wilson.h"
 
 namespace gaugemc {
@@ -66,7 +66,7 @@ Error Move(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
   });
 }
 
-// Stages of a drift and a kick. A chain that has done its steps takes steps of size 0.
+// Stages of a drift and a kick.
 Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
                  ffi::Span<const double> drifts, ffi::AnyBuffer x, ffi::AnyBuffer v,
                  ffi::AnyBuffer force, ffi::Buffer<ffi::F64> beta,
@@ -81,42 +81,24 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
     const auto momenta = batch.load_algebra(data<T>(v));
     const auto forces = batch.load_algebra(data<T>(force));
     const auto weight = batch.of_chains(beta.typed_data());
-    const auto dt = batch.of_chains(step_size.typed_data());
-    const int stages = int(drifts.size());
-    int64_t last = 0, ends[kLanes<T>];
-    for (int l = 0; l < kLanes<T>; l++) {
-      ends[l] = int64_t(n_steps.typed_data()[batch.first + lattice.chain(l)]) * stages;
-      last = std::max(last, ends[l]);
-    }
-    // The kick before a stage. The last kick of a step and the first of the next are one.
-    auto kick_before = [&](int64_t stage) {
-      Lanes<T> kick{};
-      for (int l = 0; l < kLanes<T>; l++) {
-        const bool last = stage > 0 && stage <= ends[l] && stage % stages == 0;
-        if (last) kick[l] -= dt[l] * T(kicks[stages]);
-        if (stage < ends[l]) kick[l] -= dt[l] * T(kicks[stage % stages]);
-      }
-      return kick;
-    };
-    const auto first_kick = kick_before(0);
+    const Steps<T> steps(batch, kicks, drifts, step_size, n_steps);
+    const auto first_kick = steps.kick(0);
     batch.each_link([&](int mu, int site) {
       const int i = mu * lattice.sites + site;
       add_multiple(momenta[i], first_kick, forces[i]);
     });
-    for (int64_t stage = 0; stage < last; stage++) {
-      Lanes<T> drift{};
-      for (int l = 0; l < kLanes<T>; l++)
-        drift[l] = stage < ends[l] ? dt[l] * T(drifts[stage % stages]) : T(0);
+    for (int64_t stage = 0; stage < steps.stages; stage++) {
+      const auto drift = steps.drift(stage);
       batch.each_link([&](int mu, int site) {
         const int i = mu * lattice.sites + site;
         links[i] = moved(links[i], drift, momenta[i]);
       });
-      const auto kick = kick_before(stage + 1);
+      const auto kick = steps.kick(stage + 1);
       batch.each_link([&](int mu, int site) {
         const int i = mu * lattice.sites + site;
         const auto f = force_on_link(batch, links.get(), weight, mu, site);
         add_multiple(momenta[i], kick, f);
-        if (stage + 1 == last) forces[i] = f;
+        if (stage + 1 == steps.stages) forces[i] = f;
       });
     }
     batch.each_link([&](int mu, int site) {

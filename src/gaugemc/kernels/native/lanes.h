@@ -23,9 +23,13 @@ struct VectorOf {
 template <class T>
 using Lanes = typename VectorOf<T>::type;
 
+// Whole numbers as wide as T. As masks they have all bits where a comparison holds.
+template <class T>
+using Integers = Lanes<std::conditional_t<sizeof(T) == 8, int64_t, int32_t>>;
+
 // For each lane the lane that its number comes from.
 template <class T>
-using Permutation = Lanes<std::conditional_t<sizeof(T) == 8, int64_t, int32_t>>;
+using Permutation = Integers<T>;
 
 template <class T>
 inline Lanes<T> permuted(Lanes<T> v, Permutation<T> from) {
