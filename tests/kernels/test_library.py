@@ -31,7 +31,8 @@ class Compiler:
         script = directory / "compiler"
         script.write_text(
             f'#!/bin/sh\ncase "$*" in\n*-dM*) echo "#define __VERSION__ 1";;\n'
-            f"*) echo building >> {self.notes}; for last; do :; done; {build};;\nesac\n"
+            f"*-shared*) echo building >> {self.notes};;\nesac\n"
+            f'case "$*" in *-dM*) ;; *) for last; do :; done; {build};; esac\n'
         )
         script.chmod(0o755)
         self.environment = {"CXX": str(script), "XDG_CACHE_HOME": str(directory / "cache")}

@@ -336,7 +336,7 @@ def test_every_choice_runs_to_its_report(choice: list[str], tmp_path: Path) -> N
     written = json.loads((tmp_path / "summary.json").read_text())
     assert written["verdict"] == numbers["verdict"]
     assert np.isfinite(numbers["evaluate"]["observables"]["plaquette"]["mean"])
-    compiled = "theory=su3_4d" in choice and "native=off" not in choice and targets()
+    compiled = "native=off" not in choice and targets()
     assert numbers["theory"]["kernels"] == ("compiled" if compiled else "xla")
     for name in ("reversibility", "log_det"):
         assert numbers["checks"].get(name, {"passed": True})["passed"], name

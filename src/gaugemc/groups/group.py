@@ -137,6 +137,10 @@ class Group(eqx.Module):
         """Whether `kernels.native` knows links of this group and type, on the default device."""
         return False
 
+    def has_trajectories(self, dtype: DTypeLike, loops: int) -> bool:
+        """Whether forces and trajectories of an action of so many kinds of loops are among them."""
+        return self.has_kernels(dtype)
+
     def without_kernels(self) -> "Group":
         """The same group, in XLA's code alone."""
         return self

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +10,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Complex, Float, Key
 
 from gaugemc.groups.group import Group
+from gaugemc.kernels import native
 from gaugemc.kernels.trigonometry import arctangent, cosine, sine, wrap
 
 VonMisesLoop = tuple[Key[Array, ""], Float[Array, "..."], Bool[Array, "..."]]
@@ -45,8 +47,15 @@ class U1(Group):
     """The group of phases exp(i x), stored as real angles x in [-pi, pi).
 
     Products are sums of angles and are not wrapped: only `project`, `random` and `angle` promise
-    the interval. The measure is dx, so the volume is 2 pi.
+    the interval. The measure is dx, so the volume is 2 pi. With `native=False` there are no
+    compiled kernels: XLA's code runs.
     """
+
+    native: bool = eqx.field(static=True, default=True)
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.native, bool):
+            raise ValueError(f"native {self.native!r}: must be True or False")
 
     @property
     def name(self) -> str:
@@ -66,6 +75,12 @@ class U1(Group):
 
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return real
+
+    def has_trajectories(self, dtype: DTypeLike, loops: int) -> bool:
+        return self.native and loops == 1 and native.is_compiled(1, dtype)
+
+    def without_kernels(self) -> "U1":
+        return U1(native=False)
 
     def identity(self, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
         return jnp.zeros(shape, dtype)

@@ -57,7 +57,8 @@ class Wilson(Theory):
 
     @property
     def compiled_couplings(self) -> tuple[Scalar, ...]:
-        return self.loop_couplings if self.space.group.has_kernels(self.space.dtype) else ()
+        known = self.space.group.has_trajectories(self.space.dtype, len(self.couplings))
+        return self.loop_couplings if known else ()
 
     @eqx.filter_jit
     def action(self, x: Field) -> Scalar:

@@ -1,4 +1,4 @@
-"""Compiled kernels of SU(2) and SU(3): C++ that XLA calls, beside twins that XLA makes."""
+"""Compiled kernels of U(1), SU(2) and SU(3): C++ that XLA calls, beside twins that XLA makes."""
 
 from gaugemc.kernels.native.calls import Couplings as Couplings
 from gaugemc.kernels.native.calls import force as force

@@ -1,6 +1,8 @@
 // Chains of a call in the layout of lanes, shared among threads.
 #pragma once
 #include <complex>
+#include <cstring>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -15,8 +17,11 @@ using Pool = ffi::ThreadPool;
 
 // Work for one task of a loop over the sites of all lanes.
 constexpr int kChunk = 32;
+// The same where links are numbers.
+constexpr int kRange = 512;
 
-// The arrays of a call: leading axes are chains, then [direction, L_0, ..., L_{d-1}, N, N].
+// The arrays of a call: leading axes are chains, then [direction, L_0, ..., L_{d-1}], and [N, N]
+// where links are matrices.
 struct Shape {
   std::vector<int> extents;
   int64_t chains = 1;
@@ -25,10 +30,11 @@ struct Shape {
 
   Shape(const ffi::AnyBuffer& x, int64_t dimensions) : type(x.element_type()) {
     const auto sizes = x.dimensions();
-    const int leading = int(sizes.size() - dimensions) - 3;
+    const int group_axes = type == ffi::F32 || type == ffi::F64 ? 0 : 2;
+    const int leading = int(sizes.size() - dimensions) - 1 - group_axes;
     for (int i = 0; i < leading; i++) chains *= sizes[i];
     for (int i = 0; i < dimensions; i++) extents.push_back(int(sizes[leading + 1 + i]));
-    n = int(sizes[sizes.size() - 1]);
+    n = group_axes ? int(sizes.back()) : 1;
   }
 };
 
@@ -39,13 +45,9 @@ class Batch {
   static constexpr int N = N_;
   using T = T_;
   using Complex = std::complex<T>;
-  Lattice<N, T> lattice;
+  const Lattice<N, T>& lattice;
   int first;  // chain
   Pool* pool;
-
-  Batch(const std::vector<int>& extents, const std::vector<int>& cut, int chains, int first,
-        Pool* pool)
-      : lattice(extents, cut, chains), first(first), pool(pool) {}
 
   int links() const { return lattice.dimensions * lattice.sites; }
 
@@ -124,6 +126,31 @@ class Batch {
     }
   }
 
+  // task(begin, end) for ranges of the sites of all lanes.
+  template <class Task>
+  void each_range(const Task& task) const {
+    const int ranges = (lattice.sites + kRange - 1) / kRange;
+    if (ranges == 1) return task(0, lattice.sites);
+    parallel(pool, ranges, [&](int i) {
+      task(i * kRange, std::min((i + 1) * kRange, lattice.sites));
+    });
+  }
+
+  // Fields with a number on each link.
+  std::vector<Lanes<T>> load(const T* array) const {
+    std::vector<Lanes<T>> field(links());
+    copy<kLanes<T>>(array, field.data(), [](const T* numbers, T* lanes, size_t size) {
+      std::memcpy(lanes, numbers, size);
+    });
+    return field;
+  }
+
+  void store(const std::vector<Lanes<T>>& field, T* array) const {
+    copy<kLanes<T>>(array, field.data(), [](T* numbers, const T* lanes, size_t size) {
+      std::memcpy(numbers, lanes, size);
+    });
+  }
+
   // A number for each lane from those of each chain of the call, which are `stride` apart.
   template <class Number>
   Lanes<T> of_chains(const Number* numbers, int stride = 1) const {
@@ -131,36 +158,61 @@ class Batch {
     for (int l = 0; l < kLanes<T>; l++) v[l] = T(numbers[(first + lattice.chain(l)) * stride]);
     return v;
   }
+
+ private:
+  // task(numbers, lanes, size) for all numbers, as many at once as follow each other in the array.
+  template <int kRun, class A, class F, class Task>
+  void copy(A* array, F* field, const Task& task) const {
+    if constexpr (kRun > 1)
+      if (lattice.run % kRun) return copy<kRun / 2>(array, field, task);
+    using Lane = std::conditional_t<std::is_const<F>::value, const T, T>;
+    const int64_t* offsets = lattice.offsets();
+    each_range([&](int begin, int end) {
+      for (int lane = 0; lane < lattice.chains * lattice.blocks; lane += kRun)
+        for (int mu = 0; mu < lattice.dimensions; mu++) {
+          A* numbers = in_array(array, lane, mu, 0);
+          auto* lanes = reinterpret_cast<Lane*>(field + mu * lattice.sites) + lane;
+          for (int site = begin; site < end; site++)
+            task(numbers + offsets[site], lanes + site * kLanes<T>, kRun * sizeof(T));
+        }
+    });
+  }
 };
 
 using Numbers = ffi::Buffer<ffi::F64>;
 
-// task(batch) for batches of chains that fill the lanes as well as can be. Threads share the
-// batches, or the sites of each where there are fewer batches than threads.
+// The lattice of so many chains, or fewer, that fills the lanes as well as can be.
+template <int N, class T>
+Lattice<N, T> fullest(const std::vector<int>& extents, int most) {
+  std::vector<int> best;
+  int best_chains = 0, filled = 0;
+  for (int chains = 1; chains <= most && filled < kLanes<T>; chains++) {
+    // Numbers are permuted at no cost, but move in and out best many at once.
+    const auto cut = N > 1 ? blocks_of(extents, kLanes<T> / chains, faces)
+                           : blocks_of(extents, kLanes<T> / chains, [](auto&... c) { return -run_of(c...); });
+    int lanes = chains;
+    for (int c : cut) lanes *= c;
+    if (lanes > filled) filled = lanes, best = cut, best_chains = chains;
+  }
+  return {extents, best, best_chains};
+}
+
+// task(batch) for batches of chains. Threads share the batches, or the sites of each where there
+// are fewer batches than threads.
 template <int N, class T, class Task>
 void each_batch(const Shape& shape, Pool pool, const Task& task) {
-  struct Plan {
-    std::vector<int> cut;
-    int chains, first;
-  };
-  std::vector<Plan> plans;
-  for (int first = 0; first < shape.chains;) {
+  std::deque<Lattice<N, T>> lattices;
+  std::vector<Batch<N, T>> batches;
+  for (int first = 0; first < shape.chains; first += lattices.back().chains) {
     const int left = int(std::min<int64_t>(shape.chains - first, kLanes<T>));
-    Plan best{{}, 1, first};
-    int filled = 0;
-    for (int chains = 1; chains <= left; chains++) {
-      const auto cut = blocks_of(shape.extents, kLanes<T> / chains);
-      int lanes = chains;
-      for (int c : cut) lanes *= c;
-      if (lanes > filled) filled = lanes, best = {cut, chains, first};
-    }
-    plans.push_back(best);
-    first += best.chains;
+    if (lattices.empty() || lattices.back().chains > left)
+      lattices.push_back(fullest<N, T>(shape.extents, left));
+    batches.push_back({lattices.back(), first, nullptr});
   }
-  const bool few = int64_t(plans.size()) < pool.num_threads();
-  parallel(few ? nullptr : &pool, int(plans.size()), [&](int i) {
-    const Plan& plan = plans[i];
-    task(Batch<N, T>(shape.extents, plan.cut, plan.chains, plan.first, few ? &pool : nullptr));
+  const bool few = int64_t(batches.size()) < pool.num_threads();
+  parallel(few ? nullptr : &pool, int(batches.size()), [&](int i) {
+    if (few) batches[i].pool = &pool;
+    task(batches[i]);
   });
 }
 

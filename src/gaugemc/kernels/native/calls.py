@@ -1,6 +1,7 @@
 """The compiled kernels as functions of one configuration.
 
-Under `jax.vmap` all chains arrive in one call. Links have shape (d, L_0, ..., L_{d-1}, N, N).
+Under `jax.vmap` all chains arrive in one call. Links have shape (d, L_0, ..., L_{d-1}, N, N), or
+(d, L_0, ..., L_{d-1}) where they are the angles of U(1).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,16 +16,20 @@ from jaxtyping import Array, Complex, Float, Int, Key
 
 from gaugemc.kernels.native.library import targets
 
-Links = Complex[Array, "d ... N N"]
+Matrices = Complex[Array, "d ... N N"]
+Links = Matrices | Float[Array, "d ..."]
 Couplings = tuple[Float[Array, ""], ...]
+
+_TYPES = {1: (np.float32, np.float64)} | dict.fromkeys((2, 3), (np.complex64, np.complex128))
 
 
 def is_compiled(n: int, dtype: DTypeLike) -> bool:
-    """Whether there are compiled kernels for SU(n) links of this type, on the default device.
+    """Whether there are compiled kernels for links of this type, on the default device.
 
-    The first question builds the kernels, which takes seconds.
+    The links are of SU(n), or of U(1) where n is 1. The first question builds the kernels, which
+    takes seconds.
     """
-    known = n in (2, 3) and np.dtype(dtype) in (np.complex64, np.complex128)
+    known = np.dtype(dtype) in _TYPES.get(n, ())
     wide = jnp.result_type(float) == jnp.float64  # couplings and sums
     return known and wide and jax.default_backend() == "cpu" and bool(targets())
 
@@ -45,17 +50,17 @@ def force(links: Links, couplings: Couplings) -> Links:
     return _call("force", result, links, _numbers(couplings))
 
 
-def plaquette_sum(links: Links) -> Float[Array, ""]:
+def plaquette_sum(links: Matrices) -> Float[Array, ""]:
     """The sum of Re tr P / N over all plaquettes, in float64."""
     return _call("plaquette_sum", jax.ShapeDtypeStruct((), jnp.float64), links)
 
 
-def rectangle_sum(links: Links) -> Float[Array, ""]:
+def rectangle_sum(links: Matrices) -> Float[Array, ""]:
     """The sum of Re tr R / N over all 1 x 2 and 2 x 1 rectangles, in float64."""
     return _call("rectangle_sum", jax.ShapeDtypeStruct((), jnp.float64), links)
 
 
-def move(links: Links, momenta: Links, dt: Float[Array, ""]) -> Links:
+def move(links: Matrices, momenta: Matrices, dt: Float[Array, ""]) -> Matrices:
     """exp(dt v) u for each link u and its momentum v."""
     _check_alike(links, momenta)
     result = jax.ShapeDtypeStruct(links.shape, links.dtype)
@@ -134,5 +139,6 @@ def _check_alike(links: Links, *fields: Array) -> None:
 
 
 def _call(handler: str, result: Any, links: Links, *more: Array, **attributes: Any) -> Any:
-    call = jax.ffi.ffi_call(targets()[handler], result, vmap_method="broadcast_all")
-    return call(links, *more, dimensions=links.ndim - 3, **attributes)
+    name, group_axes = (handler, 2) if jnp.iscomplexobj(links) else (f"u1_{handler}", 0)
+    call = jax.ffi.ffi_call(targets()[name], result, vmap_method="broadcast_all")
+    return call(links, *more, dimensions=links.ndim - 1 - group_axes, **attributes)

@@ -4,6 +4,7 @@
 #include "projection.h"
 #include "rectangles.h"
 #include "staples.h"
+#include "steps.h"
 #include "subgroups.h"
 
 namespace gaugemc {
@@ -81,7 +82,7 @@ Error Move(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
 // After so many drifts the rounding of links is removed, before it has grown.
 constexpr int kUnitaryStages = 16;
 
-// Stages of a drift and a kick. A chain that has done its steps takes steps of size 0.
+// Stages of a drift and a kick.
 Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
                  ffi::Span<const double> drifts, ffi::AnyBuffer x, ffi::AnyBuffer v,
                  ffi::AnyBuffer force, Numbers couplings, Numbers step_size,
@@ -95,40 +96,23 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
     const auto momenta = batch.load_algebra(data<T>(v));
     const auto forces = batch.load_algebra(data<T>(force));
     const GaugeForce<B> gauge(batch, couplings);
-    const auto dt = batch.of_chains(step_size.typed_data());
-    const int stages = int(drifts.size());
-    int64_t last = 0, ends[kLanes<T>];
-    for (int l = 0; l < kLanes<T>; l++) {
-      ends[l] = int64_t(n_steps.typed_data()[batch.first + lattice.chain(l)]) * stages;
-      last = std::max(last, ends[l]);
-    }
-    // The kick before a stage. The last kick of a step and the first of the next are one.
-    auto kick_before = [&](int64_t stage) {
-      Lanes<T> kick{};
-      for (int l = 0; l < kLanes<T>; l++) {
-        const bool last = stage > 0 && stage <= ends[l] && stage % stages == 0;
-        if (last) kick[l] -= dt[l] * T(kicks[stages]);
-        if (stage < ends[l]) kick[l] -= dt[l] * T(kicks[stage % stages]);
-      }
-      return kick;
-    };
-    const auto first_kick = kick_before(0);
+    const Steps<T> steps(batch, kicks, drifts, step_size, n_steps);
+    const auto first_kick = steps.kick(0);
     batch.each_link([&](int mu, int site) {
       const int i = mu * lattice.sites + site;
       add_multiple(momenta[i], first_kick, forces[i]);
     });
-    for (int64_t stage = 0; stage < last; stage++) {
-      Lanes<T> drift{}, newton{};
-      for (int l = 0; l < kLanes<T>; l++)
-        if (stage < ends[l]) drift[l] = dt[l] * T(drifts[stage % stages]), newton[l] = T(0.5);
+    for (int64_t stage = 0; stage < steps.stages; stage++) {
+      const auto drift = steps.drift(stage);
+      const Lanes<T> newton = steps.goes_on(stage) ? Lanes<T>{} + T(0.5) : Lanes<T>{};
       const bool unitary = stage % kUnitaryStages == kUnitaryStages - 1;
       batch.each_link([&](int mu, int site) {
         const int i = mu * lattice.sites + site;
         links[i] = moved(links[i], drift, momenta[i]);
         if (unitary) links[i] = nearer_unitary(links[i], newton);
       });
-      const auto kick = kick_before(stage + 1);
-      const bool ends_here = stage + 1 == last;
+      const auto kick = steps.kick(stage + 1);
+      const bool ends_here = stage + 1 == steps.stages;
       if (ends_here) std::fill_n(forces.get(), batch.links(), Algebra<B::N, T>{});
       gauge.each_part(links.get(), [&](int mu, int site, const auto& part) {
         const int i = mu * lattice.sites + site;

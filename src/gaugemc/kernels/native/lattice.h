@@ -19,36 +19,57 @@ struct Place {
   int32_t site, displacement;
 };
 
-// How many blocks along each direction: as many as fit into `lanes`, with the fewest faces.
-inline std::vector<int> blocks_of(const std::vector<int>& extents, int lanes) {
+// How many blocks along each direction: as many as fit into `lanes`, at the least cost.
+template <class Cost>
+std::vector<int> blocks_of(const std::vector<int>& extents, int lanes, const Cost& cost) {
   std::vector<int> best, cut(extents.size());
   int most = 0;
-  double fewest = 0;
-  auto search = [&](auto& self, size_t mu, int number, double faces) -> void {
+  double least = 0;
+  auto search = [&](auto& self, size_t mu, int number) -> void {
     if (mu == extents.size()) {
-      if (number > most || (number == most && faces < fewest))
-        most = number, fewest = faces, best = cut;
+      if (number < most || (number == most && cost(extents, cut) >= least)) return;
+      most = number, least = cost(extents, cut), best = cut;
       return;
     }
     for (int n = 1; n * number <= lanes; n++)
       if (extents[mu] % n == 0) {
         cut[mu] = n;
-        self(self, mu + 1, n * number, faces + (n > 1 ? double(n) / extents[mu] : 0));
+        self(self, mu + 1, n * number);
       }
   };
-  search(search, 0, 1, 0);
+  search(search, 0, 1);
   return best;
+}
+
+// The faces of blocks, across which matrices are permuted.
+inline double faces(const std::vector<int>& extents, const std::vector<int>& cut) {
+  double sum = 0;
+  for (size_t mu = 0; mu < cut.size(); mu++)
+    if (cut[mu] > 1) sum += double(cut[mu]) / extents[mu];
+  return sum;
+}
+
+// How many lanes hold sites that follow each other in an array.
+inline int run_of(const std::vector<int>& extents, const std::vector<int>& cut) {
+  int run = 1;
+  for (size_t mu = cut.size(); mu-- > 0 && cut[mu] == extents[mu];) run *= cut[mu];
+  return run;
 }
 
 template <int N, class T>
 class Lattice {
  public:
   static constexpr int kWidth = kLanes<T>;
-  int dimensions, sites, chains, blocks;
+  int dimensions, sites, chains, blocks, run;
 
   // `chains` chains at once, each cut into `cut` blocks.
   Lattice(const std::vector<int>& extents, const std::vector<int>& cut, int chains)
-      : dimensions(extents.size()), sites(1), chains(chains), blocks(1), volume_(1) {
+      : dimensions(extents.size()),
+        sites(1),
+        chains(chains),
+        blocks(1),
+        run(run_of(extents, cut)),
+        volume_(1) {
     for (int mu = 0; mu < dimensions; mu++) {
       sites *= extents[mu] / cut[mu];
       blocks *= cut[mu];
@@ -59,34 +80,38 @@ class Lattice {
     displaced_.resize(2 * dimensions * blocks);
     permutations_.resize(blocks);
     std::vector<int64_t> origins(blocks);
+    std::vector<int> coordinates(blocks * dimensions);
     int inner_sites = sites, inner_blocks = blocks;
     int64_t stride = volume_;
     for (int mu = 0; mu < dimensions; mu++) {
       const int extent = extents[mu] / cut[mu];
       stride /= extents[mu], inner_sites /= extent, inner_blocks /= cut[mu];
       block_.push_back({extent, inner_sites});
-      for (int s = 0; s < sites; s++) {
-        const int c = s / inner_sites % extent;
-        offsets_[s] += c * stride;
-        auto to = [&](int there) { return s + (there - c) * inner_sites; };
-        next_[mu * sites + s] = {to((c + 1) % extent), c + 1 == extent};
-        next_[(dimensions + mu) * sites + s] = {to((c + extent - 1) % extent), c == 0};
-      }
       for (int b = 0; b < blocks; b++) {
         const int c = b / inner_blocks % cut[mu];
+        coordinates[b * dimensions + mu] = c;
         origins[b] += int64_t(c) * extent * stride;
         auto to = [&](int there) { return b + (there - c) * inner_blocks; };
         displaced_[mu * blocks + b] = to((c + 1) % cut[mu]);
         displaced_[(dimensions + mu) * blocks + b] = to((c + cut[mu] - 1) % cut[mu]);
+      }
+      const int forwards = displaced_[mu * blocks];
+      const int backwards = displaced_[(dimensions + mu) * blocks];
+      for (int s = 0; s < sites; s++) {
+        const int c = s / inner_sites % extent;
+        offsets_[s] += c * stride;
+        auto to = [&](int there) { return s + (there - c) * inner_sites; };
+        next_[mu * sites + s] = {to((c + 1) % extent), c + 1 == extent ? forwards : 0};
+        next_[(dimensions + mu) * sites + s] = {to((c + extent - 1) % extent), c == 0 ? backwards : 0};
       }
     }
     for (int d = 0; d < blocks; d++)
       for (int l = 0; l < kWidth; l++) {
         const int lane = l % (chains * blocks), block = lane % blocks;
         int to = 0;  // block + d, direction by direction
-        for (int mu = 0, inner = blocks; mu < dimensions; mu++) {
-          inner /= cut[mu];
-          to += (block / inner + d / inner) % cut[mu] * inner;
+        for (int mu = 0; mu < dimensions; mu++) {
+          const int c = coordinates[block * dimensions + mu] + coordinates[d * dimensions + mu];
+          to = to * cut[mu] + (c < cut[mu] ? c : c - cut[mu]);
         }
         permutations_[d][l] = lane - block + to;
       }
@@ -102,8 +127,9 @@ class Lattice {
   // The neighbour along `hop`: a direction mu, or dimensions + mu for backwards.
   Place neighbour(Place place, int hop) const {
     const Place to = next_[hop * sites + place.site];
-    return {to.site, to.displacement ? displaced_[hop * blocks + place.displacement]
-                                     : place.displacement};
+    if (place.displacement && to.displacement)
+      return {to.site, displaced_[hop * blocks + place.displacement]};
+    return {to.site, to.displacement + place.displacement};
   }
 
   // The matrix at a place, in `spare` where lanes must be permuted.
@@ -119,11 +145,19 @@ class Lattice {
     return spare;
   }
 
+  // The number at a place.
+  Lanes<T> at(const Lanes<T>* field, Place place) const {
+    return permuted<T>(field[place.site], permutations_[place.displacement]);
+  }
+
   // The chain of a lane, counted from the first of these chains.
   int chain(int lane) const { return lanes_[lane].chain; }
 
   // The number of a lane's site in the whole lattice.
   int64_t number(int lane, int site) const { return lanes_[lane].origin + offsets_[site]; }
+
+  // Of each site, in an array of the whole lattice, from the first site of the lane.
+  const int64_t* offsets() const { return offsets_.data(); }
 
   // The matrices of direction mu at a site, in an array [chain, mu, site, N, N].
   template <class Number>

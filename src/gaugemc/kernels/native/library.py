@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,11 +29,13 @@ HANDLERS = (
     "move",
     "trajectory",
     "local_updates",
+    "u1_force",
+    "u1_trajectory",
 )
 COMPILERS = ("g++", "clang++", "c++")
 _MACHINE = ["-std=c++17", "-O3", "-march=native"]
 # A product and a sum may be one operation, rounded once. NaN and infinity stay what they are.
-_FLAGS = [*_MACHINE, "-ffp-contract=fast", "-fno-math-errno", "-w", "-fPIC", "-shared"]
+_FLAGS = [*_MACHINE, "-ffp-contract=fast", "-fno-math-errno", "-w", "-fPIC"]
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -115,11 +118,18 @@ def _key(compiler: list[str]) -> str:
 
 
 def _build(compiler: list[str], path: Path) -> None:
-    """Compile the library; its last bytes are a digest of all others."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as directory:
+    """Compile the sources side by side, and link; the last bytes are a digest of all others."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as directory, ThreadPoolExecutor() as pool:
         built = Path(directory) / path.name
-        include = f"-I{jax.ffi.include_dir()}"
-        _run([*compiler, *_FLAGS, include, str(SOURCES / "kernels.cc"), "-o", str(built)])
+        words = [*compiler, *_FLAGS, f"-I{jax.ffi.include_dir()}"]
+
+        def compiled(source: Path) -> str:
+            unit = str(built.with_suffix(f".{source.stem}.o"))
+            _run([*words, "-c", str(source), "-o", unit])
+            return unit
+
+        units = list(pool.map(compiled, sorted(SOURCES.glob("*.cc"))))
+        _run([*words, "-shared", *units, "-o", str(built)])
         content = built.read_bytes()
         built.write_bytes(content + hashlib.sha256(content).digest())
         built.replace(path)

@@ -1,0 +1,108 @@
+// The handlers of U(1), for any number of chains, float and double.
+#include "angles.h"
+#include "steps.h"
+
+namespace gaugemc {
+
+template <class Task>
+Error dispatch_angles(const Shape& shape, Pool pool, const Task& task) {
+  if (shape.type == ffi::F64)
+    each_batch<1, double>(shape, pool, task);
+  else if (shape.type == ffi::F32)
+    each_batch<1, float>(shape, pool, task);
+  else
+    return Error::InvalidArgument("links: must be real");
+  return Error::Success();
+}
+
+template <class T>
+T* numbers(const ffi::AnyBuffer& buffer) {
+  return static_cast<T*>(buffer.untyped_data());
+}
+
+Error AngleForce(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::Buffer<ffi::F64> beta,
+                 ffi::Result<ffi::AnyBuffer> force) {
+  return dispatch_angles(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using T = typename std::decay_t<decltype(batch)>::T;
+    const auto& lattice = batch.lattice;
+    auto field = batch.load(numbers<T>(x));
+    auto sines = plaquettes_of(lattice);
+    fill_sines(batch, field.data(), batch.of_chains(beta.typed_data()), sines);
+    batch.each_range([&](int begin, int end) {
+      for (int mu = 0; mu < lattice.dimensions; mu++)
+        for (int site = begin; site < end; site++)
+          field[mu * lattice.sites + site] = force_on_link(lattice, sines, mu, site);
+    });
+    batch.store(field, numbers<T>(*force));
+  });
+}
+
+Error AngleTrajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
+                      ffi::Span<const double> drifts, ffi::AnyBuffer x, ffi::AnyBuffer v,
+                      ffi::AnyBuffer force, ffi::Buffer<ffi::F64> beta,
+                      ffi::Buffer<ffi::F64> step_size, ffi::Buffer<ffi::S32> n_steps,
+                      ffi::Result<ffi::AnyBuffer> end_x, ffi::Result<ffi::AnyBuffer> end_v,
+                      ffi::Result<ffi::AnyBuffer> end_force) {
+  return dispatch_angles(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using T = typename std::decay_t<decltype(batch)>::T;
+    const auto& lattice = batch.lattice;
+    auto links = batch.load(numbers<T>(x)), momenta = batch.load(numbers<T>(v));
+    auto forces = batch.load(numbers<T>(force));
+    auto sines = plaquettes_of(lattice);
+    const auto weight = batch.of_chains(beta.typed_data());
+    const Steps<T> steps(batch, kicks, drifts, step_size, n_steps);
+    // The kick and the drift of a stage, with the force that `force_at` finds.
+    auto advance = [&](int64_t stage, const auto& force_at) {
+      const auto kick = steps.kick(stage);
+      const auto drift = stage < steps.stages ? steps.drift(stage) : Lanes<T>{};
+      batch.each_range([&](int begin, int end) {
+        for (int mu = 0; mu < lattice.dimensions; mu++)
+          for (int site = begin; site < end; site++) {
+            const int i = mu * lattice.sites + site;
+            momenta[i] += kick * force_at(mu, site);
+            links[i] += drift * momenta[i];
+          }
+      });
+    };
+    advance(0, [&](int mu, int site) { return forces[mu * lattice.sites + site]; });
+    for (int64_t stage = 1; stage < steps.stages; stage++) {
+      fill_sines(batch, links.data(), weight, sines);
+      advance(stage, [&](int mu, int site) { return force_on_link(lattice, sines, mu, site); });
+    }
+    fill_sines(batch, links.data(), weight, sines);
+    advance(steps.stages, [&](int mu, int site) {
+      return forces[mu * lattice.sites + site] = force_on_link(lattice, sines, mu, site);
+    });
+    batch.store(links, numbers<T>(*end_x));
+    batch.store(momenta, numbers<T>(*end_v));
+    batch.store(forces, numbers<T>(*end_force));
+  });
+}
+
+using Field = ffi::AnyBuffer;
+using Numbers = ffi::Buffer<ffi::F64>;
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_u1_force, AngleForce,
+                              ffi::Ffi::Bind()
+                                  .Ctx<Pool>()
+                                  .Attr<int64_t>("dimensions")
+                                  .Arg<Field>()
+                                  .Arg<Numbers>()
+                                  .Ret<Field>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_u1_trajectory, AngleTrajectory,
+                              ffi::Ffi::Bind()
+                                  .Ctx<Pool>()
+                                  .Attr<int64_t>("dimensions")
+                                  .Attr<ffi::Span<const double>>("kicks")
+                                  .Attr<ffi::Span<const double>>("drifts")
+                                  .Arg<Field>()
+                                  .Arg<Field>()
+                                  .Arg<Field>()
+                                  .Arg<Numbers>()
+                                  .Arg<Numbers>()
+                                  .Arg<ffi::Buffer<ffi::S32>>()
+                                  .Ret<Field>()
+                                  .Ret<Field>()
+                                  .Ret<Field>());
+
+}  // namespace gaugemc
