@@ -14,4 +14,5 @@ from gaugemc.lattice.loops import wilson_loops as wilson_loops
 from gaugemc.lattice.shift import shift as shift
 from gaugemc.lattice.staples import plaquette_staples as plaquette_staples
 from gaugemc.lattice.staples import rectangle_staples as rectangle_staples
+from gaugemc.lattice.staples import staple_sum as staple_sum
 from gaugemc.lattice.tree import links_from_plaquettes as links_from_plaquettes

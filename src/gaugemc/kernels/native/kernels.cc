@@ -26,6 +26,28 @@ Error Force(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers couplings,
   });
 }
 
+// The sum of the staples of every link, with their couplings.
+Error Staples(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers couplings,
+              ffi::Result<ffi::AnyBuffer> staples) {
+  return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using B = std::decay_t<decltype(batch)>;
+    using T = typename B::T;
+    const auto links = batch.load_matrices(data<T>(x));
+    const int loops = int(couplings.dimensions().back());
+    const auto* numbers = couplings.typed_data();
+    const auto plaquette = batch.of_chains(numbers, loops);
+    const auto rectangle = batch.of_chains(numbers + loops - 1, loops);
+    batch.each_link([&](int mu, int site) {
+      Matrix<B::N, T> sum{};
+      add_multiple(sum, plaquette, staples_of_link(batch.lattice, links.get(), mu, site));
+      if (loops > 1)
+        add_multiple(sum, rectangle,
+                     rectangle_staples_of_link(batch.lattice, links.get(), mu, site));
+      batch.store(sum, data<T>(*staples), mu, site);
+    });
+  });
+}
+
 // The sum of Re tr / N over all loops of each chain, from the sum of Re tr at a site. Sites are
 // summed in a fixed order.
 template <class Traces>
@@ -144,6 +166,13 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
 using Field = ffi::AnyBuffer;
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_force, Force,
+                              ffi::Ffi::Bind()
+                                  .Ctx<Pool>()
+                                  .Attr<int64_t>("dimensions")
+                                  .Arg<Field>()
+                                  .Arg<Numbers>()
+                                  .Ret<Field>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_staples, Staples,
                               ffi::Ffi::Bind()
                                   .Ctx<Pool>()
                                   .Attr<int64_t>("dimensions")

@@ -21,7 +21,7 @@ from gaugemc.kernels.cache import cache_directory
 _log = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).parent
-HANDLERS = ("force", "plaquette_sum", "rectangle_sum", "move", "trajectory")
+HANDLERS = ("force", "staples", "plaquette_sum", "rectangle_sum", "move", "trajectory")
 COMPILERS = ("g++", "clang++", "c++")
 _MACHINE = ["-std=c++17", "-O3", "-march=native"]
 # A product and a sum may be one operation, rounded once. NaN and infinity stay what they are.
