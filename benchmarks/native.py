@@ -7,10 +7,12 @@ trajectory uses it: the time that further steps of a leapfrog take, each a force
 drift, without a conversion of layouts. The limit is a product of matrices of 1024 x 1024.
 """
 
+import itertools
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -26,19 +28,20 @@ from gaugemc.kernels import native
 from gaugemc.samplers import HMC, LEAPFROG, OMELYAN
 from gaugemc.samplers.hmc.integrator import PhasePoint
 from gaugemc.spaces import Links
-from gaugemc.theories import Wilson
+from gaugemc.theories import Improved, Wilson
 
 ROUNDS = 5
 STEPS = 10
-FLOPS = 13 * 27 * 8
-"""Of the force on one link: six staples of two products each, and one more product."""
 
 
-def theories(extent: int, real: DTypeLike) -> tuple[Wilson, Wilson]:
+ACTIONS = {"Wilson": (Wilson, 13 * 27 * 8), "Iwasaki": (partial(Improved, c1=-0.331), 30 * 27 * 8)}
+"""With the operations of a force on one link: 13 products of matrices, 30 with rectangles."""
+
+
+def theories(action: str, extent: int, real: DTypeLike) -> tuple[Wilson, Wilson]:
     """The same theory: compiled, and XLA's."""
-    lattice = (extent,) * 4
-    groups = SUN(3), SUN(3, native=False)
-    compiled, plain = (Wilson(Links(group, lattice, real), 5.7) for group in groups)
+    links = (Links(group, (extent,) * 4, real) for group in (SUN(3), SUN(3, native=False)))
+    compiled, plain = (ACTIONS[action][0](space, 5.7) for space in links)
     return compiled, plain
 
 
@@ -49,12 +52,12 @@ def in_turn(calls: list[Callable[[], object]]) -> list[float]:
     return [statistics.median(column) for column in zip(*times)]
 
 
-def forces(extent: int, chains: int, real: DTypeLike) -> tuple[float, float, float]:
+def forces(action: str, extent: int, chains: int, real: DTypeLike) -> tuple[float, float, float]:
     """Links per second, compiled and XLA's, and the limit in operations per second."""
     n = 1024
     matrix = jax.random.normal(jax.random.key(0), (n, n), real)
     calls: list[Callable[[], object]] = [lambda: matrix @ matrix]
-    for theory in theories(extent, real):
+    for theory in theories(action, extent, real):
         space = theory.space
         keys = jax.random.split(jax.random.key(1), chains)
         v = jax.vmap(space.random_momentum)(keys)
@@ -65,13 +68,13 @@ def forces(extent: int, chains: int, real: DTypeLike) -> tuple[float, float, flo
             hmc = HMC(theory, 0.02, steps, LEAPFROG)
             calls.append(lambda hmc=hmc, start=start, run=run: run(hmc, start))
     limit, short, long, plain_short, plain_long = in_turn(calls)
-    links = 6 * chains * theories(extent, real)[0].space.n_links
+    links = 6 * chains * theories(action, extent, real)[0].space.n_links
     return links / (long - short), links / (plain_long - plain_short), 2 * n**3 / limit
 
 
-def hmc(extent: int, chains: int, real: DTypeLike) -> tuple[float, float]:
+def hmc(action: str, extent: int, chains: int, real: DTypeLike) -> tuple[float, float]:
     """Link updates (links times forces) per second of whole draws, compiled and XLA's."""
-    both = theories(extent, real)
+    both = theories(action, extent, real)
     times = in_turn([draws(HMC(theory, 0.02, STEPS, OMELYAN), chains, 1) for theory in both])
     updates = 2 * STEPS * chains * both[0].space.n_links
     return updates / times[0], updates / times[1]
@@ -84,16 +87,17 @@ def main(extent: int = 8) -> None:
         sys.exit("there are no compiled kernels on this machine")
     print(f"kernels there after {time.perf_counter() - started:.1f} s")
     table = Table("SU(3)", "compiled /s", "XLA /s", "ratio", "Gop/s", "of limit")
-    for real in (jnp.float64, jnp.float32):
-        for chains in (8, 1):
-            what = f"{extent}^4, {chains} chains, {np.dtype(real)}"
-            ours, theirs, limit = forces(extent, chains, real)
-            rates = f"{ours * FLOPS / 1e9:.0f}", f"{ours * FLOPS / limit:.0%}"
-            row = f"{ours:.2g}", f"{theirs:.2g}", f"{ours / theirs:.1f}"
-            table.add_row(f"forces on links, {what}", *row, *rates)
-            ours, theirs = hmc(extent, chains, real)
-            row = f"{ours:.2g}", f"{theirs:.2g}", f"{ours / theirs:.1f}"
-            table.add_row(f"HMC, {STEPS} Omelyan steps, {what}", *row)
+    for (action, (_, flops)), real, chains in itertools.product(
+        ACTIONS.items(), (jnp.float64, jnp.float32), (8, 1)
+    ):
+        what = f"{action}, {extent}^4, {chains} chains, {np.dtype(real)}"
+        ours, theirs, limit = forces(action, extent, chains, real)
+        rates = f"{ours * flops / 1e9:.0f}", f"{ours * flops / limit:.0%}"
+        row = f"{ours:.2g}", f"{theirs:.2g}", f"{ours / theirs:.1f}"
+        table.add_row(f"forces on links, {what}", *row, *rates)
+        ours, theirs = hmc(action, extent, chains, real)
+        row = f"{ours:.2g}", f"{theirs:.2g}", f"{ours / theirs:.1f}"
+        table.add_row(f"HMC, {STEPS} Omelyan steps, {what}", *row)
     Console(width=150).print(table)
 
 

@@ -15,7 +15,7 @@ from gaugemc.groups import SUN, U1
 from gaugemc.groups.sun import anti_hermitian_traceless
 from gaugemc.kernels import native
 from gaugemc.kernels.once import once
-from gaugemc.lattice import plaquette_sum, rectangle_sum
+from gaugemc.lattice import plaquette_sum, rectangle_sum, staple_sum
 from gaugemc.samplers import FOREST_RUTH, HMC, OMELYAN
 from gaugemc.samplers.hmc.integrator import PhasePoint, trajectory
 from gaugemc.spaces import Links
@@ -88,6 +88,16 @@ def test_force(chains: Chains) -> None:
     np.testing.assert_allclose(ours, chains.start.force, atol=chains.rounding)
     if jnp.iscomplexobj(ours):
         np.testing.assert_array_equal(ours, -ours.conj().mT)
+
+
+def test_staples(chains: Chains) -> None:
+    space = chains.space
+    ours = chains.on_all(lambda t, start: native.staples(start.x, t.loop_couplings), space)
+    for mu in range(len(space.lattice)):
+        theirs = chains.on_all(
+            lambda t, start, mu=mu: staple_sum(space.group, start.x, mu, t.loop_couplings), space
+        )
+        np.testing.assert_allclose(ours[:, mu], theirs, atol=chains.rounding)
 
 
 @pytest.mark.parametrize("loop_sum", [plaquette_sum, rectangle_sum])

@@ -16,4 +16,5 @@ from gaugemc.lattice.parity import with_parity as with_parity
 from gaugemc.lattice.shift import shift as shift
 from gaugemc.lattice.staples import plaquette_staples as plaquette_staples
 from gaugemc.lattice.staples import rectangle_staples as rectangle_staples
+from gaugemc.lattice.staples import staple_sum as staple_sum
 from gaugemc.lattice.tree import links_from_plaquettes as links_from_plaquettes

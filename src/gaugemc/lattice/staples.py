@@ -4,9 +4,12 @@ Links have shape (d, L_0, ..., L_{d-1}, *link_shape). A staple A leads from n + 
 that trace(U_mu(n) A(n)) is a loop through the link. Forces and local updates read the same staples.
 """
 
+import functools
 from collections.abc import Sequence
 
-from gaugemc.arrays import Field
+import jax.numpy as jnp
+
+from gaugemc.arrays import Field, Scalar
 from gaugemc.groups import Group
 from gaugemc.lattice.shift import shift
 
@@ -38,6 +41,18 @@ def rectangle_staples(group: Group, links: Sequence[Field] | Field, mu: int) -> 
             for path in (*detours, (links[nu], links[mu], right)):
                 result.append(group.adjoint(_around(group, *path, mu, nu, sign)))
     return result
+
+
+def staple_sum(
+    group: Group, links: Sequence[Field] | Field, mu: int, couplings: Sequence[Scalar]
+) -> Field:
+    """The sum of all staples of the links U_mu, with the couplings of their loops."""
+    kinds = plaquette_staples, rectangle_staples
+    sums = [
+        group.sum_staples(kind(group, links, mu), coupling.astype(links[mu].real.dtype))
+        for kind, coupling in zip(kinds, couplings)
+    ]
+    return functools.reduce(jnp.add, sums)
 
 
 def side(group: Group, links: Sequence[Field] | Field, mu: int, nu: int, sign: int) -> Field:

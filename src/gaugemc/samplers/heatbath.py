@@ -1,6 +1,5 @@
 """The local heatbath with overrelaxation, for actions of plaquettes and rectangles."""
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from jaxtyping import Array, Bool, Int, Key
 
 from gaugemc.arrays import Field
 from gaugemc.kernels import native
-from gaugemc.lattice import colour_sites, plaquette_staples, rectangle_staples
+from gaugemc.lattice import colour_sites, staple_sum
 from gaugemc.samplers.sampler import Info, Sampler, always_accepted
 from gaugemc.spaces import Links
 from gaugemc.theories import Theory
@@ -127,12 +126,7 @@ class Heatbath(Sampler):
 
     def _staples(self, links: list[Field], mu: int) -> Field:
         """The sum of the staples of all links of a direction, with their couplings."""
-        group, kinds = self.space.group, (plaquette_staples, rectangle_staples)
-        sums = [
-            group.sum_staples(kind(group, links, mu), coupling.astype(self.space.real))
-            for kind, coupling in zip(kinds, self.theory.loop_couplings)
-        ]
-        return functools.reduce(jnp.add, sums)
+        return staple_sum(self.space.group, links, mu, self.theory.loop_couplings)
 
     def _flat(self, field: Field) -> Field:
         """A field with its lattice axes merged into one axis of sites."""

@@ -8,5 +8,6 @@ from gaugemc.kernels.native.calls import local_updates as local_updates
 from gaugemc.kernels.native.calls import move as move
 from gaugemc.kernels.native.calls import plaquette_sum as plaquette_sum
 from gaugemc.kernels.native.calls import rectangle_sum as rectangle_sum
+from gaugemc.kernels.native.calls import staples as staples
 from gaugemc.kernels.native.calls import trajectory as trajectory
 from gaugemc.kernels.native.calls import twinned as twinned

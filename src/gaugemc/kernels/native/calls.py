@@ -50,6 +50,12 @@ def force(links: Links, couplings: Couplings) -> Links:
     return _call("force", result, links, _numbers(couplings))
 
 
+def staples(links: Matrices, couplings: Couplings) -> Matrices:
+    """A such that -Re tr(U A) / N is the part of this action that each link U is in."""
+    result = jax.ShapeDtypeStruct(links.shape, links.dtype)
+    return _call("staples", result, links, _numbers(couplings))
+
+
 def plaquette_sum(links: Matrices) -> Float[Array, ""]:
     """The sum of Re tr P / N over all plaquettes, in float64."""
     return _call("plaquette_sum", jax.ShapeDtypeStruct((), jnp.float64), links)

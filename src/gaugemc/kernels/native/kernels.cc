@@ -31,6 +31,20 @@ Error Force(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers couplings,
   });
 }
 
+// The sum of the staples of every link, with their couplings.
+Error Staples(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers couplings,
+              ffi::Result<ffi::AnyBuffer> staples) {
+  return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using B = std::decay_t<decltype(batch)>;
+    using T = typename B::T;
+    const auto links = batch.load_matrices(data<T>(x));
+    const GaugeStaples<B> gauge(batch, couplings);
+    batch.each_link([&](int mu, int site) {
+      batch.store(gauge.of_link(links.get(), mu, site), data<T>(*staples), mu, site);
+    });
+  });
+}
+
 // The sum of Re tr / N over all loops of each chain, from the sum of Re tr at a site. Sites are
 // summed in a fixed order.
 template <class Traces>
@@ -137,10 +151,11 @@ Error LocalUpdates(Pool pool, int64_t dimensions, int64_t overrelaxation,
                    ffi::Buffer<ffi::U32> keys, ffi::Buffer<ffi::S32> sites,
                    ffi::Result<ffi::AnyBuffer> end) {
   return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
-    using T = typename std::decay_t<decltype(batch)>::T;
+    using B = std::decay_t<decltype(batch)>;
+    using T = typename B::T;
     const auto& lattice = batch.lattice;
     const auto links = batch.load_matrices(data<T>(x));
-    const GaugeStaples<std::decay_t<decltype(batch)>> staples(batch, couplings);
+    const GaugeStaples<B> staples(batch, couplings);
     const auto order = colours_in_turn(lattice, colours, sites.typed_data());
     for (int64_t sweep = 0; sweep <= overrelaxation; sweep++)
       for (size_t c = 0; c < order.size(); c++) {
@@ -167,6 +182,13 @@ Error LocalUpdates(Pool pool, int64_t dimensions, int64_t overrelaxation,
 using Field = ffi::AnyBuffer;
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_force, Force,
+                              ffi::Ffi::Bind()
+                                  .Ctx<Pool>()
+                                  .Attr<int64_t>("dimensions")
+                                  .Arg<Field>()
+                                  .Arg<Numbers>()
+                                  .Ret<Field>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_staples, Staples,
                               ffi::Ffi::Bind()
                                   .Ctx<Pool>()
                                   .Attr<int64_t>("dimensions")

@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 SOURCES = Path(__file__).parent
 HANDLERS = (
     "force",
+    "staples",
     "plaquette_sum",
     "rectangle_sum",
     "move",
