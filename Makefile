@@ -18,8 +18,8 @@ test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler
 	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py
 
-exactness-sun: $(INSTALLED)  ## the same for SU(N), in two and four dimensions
-	$(BIN)/pytest -n 2 -m slow tests/test_exactness_sun.py
+exactness-sun: $(INSTALLED)  ## the same for SU(N): exact plaquettes in 2D, strong coupling and two algorithms in 4D
+	$(BIN)/pytest -n 2 -m slow tests/test_exactness_sun.py tests/test_strong_coupling.py
 
 coverage: $(INSTALLED)  ## whether error bars cover: 1000 repetitions of known chains, the table of docs/exactness.md
 	$(BIN)/pytest -s tests/statistics/test_coverage.py

@@ -104,12 +104,15 @@ def test_cubes_are_seen_at_strong_coupling() -> None:
     [
         (2, 0.5, (0.5, 4), 1000, 2e-5),
         (2, 1.0, (0.4, 5), 1000, 6e-5),
-        (3, 0.5, (0.4, 5), 500, 6e-5),
-        (3, 3.0, (0.2, 6), 500, 1e-4),
+        (3, 0.5, (0.2, 5), 600, 6e-5),
+        (3, 3.0, (0.125, 8), 500, 1e-4),
     ],
 )
 def test_strong_coupling(
     n: int, beta: float, steps: tuple[float, int], draws: int, error: float
 ) -> None:
-    """Cubes are 1.1e-4, 2.8e-3, 7e-8 and 1.9e-3; SU(3) at 0.5 differs by 1.2e-3 from beta / 18."""
+    """Cubes are 1.1e-4, 2.8e-3, 7e-8 and 1.9e-3; SU(3) at 0.5 differs by 1.2e-3 from beta / 18.
+
+    Steps are short enough that cold chains, which start at the least action, also get away.
+    """
     assert_expanded(measured(n, beta, steps, draws), expansion(n, beta, 4), error)
