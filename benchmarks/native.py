@@ -23,13 +23,14 @@ from rich.table import Table
 
 from gaugemc.groups import SUN
 from gaugemc.kernels import native
-from gaugemc.samplers import HMC, LEAPFROG, OMELYAN
+from gaugemc.samplers import HMC, LEAPFROG, OMELYAN, Heatbath
 from gaugemc.samplers.hmc.integrator import PhasePoint
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
 
 ROUNDS = 5
 STEPS = 10
+REFLECTIONS = 4
 FLOPS = 13 * 27 * 8
 """Of the force on one link: six staples of two products each, and one more product."""
 
@@ -83,6 +84,14 @@ def hmc(extent: int, chains: int, real: DTypeLike) -> tuple[float, float]:
     return updates / times[0], updates / times[1]
 
 
+def heatbath(extent: int, chains: int, real: DTypeLike) -> tuple[float, float]:
+    """Link updates per second of whole draws, compiled and XLA's."""
+    both = theories(extent, real)
+    times = in_turn([draws(Heatbath(theory, REFLECTIONS), chains, 1) for theory in both])
+    updates = (1 + REFLECTIONS) * chains * both[0].space.n_links
+    return updates / times[0], updates / times[1]
+
+
 def main(extent: int = 8) -> None:
     jax.config.update("jax_enable_x64", True)
     started = time.perf_counter()
@@ -97,9 +106,13 @@ def main(extent: int = 8) -> None:
             rates = f"{ours * FLOPS / 1e9:.0f}", f"{ours * FLOPS / limit:.0%}"
             row = f"{ours:.2g}", f"{theirs:.2g}", f"{ours / theirs:.1f}"
             table.add_row(f"forces on links, {what}", *row, *rates)
-            ours, theirs = hmc(extent, chains, real)
-            row = f"{ours:.2g}", f"{theirs:.2g}", f"{ours / theirs:.1f}"
-            table.add_row(f"HMC, {STEPS} Omelyan steps, {what}", *row)
+            for draw, measured in (
+                (f"HMC, {STEPS} Omelyan steps", hmc),
+                (f"heatbath + {REFLECTIONS} overrelaxations", heatbath),
+            ):
+                ours, theirs = measured(extent, chains, real)
+                row = f"{ours:.2g}", f"{theirs:.2g}", f"{ours / theirs:.1f}"
+                table.add_row(f"{draw}, {what}", *row)
     Console(width=150).print(table)
 
 
