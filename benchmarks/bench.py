@@ -22,6 +22,7 @@ import jax
 import kernels
 import l2hmc
 import ladder
+import native
 import peers
 import toys
 from measure import Row
@@ -39,6 +40,7 @@ def benchmarks(full: bool, runs: Path) -> list[Benchmark]:
     """In the order of the table."""
     short: list[Benchmark] = [
         kernels.link_updates,
+        native.rows,
         kernels.training_step,
         kernels.coupling_force,
         kernels.multiscale_force,

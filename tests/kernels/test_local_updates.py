@@ -18,7 +18,7 @@ LATTICES = SHAPES | {
     "odd extents": (SUN(3), (3, 9, 3), 1, jnp.float64),  # three colours
     "prime extents": (SUN(2), (11, 22), 1, jnp.float64),  # eleven and two
     "odd extents of blocks": (SUN(3), (6, 2, 6), 2, jnp.float64),
-    "weak coupling": (SUN(3), (4, 8), 3, jnp.float64),
+    "weak coupling": (SUN(3), (4, 8), 5, jnp.float64),
     "rectangles": (SUN(3), (4, 4, 4, 8), 2, jnp.float64),
     "rectangles, float32": (SUN(2), (4, 8, 4), 3, jnp.float32),
     "rectangles, odd extents": (SUN(3), (5, 10), 2, jnp.float64),
