@@ -99,6 +99,7 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         for called, chains, estimates in zip(names, measured, analysed):
             found = of_chains(chains.sampler, chains.draws, estimates, exact, theory.leading)
             checks |= {called(name): check for name, check in found.items()}
+    found = {chains.name: result for chains, result in zip(baselines, results[1:])}
     checked = {name: check.as_dict() for name, check in checks.items()}
     numbers = {
         "theory": summary.theory_section(settings, theory),
@@ -109,8 +110,8 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         },
         "training": trained and trained.numbers,
         "evaluate": results[0],
-        "hmc": results[1] if baselines else None,
-        "baselines": {chains.name: r for chains, r in zip(baselines[1:], results[2:])},
+        "hmc": found.pop("hmc", None),
+        "baselines": found,
         "comparison": None if compared is None else summary.comparison_section(compared, baselines),
         "checks": checked,
         "charge_distribution": summary.charge_section(theory),
