@@ -13,7 +13,7 @@ from gaugemc.report.polyakov_figure import polyakov_figure
 from gaugemc.report.record import COLOURS, Run
 from gaugemc.report.table import reason_of, tag
 from gaugemc.statistics.flow_scales import LEVEL
-from gaugemc.statistics.notation import MISSING, format_error, format_number, number
+from gaugemc.statistics.notation import MISSING, format_error, number
 
 
 def gradient_flow(run: Run) -> str:
@@ -41,11 +41,11 @@ def shown(run: Run) -> list[tuple[str, str, Mapping[str, Any]]]:
 def scales_text(flow: Mapping[str, Any]) -> str:
     """t0 and w0 of a sampler, or why the flow does not have them."""
     if math.isnan(number(flow.get("t0"))):
-        end, last = format_number(number(flow["time"][-1])), number(flow["t2_energy"][-1])
-        value = format_error(last, number(flow["time"][-1]) ** 2 * number(flow["energy_error"][-1]))
+        end, last, error = (number(flow[k][-1]) for k in ("time", "t2_energy", "energy_error"))
+        value = format_error(last, end**2 * error)
         return (
             f"no <i>t</i>₀, for <i>t</i>²⟨<i>E</i>⟩ does not rise to {LEVEL:g}: at the end of the"
-            f" flow, <i>t</i> = {end}, it is {value}"
+            f" flow, <i>t</i> = {end:g}, it is {value}"
         )
     names = {"t0": "<i>t</i>₀/<i>a</i>²", "w0": "<i>w</i>₀/<i>a</i>"}
     texts = {name: scale_text(flow, name) for name in names}

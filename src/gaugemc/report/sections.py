@@ -70,7 +70,8 @@ def title_of(run: Run) -> str:
             else []
         ),
     ]
-    return f"{' against '.join(run.labels[:2])}: {' '.join(words)}"
+    rivals = [baseline_label(phase) for phase in list(run.phases)[1:2]]
+    return f"{' against '.join([run.labels[0], *rivals])}: {' '.join(words)}"
 
 
 def opening(run: Run) -> str:

@@ -95,7 +95,7 @@ FOUR_DIMENSIONS: dict[str, Any] = {
         "heatbath_draws": 600,
         "hmc_warmup": 100,
         "measure_every": 10,
-        "flow_time": 1.4,
+        "flow_time": 1.4,  # t0 is 0.95 in SU(3) at beta = 5.7
         "flow_step": 0.1,
         "lengths": [1.0, 1.5, 2.0],  # shorter trajectories hardly ever leave a cold start
         "tune_iterations": 30,
@@ -114,9 +114,13 @@ class SU2In4D(GaugeTheory):
     choice: str = "su2_4d"
     name: str = "4D SU(2)"
     group: str | None = "SU2"
-    lattice: list[int] = option([6, 6, 6, 6], "")
+    lattice: list[int] = option([8, 8, 8, 8], "")
     beta: float = 2.3
-    defaults: ClassVar = {**FOUR_DIMENSIONS, "observables": POLYAKOV_LOOPS[:1]}
+    defaults: ClassVar = {
+        **FOUR_DIMENSIONS,
+        "evaluate": {**FOUR_DIMENSIONS["evaluate"], "flow_time": 2.4},
+        "observables": POLYAKOV_LOOPS[:1],
+    }
 
 
 class SU3In4D(GaugeTheory):
