@@ -236,7 +236,8 @@ def flow_run(directory: pathlib.Path, reached: bool = True) -> pathlib.Path:
             series[:, ~due] = np.nan
             observables[what] = series
         observables["polyakov_loop_imaginary"] = 0 * observables["polyakov_loop"]
-        draws = Draws(observables, Info(**{n: np.zeros((8, 400)) for n in Info._fields}))
+        reports: dict[str, Any] = {field: np.zeros((8, 400)) for field in Info._fields}
+        draws = Draws(observables, Info(**reports))
         attributes = {"warmup": 200, "measure_every": 5}
         write_draws(directory / "chains" / f"{name}.h5", draws, attributes)
         scale = 0.3 if reached else 0.1

@@ -2,9 +2,11 @@
 
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.lines import Line2D
 from synthetic_run import flow_run
 
 from gaugemc.report.chains import Chains
@@ -19,6 +21,10 @@ from gaugemc.report.scan import read_job
 
 def text_of(page: pathlib.Path) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8")).split())
+
+
+def abscissae(line: Line2D) -> np.ndarray:
+    return np.asarray(line.get_xdata())
 
 
 def test_the_page_has_flow_loops_and_costs(tmp_path: pathlib.Path) -> None:
@@ -51,12 +57,12 @@ def test_dear_observables_are_drawn_where_they_were_measured(tmp_path: pathlib.P
     assert np.isfinite(chains.observables["polyakov_loop[2]"]).all()
     np.testing.assert_array_equal(chains.draws_of("flowed_charge")[:3], [4, 9, 14])
     assert chains.draws_of("plaquette")[1] == 1
-    axes = history_figure([chains], run.drawn).axes
-    assert len(axes) == 5
-    np.testing.assert_array_equal(axes[4].lines[0].get_xdata()[:2], [4, 9])
-    assert axes[0].lines[0].get_xdata()[-1] == axes[4].lines[0].get_xdata()[-1] == 399
-    lags = autocorrelation_figure([chains], "flowed_charge", 20).axes[0].lines[1].get_xdata()
-    np.testing.assert_array_equal(lags, [5, 10, 15, 20])
+    drawn = [abscissae(axes.lines[0]) for axes in history_figure([chains], run.drawn).axes]
+    assert len(drawn) == 5
+    np.testing.assert_array_equal(drawn[4][:2], [4, 9])
+    assert drawn[0][-1] == drawn[4][-1] == 399
+    line = autocorrelation_figure([chains], "flowed_charge", 20).axes[0].lines[1]
+    np.testing.assert_array_equal(abscissae(line), [5, 10, 15, 20])
 
 
 def test_a_scan_leaves_out_what_is_not_compared_with_hmc(tmp_path: pathlib.Path) -> None:
@@ -72,21 +78,21 @@ def test_loops_are_points_between_the_directions_of_the_centre(n: int) -> None:
     z = 0.2 * np.resize(phases, (8, 500))
     measured = {"polyakov_loop[3]": z.real}
     measured |= {"polyakov_loop_imaginary[3]": z.imag} if n > 2 else {}
-    axes = polyakov_figure([Chains("HMC", "hmc", measured)], 3, n).axes[0]
+    axes: Any = polyakov_figure([Chains("HMC", "hmc", measured)], 3, n).axes[0]
     assert axes.get_xlim() == pytest.approx((-0.22, 0.22))
     if n == 2:
         assert sum(patch.get_height() for patch in axes.patches) == MOST_POINTS
         return
     *rays, points = axes.lines
-    ends = [complex(ray.get_xdata()[1], ray.get_ydata()[1]) for ray in rays]
-    np.testing.assert_allclose(np.array(ends) / np.abs(ends), phases, atol=1e-12)
-    assert len(points.get_xdata()) == MOST_POINTS
+    ends = np.array([complex(*ray.get_xydata()[1]) for ray in rays])
+    np.testing.assert_allclose(ends / np.abs(ends), phases, atol=1e-12)
+    assert abscissae(points).size == MOST_POINTS
 
 
 def test_a_flow_of_samplers_has_errors_and_a_band() -> None:
     flow = {"time": [0.0, 1.0, 2.0], "t2_energy": [0.0, 0.3, 0.5], "energy_error": [0.0, 0.1, 0.1]}
     scale = {"t0": 1.0, "t0_error": 0.1}
-    axes = flow_figure([flow], [scale], "wilson", [("HMC", "hmc")]).axes[0]
+    axes: Any = flow_figure([flow], [scale], "wilson", [("HMC", "hmc")]).axes[0]
     lengths = np.diff([s[:, 1] for s in axes.collections[0].get_segments()]).ravel()
     np.testing.assert_allclose(lengths, [0, 0.2, 0.8])
     assert len(axes.patches) == 1

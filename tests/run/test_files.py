@@ -19,7 +19,7 @@ from gaugemc.flows import Flow
 from gaugemc.groups import SUN, U1
 from gaugemc.io import ConfigurationError, read_configuration, write_configuration
 from gaugemc.io.ensemble import read_draws
-from gaugemc.run.configurations import keep_start, new_chains, write_last
+from gaugemc.run.configurations import kept_start, new_chains, write_last
 from gaugemc.run.experiment import run
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import HMC
@@ -39,8 +39,8 @@ def test_all_chains_start_from_a_file_of_another_code(tmp_path: Path, precision:
     path = DATA / "pyquda_weak_field.lime"
     made = settings(*SU3, f"evaluate.start={path}", f"precision={precision}")
     theory, directory = build_theory(made), RunDirectory(tmp_path)
-    keep_start(made, directory, theory)
-    states = new_chains(made, directory, HMC(theory, 0.1, 2), jax.random.key(1))
+    start = kept_start(made, directory, theory)
+    states = new_chains(made, start, HMC(theory, 0.1, 2), jax.random.key(1))
     links = read_configuration(path).links
     assert states.x.dtype == theory.space.field_dtype
     for x in states.x:
@@ -95,8 +95,8 @@ def test_chains_start_in_the_variables_of_a_flow(tmp_path: Path) -> None:
     write_configuration(tmp_path / "a.h5", links)
     made = settings("theory.lattice=[4,4]", "chains=2", f"evaluate.start={tmp_path / 'a.h5'}")
     theory, directory = Wilson(space, 2.0).pullback(Turn()), RunDirectory(tmp_path)
-    keep_start(made, directory, theory)
-    states = new_chains(made, directory, HMC(theory, 0.1, 2), key)
+    start = kept_start(made, directory, theory)
+    states = new_chains(made, start, HMC(theory, 0.1, 2), key)
     for x in states.x:
         np.testing.assert_allclose(x, links - 0.3, rtol=0, atol=1e-15)
 
@@ -117,7 +117,7 @@ def test_a_file_of_another_theory_is_refused(
     path = DATA / "milc_lat.sample.l4448"
     made = settings("sampler=hmc", *overrides, f"evaluate.start={path}")
     with pytest.raises(ConfigurationError) as caught:
-        keep_start(made, RunDirectory(tmp_path), build_theory(made))
+        kept_start(made, RunDirectory(tmp_path), build_theory(made))
     assert str(caught.value) == f"{path}: {message}"
     assert list(tmp_path.iterdir()) == []
 

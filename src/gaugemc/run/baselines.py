@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import jax
 from jaxtyping import Array, Key
 
+from gaugemc.arrays import Field
 from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import baseline
@@ -14,7 +15,11 @@ from gaugemc.theories import Theory
 
 
 def run_baselines(
-    settings: Settings, directory: RunDirectory, theory: Theory, key: Key[Array, ""]
+    settings: Settings,
+    directory: RunDirectory,
+    theory: Theory,
+    start: Field | None,
+    key: Key[Array, ""],
 ) -> list[PhaseResult]:
     """Run HMC as tuned for the theory's first leading observable, and for those that it is bad for.
 
@@ -26,17 +31,18 @@ def run_baselines(
     if baseline(settings) == "heatbath":
         heatbath = HeatbathSampler().build(settings, theory, None)
         phase = Phase("heatbath", heatbath, e.heatbath_draws, e.warmup, tune=False)
-        return [run_chains(settings, directory, phase, key)]
+        return [run_chains(settings, directory, phase, start, key)]
     if baseline(settings) != "hmc":
         return []
     hmc = settings.sampler.hmc(theory)
     first = Phase("hmc", hmc, e.hmc_draws, e.hmc_warmup, tune=True, each=True)
-    main = run_chains(settings, directory, first, key)
+    main = run_chains(settings, directory, first, start, key)
     others = [
         run_chains(
             settings,
             directory,
             Phase(f"hmc-{name}", sampler, e.hmc_draws, e.hmc_warmup, tune=False),
+            start,
             jax.random.fold_in(key, index),
         )
         for index, (name, sampler) in enumerate(main.better.items())

@@ -30,20 +30,22 @@ def read_start(path: Path | str, theory: Theory) -> Field:
     return jnp.asarray(found.links, space.dtype)
 
 
-def keep_start(settings: Settings, directory: RunDirectory, theory: Theory) -> None:
-    """Copy the file of `evaluate.start` into the run, which then no longer needs the file."""
-    if settings.evaluate.start is not None and not directory.start.is_file():
+def kept_start(settings: Settings, directory: RunDirectory, theory: Theory) -> Field | None:
+    """The links of `evaluate.start`, from a copy in the run, which no longer needs the file."""
+    if settings.evaluate.start is None:
+        return None
+    if not directory.start.is_file():
         write_configuration(directory.start, read_start(settings.evaluate.start, theory))
+    return read_start(directory.start, theory)
 
 
 def new_chains(
-    settings: Settings, directory: RunDirectory, sampler: Sampler, key: Key[Array, ""]
+    settings: Settings, start: Field | None, sampler: Sampler, key: Key[Array, ""]
 ) -> PyTree:
-    """States of all chains: half hot and half cold, or all at the configuration that was kept."""
-    if settings.evaluate.start is None:
+    """States of all chains: half hot and half cold, or all at the links of `start`."""
+    if start is None:
         return start_chains(sampler, key, settings.chains)
-    links = read_start(directory.start, sampler.theory)
-    state = jax.jit(lambda x: sampler.state(sampler.theory.variable(x)))(links)
+    state = jax.jit(lambda x: sampler.state(sampler.theory.variable(x)))(start)
     return jax.tree.map(lambda a: jnp.broadcast_to(a, (settings.chains, *a.shape)), state)
 
 
