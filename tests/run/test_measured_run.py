@@ -77,7 +77,7 @@ def test_a_run_goes_on_with_arrays(finished: Path, tmp_path: Path) -> None:
         (["observables=[radius]"], "there is no radius; choose of charge, .* wilson_loop$"),
         (["theory=ring", "observables=[radius,charge]"], "charge: is known for 2D U.1. links, not"),
         (["theory=ring", "observables=[side]"], "choose of first, first_squared, radius$"),
-        (["theory=su3_4d", "observables=[charge]"], r"charge: .* not for 4D SU\(3\) links on 4x4"),
+        (["theory=su3_4d", "observables=[charge]"], r"charge: .* not for 4D SU\(3\) links on 6x6"),
         (["evaluate.measure_every=0"], "^evaluate.measure_every=0: must be at least 1"),
         (["evaluate.measure_every=41"], "^evaluate.measure_every=41: must be at most the draws$"),
     ],
