@@ -49,6 +49,15 @@ def test_all_chains_start_from_a_file_of_another_code(tmp_path: Path, precision:
     np.testing.assert_allclose(plaquette, 0.9948041322666998, atol=1e-6)
 
 
+@pytest.mark.parametrize(("cold", "aligned"), [("true", [0, 0, 1, 1]), ("false", [0, 0, 0, 0])])
+def test_half_of_the_chains_start_cold_or_none(cold: str, aligned: list[int]) -> None:
+    made = settings("theory.lattice=[4,4]", "chains=4", f"evaluate.cold={cold}")
+    theory = build_theory(made)
+    states = new_chains(made, None, HMC(theory, 0.1, 2), jax.random.key(1))
+    plaquette = jax.vmap(theory.observables)(states.x)["plaquette"]
+    np.testing.assert_array_equal(plaquette == 1, aligned)
+
+
 def test_a_run_starts_from_its_own_copy(tmp_path: Path) -> None:
     """The file may be gone when the run goes on."""
     file, path = tmp_path / "start.hdf5", tmp_path / "run"

@@ -166,6 +166,7 @@ class EvaluateSettings:
         " for hot and cold starts",
         filled,
     )
+    cold: bool = option(True, "start half of the chains cold; else all of them hot")
     configurations: bool = option(False, "save the last configuration of every chain")
     format: str = option(
         "hdf5",
@@ -192,7 +193,7 @@ class Settings:
     )
     name: str = option("run", "name of the run, part of its directory's name", part_of_a_path)
     seed: int = option(1, "seed of all randomness", usable_seed)
-    chains: int = option(64, "chains run at once; half start hot, half cold")
+    chains: int = option(64, "chains run at once")
     precision: str = option(
         "fp32",
         "fp64 or fp32 for everything; bf16 or fp16 for the network, fp32 for the physics",

@@ -130,6 +130,7 @@ RULES = (
         lambda s: s.sampler.is_baseline,
         f"{SAMPLER} runs beside tuned HMC",
     ),
+    Rule(("evaluate.cold",), lambda s: s.evaluate.start is None, "evaluate.start is a file"),
     Rule(
         ("evaluate.flow_step", "evaluate.flow_kernel"),
         lambda s: s.evaluate.flow_time > 0,

@@ -37,7 +37,9 @@ def flow_figure(
     for index, flow in enumerate(flows):
         label, colour = samplers[index] if samplers else (None, "sampler")
         error = np.square(flow["time"]) * np.array(flow.get("energy_error", 0.0), float)
-        style = {"fmt": "os"[index % 2], "markersize": 3.5, "capsize": 2} if samplers else {}
+        style = (
+            {"fmt": ("o-", "s-")[index % 2], "markersize": 3.5, "capsize": 2} if samplers else {}
+        )
         top.errorbar(
             *(flow["time"], flow["t2_energy"], error if samplers else None),
             color=PALETTE[colour],

@@ -42,9 +42,9 @@ def kept_start(settings: Settings, directory: RunDirectory, theory: Theory) -> F
 def new_chains(
     settings: Settings, start: Field | None, sampler: Sampler, key: Key[Array, ""]
 ) -> PyTree:
-    """States of all chains: half hot and half cold, or all at the links of `start`."""
+    """States of all chains: hot, maybe half of them cold, or all at the links of `start`."""
     if start is None:
-        return start_chains(sampler, key, settings.chains)
+        return start_chains(sampler, key, settings.chains, settings.evaluate.cold)
     state = jax.jit(lambda x: sampler.state(sampler.theory.variable(x)))(start)
     return jax.tree.map(lambda a: jnp.broadcast_to(a, (settings.chains, *a.shape)), state)
 

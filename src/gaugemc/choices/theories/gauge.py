@@ -97,7 +97,8 @@ FOUR_DIMENSIONS: dict[str, Any] = {
         "measure_every": 10,
         "flow_time": 1.4,  # t0 is 0.95 in SU(3) at beta = 5.7
         "flow_step": 0.1,
-        "lengths": [1.0, 1.5, 2.0],  # shorter trajectories hardly ever leave a cold start
+        "cold": False,  # HMC that is tuned in equilibrium accepts nothing from there
+        "lengths": [0.5, 1.0, 2.0],
         "tune_iterations": 30,
         "tune_draws": 30,
         "tune_doublings": 1,
