@@ -221,6 +221,52 @@ def su3_run(directory: pathlib.Path) -> pathlib.Path:
     return directory
 
 
+def flow_run(directory: pathlib.Path, reached: bool = True) -> pathlib.Path:
+    """HMC beside heatbath on 4D SU(3), with the flow and Polyakov loops on every fifth draw."""
+    rng = np.random.default_rng(6)
+    (directory / "chains").mkdir(parents=True)
+    time = [0.1 * i for i in range(15)]
+    results = []
+    for seed, name in enumerate(("evaluate", "heatbath")):
+        observables = {"plaquette": noisy_plaquette(rng, 0.5, 0.549, 8, 400)}
+        due = np.zeros(400, bool)
+        due[4::5] = True  # 200 draws of warm-up
+        for what, shape in (("flowed_charge", ()), ("flowed_energy", ()), ("polyakov_loop", (4,))):
+            series = rng.normal(0.3, 0.05, (8, 400, *shape))
+            series[:, ~due] = np.nan
+            observables[what] = series
+        observables["polyakov_loop_imaginary"] = 0 * observables["polyakov_loop"]
+        reports: dict[str, Any] = {field: np.zeros((8, 400)) for field in Info._fields}
+        draws = Draws(observables, Info(**reports))
+        attributes = {"warmup": 200, "measure_every": 5}
+        write_draws(directory / "chains" / f"{name}.h5", draws, attributes)
+        scale = 0.3 if reached else 0.1
+        flow = {"time": time, "t2_energy": [scale * t for t in time], "energy_error": [0.01] * 15}
+        flow |= {"t0": 1.0 if reached else None, "t0_error": 0.023 if reached else None}
+        flow |= {"w0": None, "w0_error": None, "lower_bound": False, "reason": ""}
+        found = result(seed, 2.2, 40.0, 20 * (1 - seed), ["plaquette"], draws=400, flow=flow)
+        observed = found["observables"]["plaquette"] | {"exact": None, "z": None}
+        found["observables"] = dict.fromkeys(
+            ("plaquette", "flowed_charge", "flowed_energy", "flowed_t2_energy"), observed
+        )
+        results.append(found | {"link_updates": (20, 5)[seed]})
+    gain = {"ess_per_second_ratio": 0.3, "error": 0.02, "lower_bound": False, "upper_bound": False}
+    theory = {"choice": "su3_4d", "group": "SU3", "lattice": [6, 6, 6, 4], "beta": 5.7}
+    summary = {
+        "theory": {**theory, "title": "4D SU(3)", "leading": ["plaquette"]},
+        "sampler": {"name": "hmc", "parameters": {"evaluate": {"flow_kernel": "symanzik"}}},
+        "evaluate": results[0],
+        "hmc": None,
+        "baselines": {"heatbath": results[1]},
+        "comparison": {"plaquette": gain | {"baseline": "heatbath"}},
+        "checks": {"heatbath/convergence": {"value": 1.2, "limit": 1.1, "passed": None}},
+        "verdict": "HMC makes only 0.30(2) times as many as heatbath.",
+        "software": SOFTWARE,
+    }
+    (directory / "summary.json").write_text(json.dumps(summary))
+    return directory
+
+
 def put_run(
     directory: pathlib.Path,
     settings: dict[str, Any],

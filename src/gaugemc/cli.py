@@ -44,10 +44,11 @@ from gaugemc.report.scan_report import write_scan_report
 from gaugemc.report.svg import svg_of
 from gaugemc.run.experiment import run
 from gaugemc.run.extension import with_overrides
-from gaugemc.run.measure_files import flow_times, measure_files
+from gaugemc.run.measure_files import measure_files
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.summary import to_json
 from gaugemc.statistics.notation import format_bound, format_error, printable
+from gaugemc.theories import flow_times
 
 
 def main() -> NoReturn:
@@ -175,7 +176,13 @@ def measure(words: list[str]) -> int:
         numbers = measure_files(asked.files, report=report, **asked.how)
     written = {asked.out: to_json(numbers)}
     if "flow" in numbers:
-        written[asked.out.with_suffix(".svg")] = svg_of(flow_figure(numbers))
+        written[asked.out.with_suffix(".svg")] = svg_of(
+            flow_figure(
+                [file["flow"] for file in numbers["files"]],
+                [numbers["flow"]],
+                numbers["flow"]["kernel"],
+            )
+        )
     for path, text in written.items():
         with write_atomically(path) as temporary:
             temporary.write_text(text)
@@ -214,7 +221,10 @@ def show(numbers: dict[str, Any], console: Console) -> None:
     """A table of the observables, and the verdict."""
     table = Table("observable", "sampler", "mean", "exact", "z", "tau_int (draws)")
     sections = {numbers["sampler"]["name"]: numbers["evaluate"], "tuned hmc": numbers["hmc"]}
-    sections |= {f"tuned {name}": part for name, part in numbers["baselines"].items()}
+    sections |= {
+        f"tuned {name}" if name.startswith("hmc") else name: part
+        for name, part in numbers["baselines"].items()
+    }
     arrays = by_array(numbers["evaluate"]["observables"])
     for name in arrays.pop(""):
         for sampler, section in sections.items():

@@ -11,10 +11,12 @@ from omegaconf.errors import OmegaConfBaseException
 from gaugemc.choices import memory
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.schema import schema, settings_of
-from gaugemc.choices.uses import flat, notice, unused
+from gaugemc.choices.theories.gauge import ACTIONS
+from gaugemc.choices.uses import baseline, flat, notice, unused
 from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed
 from gaugemc.conf.errors import one_line
+from gaugemc.theories import RECTANGLES
 
 ABSURD: list[Any] = [
     *(0, -1, 0.5, 2**31, 10**30, 1e300, float("nan"), float("inf")),
@@ -106,6 +108,42 @@ def test_which_settings_are_used(overrides: list[str], wasted: str, used: str) -
     assert not set(used.split()) & set(found)
 
 
+def test_four_dimensions_measure_the_flow_beside_a_rival() -> None:
+    for theory in ("su2_4d", "su3_4d"):
+        for sampler, rival in (("hmc", "heatbath"), ("heatbath", "hmc")):
+            settings = composed([f"theory={theory}", f"sampler={sampler}"])
+            validate(settings)
+            assert settings.evaluate.flow_time > 1
+            assert baseline(settings) == rival
+            assert "polyakov_loop" in (settings.observables or [])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["theory=ring"], "evaluate.heatbath_draws=9: heatbath: needs an action of plaquettes"),
+        (["theory.lattice=[13,17]"], "evaluate.heatbath_draws=9: .* or set it to 0$"),
+        (["theory=su2_2d"], ""),
+        (["theory=su2_2d", "evaluate.flow_time=1", "evaluate.flow_kernel=luescher"], "flow_kernel"),
+        (["evaluate.flow_time=1", "evaluate.flow_step=1e-5"], "more than 1000 steps of 1e-05"),
+    ],
+)
+def test_heatbath_and_flow_are_refused_where_there_are_none(
+    overrides: list[str], message: str
+) -> None:
+    settings = composed(["sampler=hmc", "evaluate.heatbath_draws=9", *overrides])
+    if not message:
+        validate(settings)
+        return
+    with pytest.raises(SettingsError, match=message) as refusal:
+        validate(settings)
+    assert "\n" not in str(refusal.value)
+
+
+def test_actions_of_settings_are_those_of_the_theory() -> None:
+    assert list(ACTIONS) == list(RECTANGLES)
+
+
 def test_the_notice_names_each_reason_once() -> None:
     found = unused(composed(["sampler=hmc"]), ["flow", "seed", "flow.bins", "tracker"])
     assert notice(found) == (
@@ -122,7 +160,7 @@ def test_memory_grows_with_what_is_asked() -> None:
     assert large["chains"] == pytest.approx(4 * small["chains"])
     assert large["evaluate.draws"] == 2 * small["evaluate.draws"]
     # 18 real numbers for each of 4 links of 256 sites in float64, ten times.
-    hmc = needed("theory=su3_4d", "sampler=hmc", "precision=fp64")
+    hmc = needed("theory=su3_4d", "theory.lattice=[4,4,4,4]", "sampler=hmc", "precision=fp64")
     assert hmc["theory.lattice"] == 10 * 18 * 4 * 256 * 8
 
 

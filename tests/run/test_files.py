@@ -19,7 +19,7 @@ from gaugemc.flows import Flow
 from gaugemc.groups import SUN, U1
 from gaugemc.io import ConfigurationError, read_configuration, write_configuration
 from gaugemc.io.ensemble import read_draws
-from gaugemc.run.configurations import keep_start, new_chains, write_last
+from gaugemc.run.configurations import kept_start, new_chains, write_last
 from gaugemc.run.experiment import run
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import HMC
@@ -39,14 +39,23 @@ def test_all_chains_start_from_a_file_of_another_code(tmp_path: Path, precision:
     path = DATA / "pyquda_weak_field.lime"
     made = settings(*SU3, f"evaluate.start={path}", f"precision={precision}")
     theory, directory = build_theory(made), RunDirectory(tmp_path)
-    keep_start(made, directory, theory)
-    states = new_chains(made, directory, HMC(theory, 0.1, 2), jax.random.key(1))
+    start = kept_start(made, directory, theory)
+    states = new_chains(made, start, HMC(theory, 0.1, 2), jax.random.key(1))
     links = read_configuration(path).links
     assert states.x.dtype == theory.space.field_dtype
     for x in states.x:
         np.testing.assert_allclose(x, links, rtol=0, atol=0 if precision == "fp64" else 1e-7)
     plaquette = jax.vmap(theory.observables)(states.x)["plaquette"]
     np.testing.assert_allclose(plaquette, 0.9948041322666998, atol=1e-6)
+
+
+@pytest.mark.parametrize(("cold", "aligned"), [("true", [0, 0, 1, 1]), ("false", [0, 0, 0, 0])])
+def test_half_of_the_chains_start_cold_or_none(cold: str, aligned: list[int]) -> None:
+    made = settings("theory.lattice=[4,4]", "chains=4", f"evaluate.cold={cold}")
+    theory = build_theory(made)
+    states = new_chains(made, None, HMC(theory, 0.1, 2), jax.random.key(1))
+    plaquette = jax.vmap(theory.observables)(states.x)["plaquette"]
+    np.testing.assert_array_equal(plaquette == 1, aligned)
 
 
 def test_a_run_starts_from_its_own_copy(tmp_path: Path) -> None:
@@ -95,8 +104,8 @@ def test_chains_start_in_the_variables_of_a_flow(tmp_path: Path) -> None:
     write_configuration(tmp_path / "a.h5", links)
     made = settings("theory.lattice=[4,4]", "chains=2", f"evaluate.start={tmp_path / 'a.h5'}")
     theory, directory = Wilson(space, 2.0).pullback(Turn()), RunDirectory(tmp_path)
-    keep_start(made, directory, theory)
-    states = new_chains(made, directory, HMC(theory, 0.1, 2), key)
+    start = kept_start(made, directory, theory)
+    states = new_chains(made, start, HMC(theory, 0.1, 2), key)
     for x in states.x:
         np.testing.assert_allclose(x, links - 0.3, rtol=0, atol=1e-15)
 
@@ -117,7 +126,7 @@ def test_a_file_of_another_theory_is_refused(
     path = DATA / "milc_lat.sample.l4448"
     made = settings("sampler=hmc", *overrides, f"evaluate.start={path}")
     with pytest.raises(ConfigurationError) as caught:
-        keep_start(made, RunDirectory(tmp_path), build_theory(made))
+        kept_start(made, RunDirectory(tmp_path), build_theory(made))
     assert str(caught.value) == f"{path}: {message}"
     assert list(tmp_path.iterdir()) == []
 
@@ -129,15 +138,14 @@ def test_a_copy_that_is_gone_or_replaced_says_what_to_do(tmp_path: Path) -> None
     made = settings("theory.lattice=[4,4]", "chains=2", f"evaluate.start={file}")
     theory, directory = Wilson(space, 2.0), RunDirectory(tmp_path)
     with pytest.raises(SettingsError) as gone:
-        keep_start(made, directory, theory)
+        kept_start(made, directory, theory)
     copy = directory.start
     assert str(gone.value) == (
         f"evaluate.start={file}: is gone, and so is its copy {copy}; bring back one of the two"
     )
     write_configuration(copy, Links(U1(), (4, 6)).random(key))
-    keep_start(made, directory, theory)
     with pytest.raises(ConfigurationError) as other:
-        new_chains(made, directory, HMC(theory, 0.1, 2), key)
+        kept_start(made, directory, theory)
     assert str(other.value) == (
         f"{copy}: lattice [4, 6]: not [4, 4]; remove it, and {file} is copied anew"
     )

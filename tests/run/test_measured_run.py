@@ -12,6 +12,7 @@ from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed
 from gaugemc.io.ensemble import read_draws
 from gaugemc.run.experiment import run
+from gaugemc.run.extension import with_overrides
 from gaugemc.statistics import estimate
 
 TINY = [
@@ -76,7 +77,7 @@ def test_a_run_goes_on_with_arrays(finished: Path, tmp_path: Path) -> None:
         (["observables=[radius]"], "there is no radius; choose of charge, .* wilson_loop$"),
         (["theory=ring", "observables=[radius,charge]"], "charge: is known for 2D U.1. links, not"),
         (["theory=ring", "observables=[side]"], "choose of first, first_squared, radius$"),
-        (["theory=su3_4d", "observables=[charge]"], r"charge: .* not for 4D SU\(3\) links on 4x4"),
+        (["theory=su3_4d", "observables=[charge]"], r"charge: .* not for 4D SU\(3\) links on 6x6"),
         (["evaluate.measure_every=0"], "^evaluate.measure_every=0: must be at least 1"),
         (["evaluate.measure_every=41"], "^evaluate.measure_every=41: must be at most the draws$"),
     ],
@@ -112,6 +113,37 @@ def test_a_run_measures_after_the_gradient_flow(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "summary.json").read_text())
     assert found["evaluate"]["observables"]["flowed_energy"]["mean"] == estimate(energy).mean
     assert "Flowed energy" in (tmp_path / "report.html").read_text()
+
+
+def test_heatbath_runs_beside_hmc_and_the_flow_has_t0(tmp_path: Path) -> None:
+    """In 2D SU(2) t^2 E rises through 0.3 soon; costs count the updates of links."""
+    flow = ["evaluate.flow_time=3", "evaluate.flow_step=0.5", "evaluate.flow_kernel=symanzik"]
+    more = ["theory=su2_2d", "theory.beta=2", "evaluate.heatbath_draws=12"]
+    run(settings(*flow, *more, "evaluate.measure_every=2"), tmp_path)
+    found = json.loads((tmp_path / "summary.json").read_text())
+    assert found["hmc"] is None
+    heatbath = found["baselines"]["heatbath"]
+    assert (heatbath["draws"], heatbath["link_updates"]) == (12, 5)
+    assert found["evaluate"]["link_updates"] == found["evaluate"]["force_evaluations"]
+    assert found["comparison"]["flowed_energy"]["baseline"] == "heatbath"
+    assert "heatbath/convergence" in found["checks"]
+    for phase, name in ((found["evaluate"], "evaluate"), (heatbath, "heatbath")):
+        measured = read_draws(tmp_path / f"chains/{name}.h5")[0].observables
+        energies = measured["flowed_energies"][:, 1::2]
+        np.testing.assert_allclose(phase["flow"]["energy"], energies.mean(axis=(0, 1)))
+        np.testing.assert_array_equal(energies[..., -1], measured["flowed_energy"][:, 1::2])
+        assert phase["flow"]["time"] == pytest.approx(np.arange(0, 3.1, 0.5))
+        assert 0 < phase["flow"]["t0"] < 3
+        assert phase["flow"]["t0_error"] > 0
+    page = re.sub(r"<[^>]+>", " ", (tmp_path / "report.html").read_text())
+    assert "for what heatbath spends on one?" in page
+    assert "Independent per 1000 updates" in page
+    assert (tmp_path / "figures/flow.svg").is_file()
+    stored = composed([*TINY, *more])
+    longer = with_overrides(stored, ["evaluate.heatbath_draws=16"], tmp_path)
+    assert longer.evaluate.heatbath_draws == 16
+    with pytest.raises(SettingsError, match=r"^evaluate.hmc_draws=9: a run of sampler=hmc has no"):
+        with_overrides(stored, ["evaluate.hmc_draws=9"], tmp_path)
 
 
 def test_flowed_observables_need_a_flow_time_and_links() -> None:

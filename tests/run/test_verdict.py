@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from gaugemc import cli
-from gaugemc.choices.settings import Settings
-from gaugemc.choices.theories.gauge import U1In2D
+from gaugemc.choices.samplers.hmc import HMCSampler
+from gaugemc.choices.settings import EvaluateSettings, Settings
+from gaugemc.choices.theories.gauge import SU3In4D, U1In2D
 from gaugemc.run.summary import verdict
 from gaugemc.statistics.compare import Comparison
 
@@ -28,6 +29,17 @@ def ratio(value: float, error: float, lower: bool = False, upper: bool = False) 
 
 def test_the_place_is_written_as_the_field_writes_it() -> None:
     assert said(charge=ratio(2.0, 0.1)).startswith("At β = 6 on 8×8, FT-HMC makes 2.00(10) times")
+
+
+def test_the_action_is_named_and_the_rival_of_hmc_is_heatbath() -> None:
+    theory = SU3In4D(action="iwasaki", beta=2.6)
+    settings = Settings(theory, HMCSampler(), evaluate=EvaluateSettings(heatbath_draws=9))
+    compared = {"plaquette": ratio(0.25, 0.02)}
+    text = verdict(settings, compared, {"acceptance": 0.8}, CHECKS, ["plaquette"])
+    assert text.startswith("At β = 2.6 on 6×6×6×6 with the Iwasaki action, HMC makes only 0.25(2)")
+    assert "per second as heatbath: here heatbath is the better choice" in text
+    assert SU3In4D(c1=-0.5).with_action == " with c1 = -0.5"
+    assert SU3In4D().with_action == U1In2D(c1=0.0).with_action == ""
 
 
 @pytest.mark.parametrize("error", [math.inf, math.nan])

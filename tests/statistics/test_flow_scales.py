@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gaugemc.statistics import creutz_ratios, flow_scales, jackknife
+from gaugemc.statistics.jackknife import blocks
 
 
 def test_scales_of_a_flow_that_is_known() -> None:
@@ -45,3 +46,17 @@ def test_creutz_ratios_of_area_and_perimeter() -> None:
     np.testing.assert_allclose(values[0, 0], 1.2)  # minus the log of the plaquette
     np.testing.assert_allclose(errors, 0, atol=1e-12)
     assert np.isnan(creutz_ratios(-loops[None])[0]).all()
+
+
+def test_blocks_are_chains_or_parts_of_few() -> None:
+    """Means of long blocks have the spread that correlated draws have, not that of free ones."""
+    many = np.arange(24.0).reshape(12, 2)
+    np.testing.assert_array_equal(blocks(many), many.mean(axis=1))
+    few = np.arange(36.0).reshape(2, 18)
+    assert blocks(few).shape == (8,)
+    np.testing.assert_array_equal(blocks(few)[:2], [2.0, 7.0])
+    assert blocks(np.ones((2, 3, 5))).shape == (6, 5)
+    slow = np.repeat(np.random.default_rng(1).normal(size=(8, 40)), 25, axis=1)
+    value, error = jackknife(blocks(slow), lambda mean: mean)
+    assert abs(value) < 4 * error
+    assert 0.5 < error / (1 / np.sqrt(8 * 40)) < 2

@@ -14,6 +14,7 @@ from gaugemc.lattice import gauge_transform
 from gaugemc.observables.clover_charge import CloverCharge
 from gaugemc.observables.energy import Energy, plane_energies
 from gaugemc.observables.flowed_charge import FlowedCharge
+from gaugemc.observables.flowed_energies import FlowedEnergies
 from gaugemc.observables.flowed_energy import FlowedEnergy
 from gaugemc.observables.flowed_t2_energy import FlowedT2Energy
 from gaugemc.spaces import Links
@@ -135,7 +136,8 @@ def test_flowed_observables_are_observables_of_the_flowed_field(key: jax.Array) 
     """And all of one compiled function share one flow."""
     space = SMALL[2]
     flow = GradientFlow(flow_kernel(space), 0.05)
-    flowed = [kind(flow, 0.3) for kind in (FlowedEnergy, FlowedT2Energy, FlowedCharge)]
+    kinds = (FlowedEnergy, FlowedT2Energy, FlowedCharge, FlowedEnergies)
+    flowed = [kind(flow, (0.0, 0.1, 0.3)) for kind in kinds]
 
     def measure(x: jax.Array) -> list[jax.Array]:
         return [observable(space, x) for observable in flowed]
@@ -144,7 +146,10 @@ def test_flowed_observables_are_observables_of_the_flowed_field(key: jax.Array) 
     y = flow(x, 0.3)
     energy, charge = Energy()(space, y), CloverCharge()(space, y)
     together = jax.jit(measure).lower(x).compile()
-    np.testing.assert_allclose(together(x), [energy, 0.09 * energy, charge], rtol=1e-10)
+    *numbers, energies = together(x)
+    np.testing.assert_allclose(numbers, [energy, 0.09 * energy, charge], rtol=1e-9)
+    wanted = [Energy()(space, flow(x, t)) for t in (0.0, 0.1)]
+    np.testing.assert_allclose(energies, [*wanted, energy], rtol=1e-9)
     alone = jax.jit(lambda x: flowed[0](space, x)).lower(x).compile()
     loops = [str(program.as_text()).count(" while(") for program in (alone, together)]
     assert loops[0] == loops[1] > 0

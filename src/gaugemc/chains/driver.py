@@ -35,15 +35,15 @@ CAPACITY = 64
 """Most draws of one compiled call: one number for all calls, so that a sampler compiles once."""
 
 
-def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
-    """New states of `chains` chains: the first half hot, the second half cold.
+def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int, cold: bool = True) -> PyTree:
+    """New states of `chains` chains: the first half hot, the second half cold, unless all are hot.
 
     Agreement of the two halves (R-hat) shows that the chains have forgotten their start.
 
     Raises:
         ValueError: no chain can start there, in one line that says why.
     """
-    states, faults = _start_chains(sampler, key, chains)
+    states, faults = _start_chains(sampler, key, chains, (chains + 1) // 2 if cold else chains)
     for message, found in faults.items():
         if known(found) and np.any(found):
             raise ValueError(message)
@@ -52,9 +52,9 @@ def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
 
 @once
 def _start_chains(
-    sampler: Sampler, key: Key[Array, ""], chains: int
+    sampler: Sampler, key: Key[Array, ""], chains: int, n_hot: int
 ) -> tuple[PyTree, dict[str, Bool[Array, " chain"]]]:
-    hot = jnp.arange(chains) < (chains + 1) // 2
+    hot = jnp.arange(chains) < n_hot
     keys = _chain_keys(key, chains)
     states = jax.vmap(sampler.init)(keys, hot)
     return states, jax.vmap(sampler.faults)(keys, states)

@@ -82,8 +82,13 @@ class Measurement(eqx.Module):
             observables: of shape [chain, draw, ...], NaN where a dear observable was not measured.
             first: the index of the first of these draws.
         """
-        due = slice(-(first + 1) % self.every, None, self.every)
+        due = due_draws(first, self.every)
         return {n: v[:, due] if self.is_dear(theory, n) else v for n, v in observables.items()}
+
+
+def due_draws(first: int, every: int) -> slice:
+    """Of draws of which one is the `first`, those that are the `every`-th since the start."""
+    return slice(-(first + 1) % every, None, every)
 
 
 OWN = Measurement()

@@ -93,19 +93,26 @@ class Tally(NamedTuple):
         return [name for name in self.undecided if not baseline_of(name)[0]]
 
     @property
+    def left(self) -> str:
+        """How many are undecided, and whether all of these are of a baseline, in words."""
+        if not self.undecided:
+            return ""
+        others = {baseline_of(name)[0].partition("-")[0] for name in self.undecided}
+        of = "" if self.open else f", all of {' and '.join(sorted(others)).replace('hmc', 'HMC')}"
+        return f", {len(self.undecided)} undecided{of}"
+
+    @property
     def proven(self) -> bool:
         """Whether no check failed, and all of the evaluated sampler passed."""
         return not self.failed and not self.open
 
     def sentence(self) -> str:
         """How many checks passed, failed and are undecided, in words."""
-        of_hmc = ", all of HMC" if not self.open else ""
-        left = f", {len(self.undecided)} undecided{of_hmc}" if self.undecided else ""
         if self.failed:
             names = ", ".join(self.failed)
-            return f"{len(self.failed)} of {self.total} exactness checks FAILED: {names}{left}"
+            return f"{len(self.failed)} of {self.total} exactness checks FAILED: {names}{self.left}"
         if self.undecided:
-            return f"{len(self.passed)} of {self.total} exactness checks passed{left}"
+            return f"{len(self.passed)} of {self.total} exactness checks passed{self.left}"
         return f"all {self.total} exactness checks passed" if self.total else "nothing was checked"
 
 

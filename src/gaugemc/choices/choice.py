@@ -135,6 +135,11 @@ class TheoryChoice(Choice):
     beta: float = option(1.0, "inverse coupling, which the action contains; 1 for a toy", coupling)
     toy: str | None = option(None, "toy density of vectors, in place of links")
 
+    @property
+    def with_action(self) -> str:
+        """What a sentence adds to coupling and lattice where the action is not the usual one."""
+        return ""
+
     @abc.abstractmethod
     def build(self, real: Any) -> Theory:
         """The theory, with real numbers of a type."""

@@ -5,11 +5,14 @@ import equinox as eqx
 from gaugemc.chains.measurement import Measurement
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import has_baseline
+from gaugemc.choices.uses import baseline_draws
 from gaugemc.observables import OBSERVABLES
 from gaugemc.observables.flowed import Flowed
 from gaugemc.spaces import Links
-from gaugemc.theories import GradientFlow, Theory, flow_kernel
+from gaugemc.theories import GradientFlow, Theory, flow_kernel, flow_times
+
+MOST_TIMES = 1000
+"""Of a flow, at which E is kept of each measured draw."""
 
 
 def build_measurement(settings: Settings, theory: Theory) -> Measurement:
@@ -25,12 +28,13 @@ def build_measurement(settings: Settings, theory: Theory) -> Measurement:
 
 
 def flowed_observables(settings: Settings, theory: Theory) -> dict[str, Flowed]:
-    """The observables at the flow time of a run, those that have a meaning."""
-    time, space = settings.evaluate.flow_time, theory.space
-    if time == 0 or not isinstance(space, Links):
+    """The observables of the gradient flow of a run, those that have a meaning."""
+    e, space = settings.evaluate, theory.space
+    if e.flow_time == 0 or not isinstance(space, Links):
         return {}
-    flow = GradientFlow(flow_kernel(space))
-    every = (kind(flow, time) for kind in OBSERVABLES.values() if issubclass(kind, Flowed))
+    flow = GradientFlow(flow_kernel(space, e.flow_kernel), e.flow_step)
+    times = tuple(flow_times(e.flow_time, e.flow_step).tolist())
+    every = (kind(flow, times) for kind in OBSERVABLES.values() if issubclass(kind, Flowed))
     return {o.name: o for o in every if o.has_meaning(space)}
 
 
@@ -41,6 +45,12 @@ def own_observables(theory: Theory) -> tuple[str, ...]:
 
 def refuse_observables(settings: Settings, theory: Theory) -> None:
     """Raise SettingsError unless the run can measure what it is asked."""
+    e = settings.evaluate
+    if e.flow_time > MOST_TIMES * e.flow_step:
+        problem = (
+            f"more than {MOST_TIMES} steps of {e.flow_step:g}: take a larger evaluate.flow_step"
+        )
+        raise SettingsError("evaluate.flow_time", e.flow_time, problem)
     wanted = settings.observables or []
     own = own_observables(theory) if wanted else ()
     flowed = flowed_observables(settings, theory)
@@ -55,10 +65,9 @@ def refuse_observables(settings: Settings, theory: Theory) -> None:
             problem = str(error)
         if name not in known:
             raise SettingsError("observables", f"[{','.join(wanted)}]", problem)
-    e = settings.evaluate
     if e.flow_time > 0 and not flowed:
         raise SettingsError(
             "evaluate.flow_time", e.flow_time, f"{settings.theory.name} has no links"
         )
-    if e.measure_every > min(e.draws, e.hmc_draws if has_baseline(settings) else e.draws):
+    if e.measure_every > min(e.draws, baseline_draws(settings) or e.draws):
         raise SettingsError("evaluate.measure_every", e.measure_every, "must be at most the draws")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import has_baseline, has_network, trained
+from gaugemc.choices.uses import baseline, baseline_draws, has_network, trained
 
 FIELDS_OF_A_CHAIN = 10
 """A trajectory holds about so many fields: position, momentum, force, loops, and where it began."""
@@ -71,8 +71,11 @@ def demands(settings: Settings) -> list[Demand]:
         batch = t.batch * (field + layers)
         what = f"gradients of {t.batch} configurations"
         found.append(Demand("training.batch", what, batch, "reduce training.batch"))
-    baseline = e.hmc_draws + e.hmc_warmup if has_baseline(settings) else 0
-    for key, draws in (("draws", e.draws + e.warmup), ("hmc_draws", baseline)):
+    lengths = {"draws": e.draws + e.warmup}
+    if baseline(settings):
+        warmup = e.hmc_warmup if baseline(settings) == "hmc" else e.warmup
+        lengths[f"{baseline(settings)}_draws"] = baseline_draws(settings) + warmup
+    for key, draws in lengths.items():
         needed = draws * settings.chains * BYTES_OF_A_DRAW
         what = f"{draws} draws of {settings.chains} chains"
         found.append(

@@ -19,8 +19,12 @@ from gaugemc.choices.option import (
     one_of,
     option,
 )
+from gaugemc.choices.theories.gauge import ACTIONS
 
 LARGEST_SEED = 2**63 - 1
+FLOW_STEP = "flow time between measurements of E, and the largest step of the flow"
+FLOW_KERNEL = "action whose gradient the flow follows: wilson, symanzik, iwasaki or dbw2"
+"""Also of `gaugemc measure`."""
 NAME_RULE = "must be of letters a to z, digits and - _ . alone"
 """For the name of a run, which becomes part of a directory's."""
 
@@ -123,6 +127,11 @@ class EvaluateSettings:
         4000, "draws of each chain of the HMC baseline; 0 for no baseline", at_least(0)
     )
     hmc_warmup: int = option(500, "draws of the baseline discarded first", at_least(0))
+    heatbath_draws: int = option(
+        0,
+        "draws of each chain of heatbath beside sampler=hmc, after evaluate.warmup; 0 for none",
+        at_least(0),
+    )
     measure_every: int = option(
         1, "draws between measurements of all observables but the leading ones, for dear ones"
     )
@@ -131,6 +140,8 @@ class EvaluateSettings:
         "time of the gradient flow at which flowed_energy and flowed_charge are measured; 0: none",
         must(lambda time: 0 <= time <= 1000, "must lie between 0 and 1000"),
     )
+    flow_step: float = option(0.05, FLOW_STEP)
+    flow_kernel: str = option("wilson", FLOW_KERNEL, one_of(*ACTIONS))
     chunks: int = option(20, "chunks that each set of draws is run in; a kill loses at most one")
     lengths: list[float] = option(
         [0.5, 1.0, 2.0, 4.0], "trajectory lengths that the tuner tries", each_between(0, math.inf)
@@ -155,6 +166,7 @@ class EvaluateSettings:
         " for hot and cold starts",
         filled,
     )
+    cold: bool = option(True, "start half of the chains cold; else all of them hot")
     configurations: bool = option(False, "save the last configuration of every chain")
     format: str = option(
         "hdf5",
@@ -181,7 +193,7 @@ class Settings:
     )
     name: str = option("run", "name of the run, part of its directory's name", part_of_a_path)
     seed: int = option(1, "seed of all randomness", usable_seed)
-    chains: int = option(64, "chains run at once; half start hot, half cold")
+    chains: int = option(64, "chains run at once")
     precision: str = option(
         "fp32",
         "fp64 or fp32 for everything; bf16 or fp16 for the network, fp32 for the physics",

@@ -24,9 +24,22 @@ def has_network(settings: Settings) -> bool:
     return trained(settings) is not None and trained(settings).has_network
 
 
-def has_baseline(settings: Settings) -> bool:
+def baseline(settings: Settings) -> str:
+    """What runs beside the sampler: tuned hmc, heatbath beside HMC itself, or "" for nothing."""
+    if settings.sampler.is_baseline:
+        return "heatbath" if settings.evaluate.heatbath_draws > 0 else ""
+    return "hmc" if settings.evaluate.hmc_draws > 0 else ""
+
+
+def has_hmc(settings: Settings) -> bool:
     """Whether tuned HMC runs beside the sampler."""
-    return not settings.sampler.is_baseline and settings.evaluate.hmc_draws > 0
+    return baseline(settings) == "hmc"
+
+
+def baseline_draws(settings: Settings) -> int:
+    """The draws of each chain of the baseline, 0 without one."""
+    name = baseline(settings)
+    return getattr(settings.evaluate, f"{name}_draws") if name else 0
 
 
 class Rule(NamedTuple):
@@ -109,7 +122,7 @@ RULES = (
     ),
     Rule(
         ("sampler.integrator",),
-        lambda s: s.sampler.has_trajectories or has_baseline(s),
+        lambda s: s.sampler.has_trajectories or has_hmc(s),
         f"{SAMPLER} has no trajectories",
     ),
     Rule(
@@ -118,9 +131,20 @@ RULES = (
         f"{SAMPLER} is its own baseline",
     ),
     Rule(
+        ("evaluate.heatbath_draws",),
+        lambda s: s.sampler.is_baseline,
+        f"{SAMPLER} runs beside tuned HMC",
+    ),
+    Rule(("evaluate.cold",), lambda s: s.evaluate.start is None, "evaluate.start is a file"),
+    Rule(
+        ("evaluate.flow_step", "evaluate.flow_kernel"),
+        lambda s: s.evaluate.flow_time > 0,
+        "evaluate.flow_time=0",
+    ),
+    Rule(
         ("evaluate.format",), lambda s: s.evaluate.configurations, "evaluate.configurations=false"
     ),
-    Rule(("evaluate.hmc_warmup",), has_baseline, "evaluate.hmc_draws=0"),
+    Rule(("evaluate.hmc_warmup",), has_hmc, "evaluate.hmc_draws=0"),
     Rule(
         tuple(
             f"evaluate.{name}"
@@ -133,7 +157,7 @@ RULES = (
                 "most_steps",
             )
         ),
-        lambda s: has_baseline(s) or s.sampler.tuned,
+        lambda s: has_hmc(s) or s.sampler.tuned,
         "nothing is tuned",
     ),
 )

@@ -9,8 +9,9 @@ from gaugemc.choices.choice import SamplerChoice
 from gaugemc.choices.memory import check_memory, check_parameters
 from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.option import SettingsError, one_of
+from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import flat, has_network, trained
+from gaugemc.choices.uses import baseline, flat, has_network, trained
 
 LARGEST_COUNT = 2**31 - 1
 
@@ -23,6 +24,7 @@ def validate(settings: Settings) -> None:
 
     theory = build_theory(settings)
     refuse_observables(settings, theory)
+    refuse_heatbath(settings, theory)
     try:
         if trained(settings):
             check_parameters(settings, abstract_model(settings, theory))
@@ -35,6 +37,18 @@ def validate(settings: Settings) -> None:
             raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
         problem = str(error) if "sampler=hmc" in str(error) else f"{error}; choose sampler=hmc"
         raise SettingsError("sampler.name", settings.sampler.name, problem) from error
+
+
+def refuse_heatbath(settings: Settings, theory: Any) -> None:
+    """Raise SettingsError for heatbath beside HMC where there is none."""
+    if baseline(settings) != "heatbath":
+        return
+    try:
+        HeatbathSampler().build(settings, theory, None)
+    except ValueError as error:
+        problem = f"{error.args[0].partition(';')[0]}, or set it to 0"
+        draws = settings.evaluate.heatbath_draws
+        raise SettingsError("evaluate.heatbath_draws", draws, problem) from error
 
 
 def refuse(settings: Settings) -> None:

@@ -40,6 +40,7 @@ MODES: dict[str, dict[str, Any]] = {
             "draws": 40,
             "warmup": 10,
             "hmc_draws": 200,
+            "heatbath_draws": 0,
             "hmc_warmup": 40,
             "chunks": 4,
             "lengths": [1.0],

@@ -9,7 +9,7 @@ from typing import Any
 
 from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.schema import keys_of
-from gaugemc.choices.settings import Settings
+from gaugemc.choices.settings import FLOW_KERNEL, FLOW_STEP, Settings
 from gaugemc.choices.uses import unused
 from gaugemc.conf.groups import words
 
@@ -46,8 +46,8 @@ suffix, unless --format says it: .nersc; .ildg, .lime or .scidac; .h5 or .hdf5.
 --lattice     of IN, for a LIME file that does not say it
 --two-rows, --little-endian   for nersc
 --lfn         for ildg: the logical file name""",
-    "measure": """usage: gaugemc measure FILE [FILE...] [--flow-time=T] [--step=0.05]
-                       [--kernel=wilson|symanzik] [--tolerance=D]
+    "measure": f"""usage: gaugemc measure FILE [FILE...] [--flow-time=T] [--step=0.05]
+                       [--kernel=wilson] [--tolerance=D]
                        [--lattice=X,Y,Z,T] [--out=FILE.json]
 
 Measure gauge configurations of one ensemble, in any format that convert reads:
@@ -56,8 +56,8 @@ With --flow-time also E(t), t^2 E(t), Q(t), t0 and w0 of the gradient flow.
 Prints tables, and saves all numbers in FILE.json beside the first file, and a
 picture of the flow in FILE.svg. Files are taken to be independent.
 --flow-time   where the flow ends, in units of the lattice spacing squared
---step        flow time between measurements, and the largest step of the flow
---kernel      the action whose gradient is the flow
+--step        {FLOW_STEP}
+--kernel      {FLOW_KERNEL}
 --tolerance   adapted steps, each with this error; fixed ones without it
 --lattice     for a LIME file that does not say it""",
 }

@@ -6,6 +6,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from gaugemc.choices.theories.gauge import ACTIONS
 from gaugemc.conf.conversion import Parser, lattice
 from gaugemc.conf.errors import UsageError
 
@@ -38,7 +39,7 @@ def measurement(words: Sequence[str]) -> Namespace:
     add = parser.add_argument_group().add_argument
     add("--flow-time", type=positive)
     add("--step", type=positive)
-    add("--kernel", choices=("wilson", "symanzik"))
+    add("--kernel", choices=ACTIONS)
     add("--tolerance", type=positive)
     add("--lattice", type=lattice)
     found = {k: v for k, v in vars(parser.parse_args(words)).items() if v is not None}

@@ -1,6 +1,9 @@
 """The energy density at a flow time."""
 
-from gaugemc.observables.energy import Energy
+from jaxtyping import Array, Float
+
+from gaugemc.arrays import Field
+from gaugemc.groups import Group
 from gaugemc.observables.flowed import Flowed
 
 
@@ -10,4 +13,6 @@ class FlowedEnergy(Flowed):
     name = "flowed_energy"
     label = "flowed energy"
     symbol = "E(t)"
-    observable = Energy()
+
+    def of_links(self, group: Group, links: Field) -> Float[Array, ""]:
+        return self.along(group, links)[-1, 0]

@@ -15,4 +15,4 @@ class FlowedT2Energy(FlowedEnergy):
     symbol = "t²E(t)"
 
     def of_links(self, group: Group, links: Field) -> Float[Array, "..."]:
-        return self.time**2 * super().of_links(group, links)
+        return self.times[-1] ** 2 * super().of_links(group, links)

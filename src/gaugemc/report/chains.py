@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from gaugemc.chains.measurement import due_draws
 from gaugemc.io.ensemble import read_draws
+from gaugemc.statistics.autocorrelation import entries
+from gaugemc.statistics.jackknife import blocks
 
 HISTORY_CHAINS = 3
 
@@ -18,22 +21,50 @@ HISTORY_CHAINS = 3
 class Chains:
     """The observables of one sampler's chains, with its name and colour in every figure.
 
-    `observables` maps a name to an array of shape [chain, draw]; `colour` is a key of
-    `style.PALETTE`; `warmup` is the number of draws thrown away before the first one.
+    `observables` maps a name, or that of an entry of an array, to an array of shape [chain, draw];
+    `colour` is a key of `style.PALETTE`; `warmup` is the number of draws thrown away before the
+    first one. Observables in `dear` were measured on every `every`-th draw since the start.
     """
 
     label: str
     colour: str
     observables: Mapping[str, Float[np.ndarray, "chain draw"]]
     warmup: int = 0
+    every: int = 1
+    dear: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, path: pathlib.Path, label: str, colour: str) -> Chains:
         """Read `chains/*.h5` of a run; ValueError names a file that is not readable as such."""
         draws, attributes = read_draws(path)
-        arrays = {name: np.asarray(a, np.float64) for name, a in draws.observables.items()}
-        scalars = {name: array for name, array in arrays.items() if array.ndim == 2 and array.size}
-        return cls(label, colour, scalars, int(attributes.get("warmup", 0)))
+        arrays = {n: np.asarray(a, np.float64) for n, a in draws.observables.items() if a.ndim > 1}
+        found = {name: array for name, array in entries(arrays).items() if array.size}
+        warmup, every = (int(attributes.get(*k)) for k in (("warmup", 0), ("measure_every", 1)))
+        due = due_draws(warmup, every)
+        dear = frozenset(n for n, a in found.items() if every > 1 and only_on(due, a))
+        measured = {n: a[:, due] if n in dear else a for n, a in found.items()}
+        return cls(label, colour, measured, warmup, every, dear)
+
+    def step(self, name: str) -> int:
+        """The number of draws from one measurement of an observable to the next."""
+        return self.every if name in self.dear else 1
+
+    def draws_of(self, name: str) -> Int[np.ndarray, " draw"]:
+        """The draws, counted after warm-up, on which an observable was measured."""
+        first = due_draws(self.warmup, self.step(name)).start
+        return first + self.step(name) * np.arange(self.observables[name].shape[1])
+
+    @property
+    def draws(self) -> int:
+        """The number of draws of a chain, up to the last that was measured."""
+        return max(int(self.draws_of(name)[-1]) + 1 for name in self.observables)
+
+
+def only_on(due: slice, series: Float[np.ndarray, "chain draw"]) -> bool:
+    """Whether a series has numbers on some draws alone, and NaN between."""
+    between = np.ones(series.shape[1], bool)
+    between[due] = False
+    return bool(np.all(np.isnan(series[:, between])))
 
 
 def autocorrelation(
@@ -60,16 +91,10 @@ def autocorrelation(
 def sector_frequencies(
     charge: Float[np.ndarray, "chain draw"], values: Float[np.ndarray, " sector"]
 ) -> tuple[Float[np.ndarray, " sector"], Float[np.ndarray, " sector"]]:
-    """Frequency of each topological sector, and its error from the spread of eight blocks or more.
-
-    A block is a chain, or a part of one where there are fewer than eight chains.
-    """
-    chains, draws = charge.shape
-    parts = min(draws, -(-8 // chains))
-    blocks = [block for chain in charge for block in np.array_split(chain, parts)]
-    visits = np.stack([(np.rint(block)[:, None] == values).mean(axis=0) for block in blocks])
-    mean = (np.rint(charge)[..., None] == values).mean(axis=(0, 1))
-    count = len(blocks)
+    """Frequency of each topological sector, and its error from the spread of `blocks`."""
+    there = np.rint(charge)[..., None] == values
+    mean, visits = there.mean(axis=(0, 1)), blocks(there)
+    count = len(visits)
     error = (
         visits.std(axis=0, ddof=1) / np.sqrt(float(count))
         if count > 1

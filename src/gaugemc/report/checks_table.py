@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gaugemc.checks.outcome import Outcome, baseline_of, outcome_of
-from gaugemc.report.names import heading
+from gaugemc.report.names import baseline_label, heading
 from gaugemc.report.table import table
 from gaugemc.statistics.notation import MISSING, format_error, format_number, format_signed, number
 
@@ -29,8 +29,7 @@ def check_name(name: str) -> str:
     if member:
         parts.append(html.escape(member.replace("_", " ").replace(".", ", ")))
     if baseline:
-        what = html.escape(baseline.partition("-")[2].replace("_", " "))
-        parts.append(f"HMC for {what}" if what else "HMC")
+        parts.append(html.escape(baseline_label(baseline)))
     return ", ".join(parts)
 
 

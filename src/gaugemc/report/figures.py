@@ -34,24 +34,24 @@ Sectors = Float[np.ndarray, " sector"]
 @styled
 def history_figure(
     runs: Sequence[Chains],
-    leading: Sequence[str] = ("charge", "plaquette"),
+    names: Sequence[str] = ("charge", "plaquette"),
     compared: Sequence[Chains] | None = None,
     exact: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Two observables against draw, one column per run (Foreman et al. 2112.01586, Fig. 4).
+    """Observables against draw, one column per run (Foreman et al. 2112.01586, Fig. 4).
 
-    They are the first two of `leading` that there are, the most important below the other. The
-    first draws of a few chains are shown, `exact` values as lines. The ranges are those of all runs
-    in `compared` (default: `runs`), so that figures drawn apart can be read side by side.
+    They are those of `names` that there are: the first of them of a few chains, and above it the
+    others of one chain. The first draws are shown, `exact` values as lines. The ranges are those of
+    all runs in `compared` (default: `runs`), so that figures drawn apart can be read side by side.
     """
     compared = runs if compared is None else compared
     first = runs[0].observables
-    names = [name for name in leading if name in first][1::-1] or list(first)[:1]
+    names = [name for name in names if name in first] or list(first)[:1]
     lanes = shown_chains(min(next(iter(run.observables.values())).shape[0] for run in runs))
     draws = shown_draws(compared)
-    rows = [(names[0], lanes[0])] if len(names) > 1 else []
-    rows += [(names[-1], chain) for chain in lanes]
-    heights = [1.0 if name == "charge" else 1.45 for name, _ in rows]
+    rows = [(name, lanes[0]) for name in names[:0:-1]]
+    rows += [(names[0], chain) for chain in lanes]
+    heights = [1.0 if "charge" in name else 1.45 for name, _ in rows]
     figure = Figure(figsize=(WIDTH * len(runs), 0.5 + 0.72 * sum(heights)), layout="constrained")
     grid = figure.subplots(
         len(rows), len(runs), squeeze=False, sharex="col", gridspec_kw={"height_ratios": heights}
@@ -59,7 +59,7 @@ def history_figure(
     for column, run in enumerate(runs):
         grid[0, column].set_title(run.label)
         for axes, (name, chain) in zip(grid[:, column], rows):
-            history(axes, run, name, run.observables[name][chain, :draws], (exact or {}).get(name))
+            history(axes, run, name, chain, draws, (exact or {}).get(name))
             axes.set_ylim(history_range(compared, name, draws))
             axes.set_ylabel(called(name))
             axes.text(
@@ -79,31 +79,37 @@ def history_figure(
 
 def shown_draws(runs: Sequence[Chains]) -> int:
     """How many draws the histories show: as many as every run has, at most `HISTORY_DRAWS`."""
-    lengths = [array.shape[1] for run in runs for array in run.observables.values()]
-    return min([HISTORY_DRAWS, *lengths])
+    return min([HISTORY_DRAWS, *(run.draws for run in runs)])
 
 
 def history(
-    axes: Axes, run: Chains, name: str, series: Float[np.ndarray, " draw"], exact: float | None
+    axes: Axes, run: Chains, name: str, chain: int, shown: int, exact: float | None
 ) -> None:
     """One observable of one chain against draw."""
-    draws = np.arange(series.size)
+    draws = run.draws_of(name)
+    draws = draws[draws < shown]
+    series = run.observables[name][chain, : draws.size]
     if exact is not None and name != "charge":
         axes.axhline(exact, color=PALETTE["ink"], linewidth=0.9, linestyle=(0, (4, 3)), zorder=3)
     if name == "charge" and is_integer_charge(run):
         axes.step(draws, np.rint(series), where="mid", color=PALETTE[run.colour], linewidth=0.9)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     else:
-        axes.plot(draws, series, color=PALETTE[run.colour], linewidth=0.6)
+        dots = {"marker": "o", "markersize": 1.5} if name in run.dear else {}
+        axes.plot(draws, series, color=PALETTE[run.colour], linewidth=0.6, **dots)
         axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.grid(axis="y")
-    axes.set_xlim(0, series.size)
+    axes.set_xlim(0, shown)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def history_range(runs: Sequence[Chains], name: str, draws: int) -> tuple[float, float]:
     """A vertical range that holds what the histories of all runs show of one observable."""
-    parts = [run.observables[name][:, :draws] for run in runs if name in run.observables]
+    parts = [
+        run.observables[name][:, run.draws_of(name) < draws]
+        for run in runs
+        if name in run.observables
+    ]
     finite = np.concatenate([part[np.isfinite(part)] for part in parts])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     margin = 0.06 * (high - low) or 0.5
@@ -169,12 +175,13 @@ def autocorrelation_figure(runs: Sequence[Chains], name: str, lags: int) -> Figu
     for index, run in enumerate(runs):
         if name not in run.observables:
             continue
-        rho = autocorrelation(run.observables[name], lags + 1)
+        step = run.step(name)
+        rho = autocorrelation(run.observables[name], lags // step + 1)
         frozen = not np.isfinite(rho[0])
         label = f"{run.label} (never changed)" if frozen else run.label
         # A frozen observable stays in the legend: its absence from the axes is the result.
         axes.plot(
-            np.arange(1, rho.size),
+            step * np.arange(1, rho.size),
             rho[1:],
             ("-", "--")[index % 2],
             color=PALETTE[run.colour],

@@ -2,40 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gaugemc.report.style import PALETTE, styled
 from gaugemc.statistics.flow_scales import LEVEL
+from gaugemc.statistics.notation import number
 
 
 @styled
-def flow_figure(numbers: Mapping[str, Any]) -> Figure:
-    """t^2 E against flow time, with the level of t0, and Q below: a line for each file.
+def flow_figure(
+    flows: Sequence[Mapping[str, Any]],
+    scales: Sequence[Mapping[str, Any]],
+    kernel: str,
+    samplers: Sequence[tuple[str, str]] = (),
+) -> Figure:
+    """t^2 E against flow time, with the level and the place of t0, and Q below where it is known.
 
     Args:
-        numbers: what `gaugemc.run.measure_files` returns for a flow.
+        flows: for each line `time`, `t2_energy`, and what there is of `energy_error` and `charge`.
+        scales: `t0` and `t0_error`, of all lines or of each sampler.
+        kernel: of the flow.
+        samplers: label and colour (a key of `style.PALETTE`) of each line that is a mean of chains;
+            none for lines that are files.
     """
-    flows = [file["flow"] for file in numbers["files"]]
     charged = "charge" in flows[0]
-    figure = Figure(figsize=(4.6, 4.4 if charged else 2.6), layout="constrained")
+    figure = Figure(figsize=(4.6, 4.4 if charged else 2.9), layout="constrained")
     panels = figure.subplots(1 + charged, 1, sharex=True, squeeze=False)[:, 0]
-    for flow in flows:
-        panels[0].plot(flow["time"], flow["t2_energy"], color=PALETTE["sampler"], linewidth=0.9)
+    top: Axes = panels[0]
+    for index, flow in enumerate(flows):
+        label, colour = samplers[index] if samplers else (None, "sampler")
+        error = np.square(flow["time"]) * np.array(flow.get("energy_error", 0.0), float)
+        style = (
+            {"fmt": ("o-", "s-")[index % 2], "markersize": 3.5, "capsize": 2} if samplers else {}
+        )
+        top.errorbar(
+            *(flow["time"], flow["t2_energy"], error if samplers else None),
+            color=PALETTE[colour],
+            linewidth=0.9,
+            label=label,
+            **style,
+        )
         if charged:
             panels[1].plot(flow["time"], flow["charge"], color=PALETTE["second"], linewidth=0.9)
     if max(max(flow["t2_energy"]) for flow in flows) > LEVEL / 2:
-        panels[0].axhline(LEVEL, color=PALETTE["ink"], linewidth=0.9, linestyle=(0, (4, 3)))
-    t0 = numbers["flow"]["t0"]
-    if np.isfinite(t0):
-        panels[0].axvline(t0, color=PALETTE["muted"], linewidth=0.7)
-    for axes, label in zip(panels, ("t²E", "Q")):
-        axes.set_ylabel(label)
+        top.axhline(LEVEL, color=PALETTE["ink"], linewidth=0.9, linestyle=(0, (4, 3)))
+    for index, scale in enumerate(scales):
+        t0, error = number(scale["t0"]), number(scale["t0_error"])
+        colour = PALETTE[samplers[index][1] if samplers else "muted"]
+        if np.isfinite(t0):
+            top.axvline(t0, color=colour, linewidth=0.7)
+        if np.isfinite(t0 + error):
+            top.axvspan(t0 - error, t0 + error, color=colour, alpha=0.15, linewidth=0)
+    for axes, symbol in zip(panels, ("t²E", "Q")):
+        axes.set_ylabel(symbol)
         axes.grid(axis="y")
-    panels[0].set_title(f"Gradient flow, {numbers['flow']['kernel'].capitalize()} kernel")
+    if samplers:
+        top.legend(fontsize=8)
+    top.set_title(f"Gradient flow, {kernel.capitalize()} kernel")
     panels[-1].set_xlabel("flow time t / a²")
     panels[-1].set_xlim(0, flows[0]["time"][-1])
     return figure

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterable
 
+from gaugemc.choices.menu import label
 from gaugemc.observables import OBSERVABLES, Observable
 
 ENTRY = re.compile(r"(.+)\[(\d+(?:,\d+)*)\]")
@@ -43,6 +44,12 @@ def heading(name: str) -> str:
         return html.escape(called(name))
     label = html.escape(observable.label[0].upper() + observable.label[1:])
     return f"{label} {symbol(name)}" if observable.symbol else label + entry
+
+
+def baseline_label(phase: str) -> str:
+    """The name of a baseline within a sentence: HMC, HMC for plaquette, heatbath."""
+    word, _, what = phase.partition("-")
+    return " for ".join([label("sampler", word), *([what.replace("_", " ")] if what else [])])
 
 
 def by_array(names: Iterable[str]) -> dict[str, list[str]]:

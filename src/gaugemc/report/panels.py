@@ -30,11 +30,11 @@ def section(title: str, text: str, content: str) -> str:
 
 
 def histories(run: Run) -> str:
-    """Histories of the two leading observables of the samplers, side by side."""
+    """Histories of the samplers, side by side."""
     drawn = [
         (
             f"history-{chains.colour}",
-            figures.history_figure([chains], run.leading, run.chains, run.exact),
+            figures.history_figure([chains], run.drawn, run.chains, run.exact),
             f"History of {chains.label}",
         )
         for chains in run.chains
@@ -42,14 +42,11 @@ def histories(run: Run) -> str:
     if not drawn:
         return ""
     shown = figures.shown_draws(run.chains)
-    taken = ", ".join(
-        f"{next(iter(chains.observables.values())).shape[1]:,} of {chains.label}"
-        for chains in run.chains
-    )
+    taken = ", ".join(f"{chains.draws:,} of {chains.label}" for chains in run.chains)
     warmups = {chains.warmup for chains in run.chains}
     warm = f" after {max(warmups):,} of warm-up" if len(warmups) == 1 and max(warmups) else ""
     text = f"The first {shown:,} draws{warm}, a few chains (draws taken: {html.escape(taken)})"
-    lines = run.exact.keys() & set(run.leading[:2]) - {"charge"}
+    lines = run.exact.keys() & set(run.drawn) - {"charge"}
     line = "; the dashed line is the exact value" if lines else ""
     return section("Histories", f"{text}{line}.", panels(run.figures, drawn))
 
@@ -101,10 +98,10 @@ def distribution(run: Run) -> str:
 
 
 def autocorrelations(run: Run) -> str:
-    """Autocorrelation functions of the two leading observables."""
+    """Autocorrelation functions of the observables whose histories are drawn."""
     if not run.chains:
         return ""
-    names = [name for name in run.leading if name in run.chains[0].observables][:2]
+    names = [name for name in run.drawn if name in run.chains[0].observables]
     drawn = [
         (
             f"autocorrelation-{name}",
@@ -120,7 +117,7 @@ def lags_of(run: Run, name: str) -> int:
     """How far to draw an autocorrelation function: ten tau_int, at most a quarter of a chain."""
     observed = [(result.get("observables") or {}).get(name) or {} for result in run.results]
     taus = [number(entry.get("tau_int")) for entry in observed]
-    draws = min(next(iter(chains.observables.values())).shape[1] for chains in run.chains)
+    draws = min(chains.draws for chains in run.chains)
     wanted = max(10 * max(taus), 30) if all(map(math.isfinite, taus)) else MAX_LAGS
     return max(1, min(draws // 4, MAX_LAGS, round(wanted)))
 

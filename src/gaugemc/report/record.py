@@ -16,10 +16,13 @@ import numpy as np
 
 from gaugemc.choices.menu import label
 from gaugemc.report.chains import Chains
+from gaugemc.report.names import baseline_label, by_array
 from gaugemc.statistics.notation import number
 
 COLOURS = ("sampler", "hmc", "second")
 """Of the evaluated sampler and of the baselines, keys of `style.PALETTE`."""
+SLOW = ("charge", "flowed_charge", "flowed_energy")
+"""Observables whose histories say most, where they are measured."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Run:
         hmc = {"hmc": self.part("hmc")} if self.part("hmc") else {}
         return {"evaluate": self.part("evaluate"), **hmc, **self.part("baselines")}
 
+    def setting(self, key: str) -> Any:
+        """A setting of the run by its full key; None where it was not used."""
+        group, _, name = key.partition(".")
+        return ((self.part("sampler").get("parameters") or {}).get(group) or {}).get(name)
+
     @property
     def figures(self) -> pathlib.Path:
         """Where the figures are saved."""
@@ -51,11 +59,8 @@ class Run:
     def labels(self) -> list[str]:
         """The names of the samplers with results: the evaluated one, then the baselines."""
         name = str(self.part("sampler").get("name", "sampler"))
-        baselines = [
-            " for ".join(["HMC", *(what.replace("_", " ") for what in phase.split("-")[1:])])
-            for phase in list(self.phases)[1:]
-        ]
-        return [heading(label("sampler", name)), *baselines]
+        baselines = map(baseline_label, list(self.phases)[1:])
+        return [heading(text) for text in (label("sampler", name), *baselines)]
 
     @property
     def leading(self) -> list[str]:
@@ -63,6 +68,18 @@ class Run:
         measured = list(self.part("evaluate").get("observables") or {})
         first = self.part("theory").get("leading") or ["charge", "plaquette"]
         return sorted(measured, key=lambda name: [*first, *measured].index(name))
+
+    @property
+    def numbers(self) -> list[str]:
+        """Those of them that are no entries of arrays."""
+        return by_array(self.leading)[""]
+
+    @property
+    def drawn(self) -> list[str]:
+        """The observables whose histories are drawn, the slowest first."""
+        slow = [name for name in SLOW if name in self.numbers]
+        others = [name for name in self.numbers if name not in (*slow, "flowed_t2_energy")]
+        return [*slow, *others[: 1 if slow else 2]]
 
     @property
     def results(self) -> list[Mapping[str, Any]]:
@@ -80,7 +97,7 @@ class Run:
     def baseline(self, name: str) -> str:
         """The label of the baseline that an observable is compared with."""
         phase = (self.part("comparison").get(name) or {}).get("baseline") or "hmc"
-        return dict(zip(self.phases, self.labels)).get(phase, "HMC")
+        return baseline_label(phase)
 
     @property
     def checks(self) -> dict[str, Mapping[str, Any]]:

@@ -26,8 +26,8 @@ def of_another_time(run: Run) -> list[str]:
     counts = {label: part.get("draws") for label, part in zip(run.labels, run.results)}
     found = []
     for chains in run.chains:
-        draws = next(iter(chains.observables.values())).shape[1]
-        if draws != counts.get(chains.label):
+        draws = chains.draws
+        if not draws <= (counts.get(chains.label) or 0) < draws + chains.every:
             found.append(
                 f"{run.directory}: {draws} draws of {chains.label} in chains/, and"
                 f" {counts.get(chains.label)} in summary.json: gaugemc resume brings them together"

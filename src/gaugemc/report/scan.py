@@ -6,7 +6,7 @@ import pathlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -74,7 +74,7 @@ class Scan:
     @property
     def leading(self) -> list[str]:
         """The two leading observables of every run, each once."""
-        return list(dict.fromkeys(name for run in self.finished for name in run.leading[:2]))
+        return list(dict.fromkeys(name for run in self.finished for name in run.numbers[:2]))
 
     @property
     def varied(self) -> dict[str, list[str]]:
@@ -168,7 +168,7 @@ def read_job(directory: pathlib.Path, path: pathlib.Path) -> Job:
     """Read what one run left."""
     settings, run, problem = read_yaml(path / "config.yaml"), None, ""
     try:
-        run = read_summary(path)
+        run = beside_hmc(read_summary(path))
         settings = settings or flat(run.part("sampler").get("parameters") or {})
     except FileNotFoundError:
         problem = "unfinished: there is no summary.json" if is_run(path) else "never started"
@@ -177,6 +177,13 @@ def read_job(directory: pathlib.Path, path: pathlib.Path) -> Job:
     if not run and not settings and is_run(path):
         problem += "; config.yaml is not readable"
     return Job(path.relative_to(directory).as_posix(), settings, run, problem)
+
+
+def beside_hmc(run: Run) -> Run:
+    """A run without what was compared with another baseline: a scan compares with tuned HMC."""
+    if run.part("hmc"):
+        return run
+    return replace(run, summary={**run.summary, "comparison": None, "baselines": {}})
 
 
 def read_yaml(path: pathlib.Path) -> dict[str, Any]:

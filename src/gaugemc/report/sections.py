@@ -11,7 +11,8 @@ from typing import Any
 from gaugemc.checks import tally
 from gaugemc.report import tables
 from gaugemc.report.checks_table import check_name, checks_table
-from gaugemc.report.names import by_array, heading, symbol
+from gaugemc.report.gauge_panels import gradient_flow, polyakov_loops, scale_text
+from gaugemc.report.names import baseline_label, by_array, heading, symbol
 from gaugemc.report.panels import (
     autocorrelations,
     distribution,
@@ -40,6 +41,8 @@ def body(run: Run) -> str:
         histories(run),
         training_curves(run),
         distribution(run),
+        gradient_flow(run),
+        polyakov_loops(run),
         autocorrelations(run),
         cost(run),
         observables(run),
@@ -67,17 +70,19 @@ def title_of(run: Run) -> str:
             else []
         ),
     ]
-    return f"{' against '.join(run.labels[:2])}: {' '.join(words)}"
+    rivals = [baseline_label(phase) for phase in list(run.phases)[1:2]]
+    return f"{' against '.join([run.labels[0], *rivals])}: {' '.join(words)}"
 
 
 def opening(run: Run) -> str:
     """Title, question, verdict with its badge, and the numbers that decide it."""
     state, badge = badge_of(run)
     label = html.escape(run.labels[0])
+    rival = "tuned HMC" if run.part("hmc") else "".join(map(baseline_label, run.part("baselines")))
     question = (
         f"Is {label} exact, and how many independent samples does it make "
-        "for what tuned HMC spends on one?"
-        if run.part("hmc")
+        f"for what {rival} spends on one?"
+        if rival
         else f"Is {label} exact, and what does an independent sample cost?"
     )
     verdict = html.escape(str(run.summary.get("verdict") or ""))
@@ -101,16 +106,18 @@ def opening(run: Run) -> str:
 def badge_of(run: Run) -> tuple[str, str]:
     """The state and the text of the badge: how many checks passed, failed and are undecided."""
     found = tally(run.checks)
-    left = f", {len(found.undecided)} undecided" if found.undecided else ""
     if found.failed:
         names = "; ".join(check_name(name) for name in found.failed)
-        return "failed", f"✗ {len(found.failed)} of {found.total} checks failed: {names}{left}"
-    passed = f"{len(found.passed)} of {found.total} checks passed{left}"
+        return (
+            "failed",
+            f"✗ {len(found.failed)} of {found.total} checks failed: {names}{found.left}",
+        )
+    passed = f"{len(found.passed)} of {found.total} checks passed{found.left}"
     if not found.total:
         return "unchecked", "not checked"
     if found.open:
         return "undecided", f"? {passed}"
-    return "passed", f"✓ {passed}{', all of HMC' if left else ''}"
+    return "passed", f"✓ {passed}"
 
 
 def plain(value: object) -> str:
@@ -123,21 +130,22 @@ def key_numbers(run: Run) -> str:
     evaluate, comparison = run.part("evaluate"), run.part("comparison")
     leading = next((name for name in run.leading if name in comparison), "")
     compared = comparison.get(leading) or {}
-    what = symbol(leading)
+    what, rival = symbol(leading), html.escape(run.baseline(leading))
     entries = [
         (
-            f"Independent values of {what} per second, relative to HMC",
+            f"Independent values of {what} per second, relative to {rival}",
             tables.ratio_text(compared, "ess_per_second_ratio", "error"),
         ),
         (
-            f"Independent values of {what} per force, relative to HMC",
+            f"Independent values of {what} per force, relative to {rival}",
             tables.ratio_text(compared, "ess_per_force_ratio", "force_error"),
         ),
     ]
     observables = evaluate.get("observables") or {}
-    for name in run.leading[:2][-1:]:
+    for name in run.drawn[-1:]:
         mean = tables.mean_text(observables[name] or {})
         entries.append((heading(name), mean))
+    entries.append(("<i>t</i>₀/<i>a</i>²", scale_text(evaluate.get("flow") or {}, "t0")))
     ess = tables.quality_text(run.part("training"), "ess", lambda value: format_number(value, 3))
     entries.append(("Acceptance", format_number(number(evaluate.get("acceptance")), 3)))
     entries.append(("ESS of the flow, as a fraction", ess))

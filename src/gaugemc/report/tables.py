@@ -90,10 +90,17 @@ def cost_table(
     seconds = [number(result.get("seconds_per_draw")) for result in results]
     forces = [number(result.get("force_evaluations")) for result in results]
     chains = [number(result.get("chains")) for result in results]
+    updates = [number(result.get("link_updates")) for result in results]
+    local = any(n > 0 and not f > 0 for n, f in zip(updates, forces))
     rows = [
         row("Acceptance", [format_number(number(r.get("acceptance")), 3) for r in results]),
         row("Step size × steps", [steps_text(r) for r in results]),
         row("Forces per draw", [format_number(f, 3) for f in forces]),
+        *(
+            [row("Updates of each link per draw", [format_number(n, 3) for n in updates])]
+            if local
+            else []
+        ),
         row("Time per draw of all chains", [format_seconds(s) for s in seconds]),
         row("Chains × draws", [length_text(r) for r in results]),
     ]
@@ -113,6 +120,9 @@ def cost_table(
         if any(text != MISSING for text in efficiencies):
             ratio = ratio_text(compared, "ess_per_force_ratio", "force_error", reasons)
             rows.append(row("Independent per 1000 forces", efficiencies, ratio))
+        if local:
+            rates = [rate_text(o, 1000.0, n) for o, n in zip(observed, updates)]
+            rows.append(row("Independent per 1000 updates", rates))
     header = ["", *labels, *(["Ratio"] if compare else [])]
     kind = "" if compare else "narrow"
     return table("Cost of an independent sample", header, rows, kind=kind)

@@ -1,37 +1,48 @@
-"""Tuned HMC beside the sampler: a run for each observable that needs another HMC."""
+"""What runs beside the sampler: tuned HMC, one for each observable that needs another; heatbath."""
 
 from collections.abc import Iterable
 
 import jax
 from jaxtyping import Array, Key
 
+from gaugemc.arrays import Field
+from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import has_baseline
+from gaugemc.choices.uses import baseline
 from gaugemc.run.chain_phase import Phase, PhaseResult, run_chains
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.theories import Theory
 
 
 def run_baselines(
-    settings: Settings, directory: RunDirectory, theory: Theory, key: Key[Array, ""]
+    settings: Settings,
+    directory: RunDirectory,
+    theory: Theory,
+    start: Field | None,
+    key: Key[Array, ""],
 ) -> list[PhaseResult]:
     """Run HMC as tuned for the theory's first leading observable, and for those that it is bad for.
 
     The first has the name "hmc". Another one, "hmc-OBSERVABLE", is run where the tuner found a
-    candidate that is significantly better for a leading observable. Empty where the settings
-    (`evaluate.hmc_draws`) or the sampler leave nothing to compare.
+    candidate that is significantly better for a leading observable. Beside HMC itself runs
+    heatbath. Empty where the settings leave nothing to compare.
     """
     e = settings.evaluate
-    if not has_baseline(settings):
+    if baseline(settings) == "heatbath":
+        heatbath = HeatbathSampler().build(settings, theory, None)
+        phase = Phase("heatbath", heatbath, e.heatbath_draws, e.warmup, tune=False)
+        return [run_chains(settings, directory, phase, start, key)]
+    if baseline(settings) != "hmc":
         return []
     hmc = settings.sampler.hmc(theory)
     first = Phase("hmc", hmc, e.hmc_draws, e.hmc_warmup, tune=True, each=True)
-    main = run_chains(settings, directory, first, key)
+    main = run_chains(settings, directory, first, start, key)
     others = [
         run_chains(
             settings,
             directory,
             Phase(f"hmc-{name}", sampler, e.hmc_draws, e.hmc_warmup, tune=False),
+            start,
             jax.random.fold_in(key, index),
         )
         for index, (name, sampler) in enumerate(main.better.items())
@@ -41,5 +52,6 @@ def run_baselines(
 
 def baseline_for(name: str, baselines: Iterable[str]) -> str:
     """The name of the baseline that an observable (or an entry `loop[0]`) is compared with."""
-    wanted = f"hmc-{name.partition('[')[0]}"
-    return wanted if wanted in baselines else "hmc"
+    first, *others = baselines
+    wanted = f"{first}-{name.partition('[')[0]}"
+    return wanted if wanted in others else first

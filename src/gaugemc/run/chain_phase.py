@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
+from gaugemc.arrays import Field
 from gaugemc.chains.driver import Draws, chunks, concatenate
 from gaugemc.chains.measurement import Measurement
 from gaugemc.chains.progress import progress_bar
@@ -77,11 +78,18 @@ class PhaseResult(NamedTuple):
 
 
 def run_chains(
-    settings: Settings, directory: RunDirectory, phase: Phase, key: Key[Array, ""]
+    settings: Settings,
+    directory: RunDirectory,
+    phase: Phase,
+    start: Field | None,
+    key: Key[Array, ""],
 ) -> PhaseResult:
-    """Run a phase to its end, or go on from the last valid checkpoint."""
+    """Run a phase to its end, or go on from the last valid checkpoint.
+
+    New chains are at the links of `start`, or half hot and half cold.
+    """
     start_key, tune_key, run_key = jax.random.split(key, 3)
-    sampler, states, table, better = tuned(settings, directory, phase, start_key, tune_key)
+    sampler, states, table, better = tuned(settings, directory, phase, start, start_key, tune_key)
     everything = phase.warmup + phase.draws
     chunk = -(-everything // settings.evaluate.chunks)
     measurement = build_measurement(settings, sampler.theory)
@@ -129,6 +137,7 @@ def tuned(
     settings: Settings,
     directory: RunDirectory,
     phase: Phase,
+    start: Field | None,
     start_key: Key[Array, ""],
     tune_key: Key[Array, ""],
 ) -> Tuned:
@@ -137,7 +146,7 @@ def tuned(
     Tuning is not a Markov chain, so the chains that follow start anew (and warm up).
     """
     sampler = phase.sampler
-    states = new_chains(settings, directory, sampler, start_key)
+    states = new_chains(settings, start, sampler, start_key)
     hmc = hmc_in(sampler)
     if not phase.tune or hmc is None:
         return Tuned(sampler, states, [], {})
@@ -147,7 +156,7 @@ def tuned(
         found = tune(
             hmc,
             tune_key,
-            new_chains(settings, directory, hmc, start_key),
+            new_chains(settings, start, hmc, start_key),
             lengths=e.lengths,
             targets=e.targets,
             iterations=e.tune_iterations,
@@ -174,7 +183,7 @@ def tuned(
         name: with_hmc(sampler, hmc.with_steps(*steps))
         for name, steps in metadata["better"].items()
     }
-    states = new_chains(settings, directory, best, start_key)
+    states = new_chains(settings, start, best, start_key)
     return Tuned(best, states, metadata["tuning"], better)
 
 

@@ -35,34 +35,35 @@ def read_start(path: Path | str, theory: Theory) -> Field:
     return jnp.asarray(found.links, space.dtype)
 
 
-def keep_start(settings: Settings, directory: RunDirectory, theory: Theory) -> None:
-    """Copy the file of `evaluate.start` into the run, which then no longer needs the file.
+def kept_start(settings: Settings, directory: RunDirectory, theory: Theory) -> Field | None:
+    """The links of `evaluate.start`, from a copy in the run, which no longer needs the file.
 
     Raises:
         SettingsError: there is neither the file nor the copy.
+        ConfigurationError: one of the two is no configuration of this theory.
     """
-    start = settings.evaluate.start
-    if start is None or directory.start.is_file():
-        return
+    start, copy = settings.evaluate.start, directory.start
+    if start is None:
+        return None
+    if not copy.is_file():
+        try:
+            write_configuration(copy, read_start(start, theory))
+        except FileNotFoundError as error:
+            problem = f"is gone, and so is its copy {copy}; bring back one of the two"
+            raise SettingsError("evaluate.start", start, problem) from error
     try:
-        write_configuration(directory.start, read_start(start, theory))
-    except FileNotFoundError as error:
-        problem = f"is gone, and so is its copy {directory.start}; bring back one of the two"
-        raise SettingsError("evaluate.start", start, problem) from error
+        return read_start(copy, theory)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}; remove it, and {start} is copied anew") from error
 
 
 def new_chains(
-    settings: Settings, directory: RunDirectory, sampler: Sampler, key: Key[Array, ""]
+    settings: Settings, start: Field | None, sampler: Sampler, key: Key[Array, ""]
 ) -> PyTree:
-    """States of all chains: half hot and half cold, or all at the configuration that was kept."""
-    if settings.evaluate.start is None:
-        return start_chains(sampler, key, settings.chains)
-    try:
-        links = read_start(directory.start, sampler.theory)
-    except ConfigurationError as error:
-        again = f"remove it, and {settings.evaluate.start} is copied anew"
-        raise ConfigurationError(f"{error}; {again}") from error
-    state = jax.jit(lambda x: sampler.state(sampler.theory.variable(x)))(links)
+    """States of all chains: hot, maybe half of them cold, or all at the links of `start`."""
+    if start is None:
+        return start_chains(sampler, key, settings.chains, settings.evaluate.cold)
+    state = jax.jit(lambda x: sampler.state(sampler.theory.variable(x)))(start)
     return jax.tree.map(lambda a: jnp.broadcast_to(a, (settings.chains, *a.shape)), state)
 
 

@@ -18,7 +18,7 @@ from gaugemc.report.report import write_report
 from gaugemc.run import summary
 from gaugemc.run.baselines import run_baselines
 from gaugemc.run.chain_phase import Phase, run_chains
-from gaugemc.run.configurations import keep_start
+from gaugemc.run.configurations import kept_start
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.software import software
 from gaugemc.run.timing import time_draws
@@ -64,15 +64,15 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         jax.random.key(settings.seed), 5
     )
     theory = build_theory(settings)
-    keep_start(settings, directory, theory)
+    start = kept_start(settings, directory, theory)
     exact = exact_observables(theory)
 
     trained = None
     if settings.sampler.trains:
         trainee = build_trainee(settings, theory)
         if trainee.load is not None:
-            start = f"training starts from what {trainee.load} trained"
-            console.print(start, soft_wrap=True, markup=False)  # a path may have brackets
+            line = f"training starts from what {trainee.load} trained"
+            console.print(line, soft_wrap=True, markup=False)  # a path may have brackets
         trained = run_training(trainee, directory, train_key)
     model = trained.model if trained else None
     e = settings.evaluate
@@ -81,9 +81,10 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         settings,
         directory,
         Phase("evaluate", sampler, e.draws, e.warmup, settings.sampler.tuned),
+        start,
         evaluate_key,
     )
-    baselines = run_baselines(settings, directory, theory, hmc_key)
+    baselines = run_baselines(settings, directory, theory, start, hmc_key)
     measured = [evaluate, *baselines]
     with console.status("timing, analysis and exactness checks"):
         timing = time_draws(measured, timing_key, e.timing_rounds)
@@ -99,6 +100,7 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         for called, chains, estimates in zip(names, measured, analysed):
             found = of_chains(chains.sampler, chains.draws, estimates, exact, theory.leading)
             checks |= {called(name): check for name, check in found.items()}
+    found = {chains.name: result for chains, result in zip(baselines, results[1:])}
     checked = {name: check.as_dict() for name, check in checks.items()}
     numbers = {
         "theory": summary.theory_section(settings, theory),
@@ -109,8 +111,8 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         },
         "training": trained and trained.numbers,
         "evaluate": results[0],
-        "hmc": results[1] if baselines else None,
-        "baselines": {chains.name: r for chains, r in zip(baselines[1:], results[2:])},
+        "hmc": found.pop("hmc", None),
+        "baselines": found,
         "comparison": None if compared is None else summary.comparison_section(compared, baselines),
         "checks": checked,
         "charge_distribution": summary.charge_section(theory),

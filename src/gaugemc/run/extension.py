@@ -11,14 +11,18 @@ from omegaconf.errors import OmegaConfBaseException
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.schema import settings_of
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import flat, load_key
+from gaugemc.choices.uses import flat, load_key, unused
 from gaugemc.io.checkpoint import latest_checkpoint, read_metadata
 from gaugemc.report.record import read_summary
 
 FREE = ("progress", "strict")
 """Settings that may change whenever a run goes on; config.yaml keeps the first ones."""
 
-DRAWS = {"evaluate.draws": "evaluate.warmup", "evaluate.hmc_draws": "evaluate.hmc_warmup"}
+DRAWS = {
+    "evaluate.draws": "evaluate.warmup",
+    "evaluate.hmc_draws": "evaluate.hmc_warmup",
+    "evaluate.heatbath_draws": "evaluate.warmup",
+}
 """Numbers of draws that may change, each with that of the draws discarded first."""
 
 
@@ -35,8 +39,8 @@ def with_overrides(stored: Settings, overrides: Sequence[str], directory: Path) 
             raise SettingsError(key, value, refusal(key, stored, directory))
         if value in ("", "???"):
             raise SettingsError(key, value, f"needs a value: {key}=VALUE")
-        if key == "evaluate.hmc_draws" and stored.sampler.is_baseline:
-            problem = f"a run of sampler={stored.sampler.name} has no baseline"
+        if key in unused(stored, [key]):
+            problem = f"a run of sampler={stored.sampler.name} has no such baseline"
             raise SettingsError(key, value, problem)
         try:
             tree = OmegaConf.merge(asdict(settings), OmegaConf.from_dotlist([override]))
@@ -66,8 +70,11 @@ def check_draws(key: str, settings: Settings, checkpoints: Path, summary: Path) 
     wanted, sampler = flat(settings), key == "evaluate.draws"
     done = most_draws(checkpoints, of_baseline=not sampler) - wanted[DRAWS[key]]
     with contextlib.suppress(FileNotFoundError, ValueError):  # not finished, or damaged
-        counted = read_summary(summary.parent).part("evaluate" if sampler else "hmc")
-        done = max(done, counted.get("draws", 0))
+        phases = read_summary(summary.parent).phases
+        counted = [
+            part["draws"] for name, part in phases.items() if (name == "evaluate") == sampler
+        ]
+        done = max(done, *counted, 0)
     if wanted[key] < done:
         raise SettingsError(
             key, wanted[key], f"{done} are done, and none is thrown away; choose {done} or more"

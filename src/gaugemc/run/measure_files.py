@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from gaugemc.arrays import Field
 from gaugemc.io import read_configuration
@@ -21,7 +21,7 @@ from gaugemc.observables.polyakov_loop_imaginary import PolyakovLoopImaginary
 from gaugemc.observables.rectangle import Rectangle
 from gaugemc.spaces import Links
 from gaugemc.statistics import flow_scales
-from gaugemc.theories import GradientFlow, flow_kernel
+from gaugemc.theories import GradientFlow, flow_kernel, flow_times
 
 SCHEMA = 1
 
@@ -84,11 +84,6 @@ def measure_files(
         how = {"kernel": kernel, "step": step, "tolerance": tolerance, "time": flow_time}
         numbers["flow"] = how | flow_scales(times, energies)._asdict()
     return numbers
-
-
-def flow_times(flow_time: float, step: float) -> Float[np.ndarray, " time"]:
-    """0, the multiples of the step, and the end of the flow."""
-    return np.append(np.arange(0, flow_time - 1e-9 * step, step), flow_time)
 
 
 def measured(found: Configuration) -> dict[str, Any]:

@@ -6,16 +6,24 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from gaugemc.checks import tally
+from gaugemc.choices.menu import label
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import baseline, has_hmc
 from gaugemc.exact.solved import charge_distribution
+from gaugemc.observables.flowed_energies import FlowedEnergies
 from gaugemc.report.names import by_array
 from gaugemc.run.baselines import baseline_for
 from gaugemc.run.chain_phase import PhaseResult
 from gaugemc.run.timing import Timing
+from gaugemc.samplers import Heatbath
 from gaugemc.samplers.compose import hmc_in
 from gaugemc.statistics.autocorrelation import Estimate, estimates_of, z_score
 from gaugemc.statistics.compare import Comparison, Cost, compare
+from gaugemc.statistics.flow_scales import flow_scales
+from gaugemc.statistics.jackknife import blocks
 from gaugemc.statistics.notation import format_error, format_lattice
 from gaugemc.theories import Theory
 
@@ -41,12 +49,18 @@ def result(
     """The section of summary.json about one sampler."""
     info = chains.draws.info
     n_chains, draws = info.accepted.shape
-    hmc = hmc_in(chains.sampler)
+    hmc, sampler, forces = (
+        hmc_in(chains.sampler),
+        chains.sampler,
+        float(info.force_evaluations.mean()),
+    )
+    sweeps = 1 + sampler.overrelaxation if isinstance(sampler, Heatbath) else 0
     return {
         "acceptance": float(info.acceptance.mean()),
         "seconds": chains.seconds,
         "seconds_per_draw": seconds_per_draw,
-        "force_evaluations": float(info.force_evaluations.mean()),
+        "force_evaluations": forces,
+        "link_updates": sweeps or forces,
         "chains": n_chains,
         "draws": draws,
         "step_size": None if hmc is None else float(hmc.step_size),
@@ -61,7 +75,31 @@ def result(
             }
             for name, e in analysed.items()
         },
+        "flow": flow_section(chains, analysed),
         "tuning": chains.tuning,
+    }
+
+
+def flow_section(chains: PhaseResult, analysed: dict[str, Estimate]) -> dict[str, Any] | None:
+    """E(t), t0 and w0 of a sampler's chains, where the gradient flow was measured.
+
+    Errors of t0 and w0 are those of the jackknife over chains, or parts of few chains. They are
+    bounds where the error of E at the end of the flow is one.
+    """
+    flowed = next((o for o in chains.measurement.more if isinstance(o, FlowedEnergies)), None)
+    if flowed is None:
+        return None
+    times = np.array(flowed.times)
+    along = [analysed[f"{flowed.name}[{i}]"] for i in range(times.size)]
+    scales = flow_scales(times, blocks(chains.draws.observables[flowed.name]))
+    return {
+        "time": times.tolist(),
+        "energy": [e.mean for e in along],
+        "energy_error": [e.error for e in along],
+        "t2_energy": [time**2 * e.mean for time, e in zip(flowed.times, along)],
+        **scales._asdict(),
+        "lower_bound": along[-1].lower_bound,
+        "reason": along[-1].reason,
     }
 
 
@@ -75,7 +113,7 @@ def comparisons(
         return Cost(timing.seconds[index], forces)
 
     names = [chains.name for chains in measured]
-    against = {name: names.index(baseline_for(name, names)) for name in analysed[0]}
+    against = {name: names.index(baseline_for(name, names[1:])) for name in analysed[0]}
     return {
         name: compare(e, cost(0), analysed[i][name], cost(i), timing.ratio_errors[i])
         for (name, e), i in zip(analysed[0].items(), against.values())
@@ -103,7 +141,7 @@ def verdict(
     name = settings.sampler.label
     theory = settings.theory
     where = (
-        f"At β = {theory.beta:g} on {format_lattice(theory.lattice)}, {name}"
+        f"At β = {theory.beta:g} on {format_lattice(theory.lattice)}{theory.with_action}, {name}"
         if theory.group is not None
         else f"On the {theory.name}, {name}"
     )
@@ -113,6 +151,8 @@ def verdict(
         ending = f"{ending[:-1]} ({unconverged})."
     if comparison is None:
         return f"{where} ran with acceptance {measured['acceptance']:.2f}; {ending}"
+    short = label("sampler", baseline(settings))
+    rival = f"tuned {short}" if has_hmc(settings) else short
     key = next(name for name in (*leading, *comparison) if name in comparison)
     what = {"charge": "topological charges"}.get(key, f"{key} values")
     c = comparison[key]
@@ -121,19 +161,19 @@ def verdict(
         for n in by_array(comparison)[""]
         if n != key and comparison[n].ess_per_second_ratio < 1 and not comparison[n].lower_bound
     ]
-    others = f" (HMC is cheaper for {' and '.join(dearer)})" if dearer else ""
+    others = f" ({short} is cheaper for {' and '.join(dearer)})" if dearer else ""
     ratio = format_error(c.ess_per_second_ratio, c.error)
     if c.upper_bound:
         claim = f"has chains too short to judge its independent {what}"
     elif c.ess_per_second_ratio >= 1 or c.lower_bound:  # a small lower bound is no defeat
         bound = "at least " if c.lower_bound else ""
         claim = (
-            f"makes {bound}{ratio} times as many independent {what} per second as tuned HMC{others}"
+            f"makes {bound}{ratio} times as many independent {what} per second as {rival}{others}"
         )
     else:
         claim = (
-            f"makes only {ratio} times as many independent {what} per second as tuned HMC:"
-            " here HMC is the better choice"
+            f"makes only {ratio} times as many independent {what} per second as {rival}:"
+            f" here {short} is the better choice"
         )
     return f"{where} {claim}; {ending}"
 

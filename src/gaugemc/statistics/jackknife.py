@@ -5,6 +5,21 @@ from collections.abc import Callable
 import numpy as np
 
 
+def blocks(series: np.ndarray, least: int = 8) -> np.ndarray:
+    """Means of blocks of draws, as good as independent where draws are not.
+
+    Args:
+        series: of shape [chain, draw, ...].
+        least: a block is a chain, or a part of one where there are fewer chains than this.
+
+    Returns:
+        Of shape [block, ...].
+    """
+    chains, draws = series.shape[:2]
+    parts = min(draws, -(-least // chains))
+    return np.stack([b.mean(axis=0) for chain in series for b in np.array_split(chain, parts)])
+
+
 def jackknife(
     samples: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
+from jaxtyping import Float
 
 from gaugemc.arrays import Field, Scalar, is_positive, known
 from gaugemc.spaces import Links
@@ -41,6 +42,11 @@ def _positive(value: ArrayLike, name: str) -> Scalar:
 
 LEAST_TOLERANCE = 1e-12
 """Below it the two schemes of a step differ by rounding alone."""
+
+
+def flow_times(time: float, step: float) -> Float[np.ndarray, " time"]:
+    """0, the multiples of the step, and the end of the flow: where a flow is measured."""
+    return np.append(np.arange(0, time - 1e-9 * step, step), time)
 
 
 class GradientFlow(eqx.Module):

@@ -7,7 +7,8 @@ from gaugemc.choices.choice import TheoryChoice
 from gaugemc.choices.option import SettingsError, must, one_of, option
 
 GROUPS = ("U1", "SU2", "SU3")
-ACTIONS = ("wilson", "symanzik", "iwasaki", "dbw2")
+ACTIONS = {"wilson": "Wilson", "symanzik": "Symanzik", "iwasaki": "Iwasaki", "dbw2": "DBW2"}
+"""Actions with a name, and the name in a sentence."""
 LARGEST_C1 = 100.0
 
 
@@ -25,6 +26,12 @@ class GaugeTheory(TheoryChoice):
             f"must be finite, at most {LARGEST_C1:g} either way",
         ),
     )
+
+    @property
+    def with_action(self) -> str:
+        if self.c1:
+            return f" with c1 = {self.c1:g}"
+        return "" if self.action == "wilson" else f" with the {ACTIONS[self.action]} action"
 
     def refuse(self, settings: Settings) -> None:
         one_of(*GROUPS)("theory.group", self.group)
@@ -81,12 +88,17 @@ class SU3In2D(GaugeTheory):
 
 
 FOUR_DIMENSIONS: dict[str, Any] = {
-    "chains": 16,
+    "chains": 8,
     "evaluate": {
-        "draws": 400,
-        "hmc_draws": 400,
-        "hmc_warmup": 200,
-        "lengths": [1.0, 1.5, 2.0],  # shorter trajectories hardly ever leave a cold start
+        "draws": 600,
+        "hmc_draws": 600,
+        "heatbath_draws": 600,
+        "hmc_warmup": 100,
+        "measure_every": 10,
+        "flow_time": 1.4,  # t0 is 0.95 in SU(3) at beta = 5.7
+        "flow_step": 0.1,
+        "cold": False,  # HMC that is tuned in equilibrium accepts nothing from there
+        "lengths": [0.5, 1.0, 2.0],
         "tune_iterations": 30,
         "tune_draws": 30,
         "tune_doublings": 1,
@@ -94,6 +106,7 @@ FOUR_DIMENSIONS: dict[str, Any] = {
     },
 }
 """A report in five minutes on two cores."""
+POLYAKOV_LOOPS = ["polyakov_loop", "polyakov_loop_imaginary"]
 
 
 class SU2In4D(GaugeTheory):
@@ -102,9 +115,13 @@ class SU2In4D(GaugeTheory):
     choice: str = "su2_4d"
     name: str = "4D SU(2)"
     group: str | None = "SU2"
-    lattice: list[int] = option([4, 4, 4, 4], "")
+    lattice: list[int] = option([8, 8, 8, 8], "")
     beta: float = 2.3
-    defaults: ClassVar = FOUR_DIMENSIONS
+    defaults: ClassVar = {
+        **FOUR_DIMENSIONS,
+        "evaluate": {**FOUR_DIMENSIONS["evaluate"], "flow_time": 2.4},
+        "observables": POLYAKOV_LOOPS[:1],
+    }
 
 
 class SU3In4D(GaugeTheory):
@@ -113,6 +130,6 @@ class SU3In4D(GaugeTheory):
     choice: str = "su3_4d"
     name: str = "4D SU(3)"
     group: str | None = "SU3"
-    lattice: list[int] = option([4, 4, 4, 4], "")
+    lattice: list[int] = option([6, 6, 6, 6], "")
     beta: float = 5.7
-    defaults: ClassVar = FOUR_DIMENSIONS
+    defaults: ClassVar = {**FOUR_DIMENSIONS, "observables": POLYAKOV_LOOPS}
