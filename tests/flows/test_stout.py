@@ -1,5 +1,6 @@
 """The stout flow: masks, Jacobian, inverse, symmetries, and HMC in its variables."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +12,7 @@ from disturbed import disturbed
 from jaxtyping import Array
 
 import gaugemc as gm
-from gaugemc.checks.tangent import basis, log_det_error, real
+from gaugemc.checks.tangent import basis, gradient_error, log_det_error, real
 from gaugemc.flows import Flow, Stout, stout_flow
 from gaugemc.flows.stout.link import exponent, log_det, slope, stout, unstout
 from gaugemc.groups import SUN, U1, Group
@@ -136,6 +137,18 @@ def test_a_layer_lowers_the_action_where_rho_is_positive(space: Links, key: Arra
     assert float(action(forward(flow, z)[0])) < float(action(z)) - 1
 
 
+@pytest.mark.parametrize("space", [SPACES[0], SPACES[2]], ids=lambda space: space.name)
+def test_force_of_ft_hmc_is_the_derivative_of_its_action(space: Links, key: Array):
+    pulled_back = Wilson(space, 2.0).pullback(trained(space, key))
+    assert float(gradient_error(space, pulled_back.action, pulled_back.force, key, 2)) < 1e-7
+
+
+def difference(f: Callable[[Array], Array], h: float = 1e-4) -> Array:
+    """f'(0), to fourth order in h."""
+    f1, f2 = (f(jnp.asarray(k * h)) - f(jnp.asarray(-k * h)) for k in (1, 2))
+    return (8 * f1 - f2) / (12 * h)
+
+
 @pytest.mark.parametrize("group", [U1(), SUN(2), SUN(3), SUN(4)], ids=lambda g: g.name)
 class TestLink:
     """One link with staples of total weight 0.97."""
@@ -161,8 +174,24 @@ class TestLink:
         found = log_det(slope(group, u, staples))
         np.testing.assert_allclose(found, np.linalg.slogdet(dense)[1], atol=1e-12)
 
+    def test_derivatives_of_log_det(self, group: Group, key: Array):
+        """Along a random matrix: finite differences, also of the derivative itself."""
+        n = slope(group, *self.setting(group, key))
+        dn = jax.random.normal(key, n.shape)
+
+        def along(t: Array) -> Array:
+            return log_det(n + t * dn)
+
+        def first(t: Array) -> Array:
+            return jax.jvp(along, (t,), (jnp.ones(()),))[1]
+
+        zero, one = jnp.zeros(()), jnp.ones(())
+        np.testing.assert_allclose(first(zero), difference(along), rtol=1e-7, atol=1e-7)
+        second = jax.jit(lambda t: jax.jvp(first, (t,), (one,))[1])(zero)
+        np.testing.assert_allclose(second, difference(jax.jit(first)), rtol=1e-6, atol=1e-6)
+
     def test_derivative_of_the_inverse(self, group: Group, key: Array):
-        """Along curves of x and staples: finite differences, also of the derivative itself."""
+        """Along a curve of x and staples: the implicit function rule against finite differences."""
         u, staples = self.setting(group, key)
         x_key, s_key = jax.random.split(key)
         v = group.random_algebra(x_key, (5,), u.dtype)
@@ -174,17 +203,11 @@ class TestLink:
             return real(unstout(group, 0.98, x, staples + t * ds))
 
         @jax.jit
-        def slope(t: Array) -> Array:
+        def first(t: Array) -> Array:
             return jax.jvp(along, (t,), (jnp.ones(()),))[1]
 
-        def difference(f, h: float = 1e-4) -> Array:
-            f1, f2 = (f(jnp.asarray(k * h)) - f(jnp.asarray(-k * h)) for k in (1, 2))
-            return (8 * f1 - f2) / (12 * h)
-
         zero = jnp.zeros(())
-        np.testing.assert_allclose(slope(zero), difference(along), rtol=1e-7, atol=1e-7)
-        curvature = jax.jvp(slope, (zero,), (jnp.ones(()),))[1]
-        np.testing.assert_allclose(curvature, difference(slope), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(first(zero), difference(along), rtol=1e-7, atol=1e-7)
 
     def test_an_inverse_that_cannot_converge_says_so(self, group: Group, key: Array):
         u, staples = self.setting(group, key)
@@ -216,7 +239,6 @@ def test_same_parameters_work_on_another_lattice(key: Array):
     assert float(log_det_large) == pytest.approx(2 * float(log_det))
 
 
-@pytest.mark.usefixtures("full_compilation")
 def test_ft_hmc_finds_the_exact_plaquette(key: Array):
     theory = Wilson(Links(SUN(2), (4, 4)), 2.0)
     flow = stout_flow(theory.space, sweeps=1, rho=0.15)

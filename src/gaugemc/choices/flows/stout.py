@@ -20,7 +20,7 @@ class StoutFlow(FlowChoice):
     )
     contraction: float = option(
         0.9,
-        "bound of the sum of |rho| over the plaquettes of a link",
+        "bound of the sum of the sizes of rho over the plaquettes of a link",
         must(lambda q: 0 < q < 1, "must lie between 0 and 1, without the ends"),
     )
 
