@@ -132,9 +132,10 @@ def main(extent: int = 8) -> None:
     table = Table("what", "compiled", "target", "XLA", "ratio")
     for action in ACTIONS:
         for row in rows(action, extent):
-            numbers = (f"{row.value:.2g}", (row.target or "") if action == "Wilson" else "")
-            ratio = (f"{row.peer:.2g}", f"{row.value / row.peer:.1f}") if row.peer else ("", "")
-            table.add_row(row.what, *numbers, *ratio)
+            ours, theirs = (float(n or np.nan) for n in (row.value, row.peer))
+            ratio = ("", "") if np.isnan(theirs) else (f"{theirs:.2g}", f"{ours / theirs:.1f}")
+            target = (row.target or "") if action == "Wilson" else ""
+            table.add_row(row.what, f"{ours:.2g}", target, *ratio)
     Console(width=150).print(table)
 
 
