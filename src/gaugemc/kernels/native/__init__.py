@@ -1,4 +1,4 @@
-"""Compiled kernels of U(1), SU(2) and SU(3): C++ that XLA calls, beside twins that XLA makes."""
+"""Compiled kernels: C++ that XLA calls, for links of U(1), SU(2) and SU(3) and for a spline."""
 
 from gaugemc.kernels.native.calls import force as force
 from gaugemc.kernels.native.calls import is_compiled as is_compiled
@@ -6,3 +6,4 @@ from gaugemc.kernels.native.calls import move as move
 from gaugemc.kernels.native.calls import plaquette_sum as plaquette_sum
 from gaugemc.kernels.native.calls import trajectory as trajectory
 from gaugemc.kernels.native.calls import twinned as twinned
+from gaugemc.kernels.native.spline import spline as spline
