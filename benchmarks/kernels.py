@@ -10,6 +10,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from measure import Call, Row, draws, paired, timed
 
 from gaugemc.flows import NCP, Flow, gauge_flow, multiscale_flow
@@ -28,8 +29,20 @@ from gaugemc.training import (
 )
 
 
-def u1(extent: int, beta: float) -> Wilson:
-    return Wilson(Links(U1(), (extent, extent), jnp.float32), beta)
+class WithoutKernels(U1):
+    """U(1) that XLA computes."""
+
+    def has_kernels(self, dtype: DTypeLike) -> bool:
+        return False
+
+
+def u1(extent: int, beta: float, group: U1 | None = None) -> Wilson:
+    return Wilson(Links(group or U1(), (extent, extent), jnp.float32), beta)
+
+
+def made_by(theory: Wilson) -> str:
+    """What computes the forces of a theory."""
+    return "XLA's" if theory.compiled_beta is None else "compiled"
 
 
 def updates(
@@ -47,11 +60,15 @@ def link_updates() -> list[Row]:
     heatbath = draws(Heatbath(theory, overrelaxation=3), 64, 10)
     su3 = Wilson(Links(SUN(3), (4, 4, 4, 4), jnp.float64), 5.7)
     su3_hmc = draws(HMC(su3, 0.05, 8, LEAPFROG), 4, 5)
+    plain = u1(16, 2.0, WithoutKernels())
+    plain_hmc = draws(HMC(plain, 0.1, 16, LEAPFROG), 64, length)
     links = 64 * theory.space.n_links
     what = "16×16, 64 chains, float32"
-    su3_what = "4D SU(3) HMC, 4^4, 4 chains, 8 leapfrogs, float64"
+    su3_what = f"4D SU(3) HMC, 4^4, 4 chains, 8 leapfrogs, float64, {made_by(su3)}"
+    hmc_what = f"HMC, {what}, 16 leapfrogs"
     return [
-        updates(f"HMC, {what}, 16 leapfrogs", hmc, links * 16 * length, ">= 1e8", 1.9e7),
+        updates(f"{hmc_what}, {made_by(theory)}", hmc, links * 16 * length, ">= 1e8", 1.9e7),
+        updates(f"{hmc_what}, {made_by(plain)}", plain_hmc, links * 16 * length, ">= 1e8", 1.9e7),
         updates(f"heatbath + 3 overrelaxations, {what}", heatbath, links * 4 * 10),
         updates(su3_what, su3_hmc, 4 * su3.space.n_links * 8 * 5, None, 7.5e4),
     ]
@@ -79,8 +96,8 @@ def training_step() -> Row:
     return Row(what, middle / steps, spread / steps, "<= 0.03", 0.15)
 
 
-def force_ratio(theory: Wilson, flow: Flow) -> tuple[float, float]:
-    """Time of pulled-back forces of 64 chains over that of plain ones; median and spread.
+def force_ratios(what: str, theory: Wilson, flow: Flow, target: str | None = None) -> list[Row]:
+    """Time of pulled-back forces of 64 chains over that of plain ones, compiled and XLA's.
 
     Each in a compiled loop, as in a trajectory: a plain force takes microseconds.
     """
@@ -97,15 +114,18 @@ def force_ratio(theory: Wilson, flow: Flow) -> tuple[float, float]:
         return lambda: forces(theory, x)
 
     few, many = 5, 40
-    ratio, spread = paired(loop(theory.pullback(flow), few), loop(theory, many))
-    return ratio * many / few, spread * many / few
+    rows = []
+    for plain in (theory, u1(x.shape[-1], 6.0, WithoutKernels())):
+        ratio, spread = paired(loop(theory.pullback(flow), few), loop(plain, many))
+        name = f"FT-HMC force / HMC force ({made_by(plain)}), {what}, 64 chains: time ratio"
+        rows.append(Row(name, ratio * many / few, spread * many / few, target, 180))
+    return rows
 
 
-def coupling_force() -> Row:
+def coupling_force() -> list[Row]:
     theory = u1(8, 6.0)
-    ratio, spread = force_ratio(theory, gauge_flow(jax.random.key(0), theory.space, NCP()))
-    what = "FT-HMC force / HMC force, 24 NCP layers, 8×8, 64 chains: time ratio"
-    return Row(what, ratio, spread, None, 180)
+    flow = gauge_flow(jax.random.key(0), theory.space, NCP())
+    return force_ratios("24 NCP layers, 8×8", theory, flow)
 
 
 def multiscale_force() -> list[Row]:
@@ -113,9 +133,8 @@ def multiscale_force() -> list[Row]:
     rows = []
     for extent in (8, 16):
         theory = u1(extent, 6.0)
-        ratio, spread = force_ratio(theory, multiscale_flow(theory.space))
-        what = f"FT-HMC force / HMC force, multiscale flow, {extent}×{extent}, 64 chains"
-        rows.append(Row(f"{what}: time ratio", ratio, spread, "<= 5", 180))
+        flow, what = multiscale_flow(theory.space), f"multiscale flow, {extent}×{extent}"
+        rows += force_ratios(what, theory, flow, "<= 5")
     return rows
 
 

@@ -90,7 +90,7 @@ def updates(samplers: Iterable[HMC | Heatbath], sweeps: int, chains: int) -> tup
     """Link updates per second, where a draw updates every link so many times."""
     ours, theirs = samplers
     times = in_turn([draws(sampler, chains, 1) for sampler in (ours, theirs)])
-    links = sweeps * chains * ours.space.n_links
+    links = sweeps * chains * ours.theory.space.n_links
     return links / times[0], links / times[1]
 
 

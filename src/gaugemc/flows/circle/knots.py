@@ -11,9 +11,8 @@ from gaugemc.flows.circle.circle import Angle
 
 N_ANGLES = 64
 
-_TAIL = 1e-6
-_CORE = 8.0
-_HALF = math.asinh(2 / _TAIL) + _CORE
+TAIL, CORE = 1e-6, 8.0
+_HALF = math.asinh(2 / TAIL) + CORE
 
 NumpyTable = Float[np.ndarray, " n"]
 
@@ -25,12 +24,12 @@ def position(angle: Angle) -> Angle:
     """
     above, below = 1 + angle / np.pi, 1 - angle / np.pi
     ratio = (above + _length(above)) / (below + _length(below))
-    return N_ANGLES * ((jnp.log(ratio) + _CORE / np.pi * angle) / (2 * _HALF) + 0.5)
+    return N_ANGLES * ((jnp.log(ratio) + CORE / np.pi * angle) / (2 * _HALF) + 0.5)
 
 
 def position_slope(angle: Angle) -> Angle:
     """The derivative of `position`, with the same value and derivative at -pi and pi."""
-    stretch = 1 / _length(1 + angle / np.pi) + 1 / _length(1 - angle / np.pi) + _CORE
+    stretch = 1 / _length(1 + angle / np.pi) + 1 / _length(1 - angle / np.pi) + CORE
     return stretch * (N_ANGLES / (2 * np.pi * _HALF))
 
 
@@ -38,18 +37,18 @@ def log_slope_slope(angle: Angle) -> Angle:
     """The derivative of the log of `position_slope`."""
     above, below = 1 + angle / np.pi, 1 - angle / np.pi
     high, low = 1 / _length(above), 1 / _length(below)
-    return (below * low**3 - above * high**3) / (np.pi * (high + low + _CORE))
+    return (below * low**3 - above * high**3) / (np.pi * (high + low + CORE))
 
 
 def _length(distance: Angle) -> Angle:
-    return jnp.sqrt(distance * distance + _TAIL**2)
+    return jnp.sqrt(distance * distance + TAIL**2)
 
 
 @functools.cache
 def inverse_position() -> tuple[NumpyTable, NumpyTable]:
     """A table for interpolation, of half the circle: positions, and their angles above -pi."""
-    above = np.append(0, np.geomspace(_TAIL / 100, 1, 20001))
-    stretched = np.arcsinh(above / _TAIL) - np.arcsinh((2 - above) / _TAIL) + _CORE * (above - 1)
+    above = np.append(0, np.geomspace(TAIL / 100, 1, 20001))
+    stretched = np.arcsinh(above / TAIL) - np.arcsinh((2 - above) / TAIL) + CORE * (above - 1)
     return N_ANGLES * (stretched / (2 * _HALF) + 0.5), np.pi * above
 
 

@@ -114,7 +114,8 @@ class Multiscale(Flow):
         return Multiscale(new.space, splits)
 
     def fixed(self) -> FixedMultiscale:
-        tables = {kind: split.table() for kind, split in self.splits.items()}
+        compiled = self.space.group.has_kernels(self.space.dtype)
+        tables = {kind: split.table(compiled) for kind, split in self.splits.items()}
         return FixedMultiscale(self.space, tables)
 
 

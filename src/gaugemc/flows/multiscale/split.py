@@ -45,13 +45,13 @@ class Split(eqx.Module):
         """The identity, up to 1e-5."""
         self.log_increments = jnp.zeros((N_FLUXES, N_ANGLES), dtype)
 
-    def table(self) -> SplitTable:
-        """The map, for evaluation."""
+    def table(self, compiled: bool = False) -> SplitTable:
+        """The map, for evaluation, by compiled kernels if asked."""
         increments = self._increments()
         before = jnp.roll(_coefficients(increments), 1, axis=1).at[:, 0].add(-2 * np.pi)
         near = (jnp.roll(increments, steps, axis=1) for steps in (1, 0, -1))
         reads = jnp.stack([before, *near], axis=2)
-        return SplitTable(jnp.pad(reads, ((1, 2), (0, 0), (0, 0)), mode="wrap"))
+        return SplitTable(jnp.pad(reads, ((1, 2), (0, 0), (0, 0)), mode="wrap"), compiled)
 
     def on_grid(
         self, angles: Float[Array, " n"], fluxes: Float[Array, " m"]

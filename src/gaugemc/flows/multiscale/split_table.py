@@ -13,8 +13,15 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Int
 
 from gaugemc.flows.circle.circle import Angle, invert_monotone
-from gaugemc.flows.circle.knots import N_ANGLES, log_slope_slope, position, position_slope
-from gaugemc.kernels import wrap
+from gaugemc.flows.circle.knots import (
+    CORE,
+    N_ANGLES,
+    TAIL,
+    log_slope_slope,
+    position,
+    position_slope,
+)
+from gaugemc.kernels import native, wrap
 from gaugemc.kernels.branch import alone
 
 N_FLUXES = 128
@@ -34,21 +41,25 @@ class SplitTable(eqx.Module):
 
     Rows repeat at the ends, so that four in a row are always neighbours.
     """
+    compiled: bool = eqx.field(static=True, default=False)
+    """Whether derivatives are made by a compiled kernel."""
 
     def forward(self, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
         """T(a | F), not wrapped, for a in [-pi, pi], and the log of its slope."""
-        return _spline(self.reads, angle, flux)
+        return _spline(self.compiled, self.reads, angle, flux)
 
     def inverse(self, part: Angle, flux: Angle) -> tuple[Angle, Angle]:
         """The a in [-pi, pi] with T(a | F) = A modulo 2 pi, and the log of the slope of T there."""
-        first = _spline(self.reads, jnp.full_like(part, -np.pi), flux)[0]
+        first = _spline(self.compiled, self.reads, jnp.full_like(part, -np.pi), flux)[0]
         within = first + np.pi + wrap(part - first - np.pi)
         tolerance = 1024 * float(jnp.finfo(part.dtype).eps)
-        return invert_monotone(lambda a: _spline(self.reads, a, flux), within, tolerance)
+        return invert_monotone(
+            lambda a: _spline(self.compiled, self.reads, a, flux), within, tolerance
+        )
 
 
-@jax.custom_jvp
-def _spline(reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _spline(compiled: bool, reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
     """The spline and the log of its slope."""
 
     def evaluate(reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
@@ -61,29 +72,41 @@ def _spline(reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, Angle]:
 
 @functools.partial(_spline.defjvp, symbolic_zeros=True)
 def _spline_jvp(
-    primals: tuple[Reads, Angle, Angle], tangents: tuple[Any, Any, Any]
+    compiled: bool, primals: tuple[Reads, Angle, Angle], tangents: tuple[Any, Any, Any]
 ) -> tuple[tuple[Angle, Angle], tuple[Angle, Angle]]:
     """The derivatives, made on the way forward: a reverse pass keeps only four numbers."""
     reads, angle, flux = primals
+    derivatives = with_derivatives
+    if compiled and reads.dtype == angle.dtype == flux.dtype:
+        kernel = functools.partial(native.spline, tail=TAIL, core=CORE)
+        derivatives = native.twinned(kernel, derivatives)
+    value, log_slope, *changes = derivatives(reads, angle, flux)
+    d_value, d_log = jnp.zeros_like(value), jnp.zeros_like(value)
+    for by_value, by_log, tangent in zip(changes[::2], changes[1::2], tangents[1:]):
+        if not isinstance(tangent, SymbolicZero):
+            d_value, d_log = d_value + by_value * tangent, d_log + by_log * tangent
+    if not isinstance(tangents[0], SymbolicZero):  # linear in the coefficients
+        start, t, u = alone(_place, angle, flux)
+        change = _across(_around(tangents[0], start), cubic(u))
+        slope = changes[0] / position_slope(angle)
+        d_value, d_log = d_value + _value(change, t), d_log + _slope(change, t) / slope
+    return (value, log_slope), (d_value, d_log)
+
+
+def with_derivatives(reads: Reads, angle: Angle, flux: Angle) -> tuple[Angle, ...]:
+    """Value and log slope, and the derivatives of both by angle and by flux."""
 
     def derivatives(around: Around, t: Angle, u: Angle) -> tuple[Angle, ...]:
         across, bent = _across(around, cubic(u)), _across(around, _cubic_slope(u))
         value, slope, stretch = _value(across, t), _slope(across, t), position_slope(angle)
         log_by_angle = _curvature(across, t) / slope * stretch + log_slope_slope(angle)
         by_flux = _ROWS * _value(bent, t), _ROWS * _slope(bent, t) / slope
-        return value, slope, slope * stretch, log_by_angle, *by_flux
+        return value, slope * stretch, log_by_angle, *by_flux
 
     start, t, u = alone(_place, angle, flux)
     around = alone(_around, reads, start)
-    value, slope, *changes = alone(derivatives, around, t, u)
-    d_value, d_log = jnp.zeros_like(value), jnp.zeros_like(value)
-    for by_value, by_log, tangent in zip(changes[::2], changes[1::2], tangents[1:]):
-        if not isinstance(tangent, SymbolicZero):
-            d_value, d_log = d_value + by_value * tangent, d_log + by_log * tangent
-    if not isinstance(tangents[0], SymbolicZero):  # linear in the coefficients
-        change = _across(_around(tangents[0], start), cubic(u))
-        d_value, d_log = d_value + _value(change, t), d_log + _slope(change, t) / slope
-    return (value, jnp.log(changes[0])), (d_value, d_log)
+    value, slope, *more = alone(derivatives, around, t, u)
+    return value, jnp.log(slope), slope, *more
 
 
 def _place(angle: Angle, flux: Angle) -> tuple[Index, Angle, Angle]:

@@ -1,4 +1,4 @@
-"""Compiled kernels of U(1), SU(2) and SU(3): C++ that XLA calls, beside twins that XLA makes."""
+"""Compiled kernels: C++ that XLA calls, for links of U(1), SU(2) and SU(3) and for a spline."""
 
 from gaugemc.kernels.native.calls import Couplings as Couplings
 from gaugemc.kernels.native.calls import force as force
@@ -11,3 +11,4 @@ from gaugemc.kernels.native.calls import rectangle_sum as rectangle_sum
 from gaugemc.kernels.native.calls import staples as staples
 from gaugemc.kernels.native.calls import trajectory as trajectory
 from gaugemc.kernels.native.calls import twinned as twinned
+from gaugemc.kernels.native.spline import spline as spline

@@ -25,7 +25,8 @@ inline Lanes<T> sine(Lanes<T> angle) {
 template <class T>
 inline Lanes<T> plaquette(const Lattice<1, T>& lattice, const Lanes<T>* links, int mu, int nu,
                           int site) {
-  const Lanes<T>*along_mu = links + mu * int64_t(lattice.sites), *along_nu = links + nu * int64_t(lattice.sites);
+  const Lanes<T>* along_mu = links + mu * int64_t(lattice.sites);
+  const Lanes<T>* along_nu = links + nu * int64_t(lattice.sites);
   const Place here{site, 0};
   const Lanes<T> there = along_mu[site] + lattice.at(along_nu, lattice.neighbour(here, mu));
   return there - (along_nu[site] + lattice.at(along_mu, lattice.neighbour(here, nu)));

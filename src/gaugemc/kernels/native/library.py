@@ -32,11 +32,12 @@ HANDLERS = (
     "local_updates",
     "u1_force",
     "u1_trajectory",
+    "spline",
 )
 COMPILERS = ("g++", "clang++", "c++")
 _MACHINE = ["-std=c++17", "-O3", "-march=native"]
 # A product and a sum may be one operation, rounded once. NaN and infinity stay what they are.
-_FLAGS = [*_MACHINE, "-ffp-contract=fast", "-fno-math-errno", "-w", "-fPIC"]
+_FLAGS = [*_MACHINE, "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-w", "-fPIC"]
 _DIGEST = hashlib.sha256().digest_size
 
 
