@@ -10,7 +10,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 from measure import Call, Row, draws, paired, timed
 
 from gaugemc.flows import NCP, Flow, gauge_flow, multiscale_flow
@@ -29,20 +28,13 @@ from gaugemc.training import (
 )
 
 
-class WithoutKernels(U1):
-    """U(1) that XLA computes."""
-
-    def has_kernels(self, dtype: DTypeLike) -> bool:
-        return False
-
-
 def u1(extent: int, beta: float, group: U1 | None = None) -> Wilson:
     return Wilson(Links(group or U1(), (extent, extent), jnp.float32), beta)
 
 
 def made_by(theory: Wilson) -> str:
     """What computes the forces of a theory."""
-    return "XLA's" if theory.compiled_beta is None else "compiled"
+    return "compiled" if theory.compiled_couplings else "XLA's"
 
 
 def updates(
@@ -60,7 +52,7 @@ def link_updates() -> list[Row]:
     heatbath = draws(Heatbath(theory, overrelaxation=3), 64, 10)
     su3 = Wilson(Links(SUN(3), (4, 4, 4, 4), jnp.float64), 5.7)
     su3_hmc = draws(HMC(su3, 0.05, 8, LEAPFROG), 4, 5)
-    plain = u1(16, 2.0, WithoutKernels())
+    plain = u1(16, 2.0, U1(native=False))
     plain_hmc = draws(HMC(plain, 0.1, 16, LEAPFROG), 64, length)
     links = 64 * theory.space.n_links
     what = "16×16, 64 chains, float32"
@@ -115,7 +107,7 @@ def force_ratios(what: str, theory: Wilson, flow: Flow, target: str | None = Non
 
     few, many = 5, 40
     rows = []
-    for plain in (theory, u1(x.shape[-1], 6.0, WithoutKernels())):
+    for plain in (theory, u1(x.shape[-1], 6.0, U1(native=False))):
         ratio, spread = paired(loop(theory.pullback(flow), few), loop(plain, many))
         name = f"FT-HMC force / HMC force ({made_by(plain)}), {what}, 64 chains: time ratio"
         rows.append(Row(name, ratio * many / few, spread * many / few, target, 180))

@@ -90,7 +90,9 @@ def updates(samplers: Iterable[HMC | Heatbath], sweeps: int, chains: int) -> tup
     """Link updates per second, where a draw updates every link so many times."""
     ours, theirs = samplers
     times = in_turn([draws(sampler, chains, 1) for sampler in (ours, theirs)])
-    links = sweeps * chains * ours.theory.space.n_links
+    space = ours.theory.space
+    assert isinstance(space, Links)
+    links = sweeps * chains * space.n_links
     return links / times[0], links / times[1]
 
 
@@ -126,7 +128,7 @@ def rows(action: str = "Wilson", extent: int = 8) -> list[Row]:
 def main(extent: int = 8) -> None:
     jax.config.update("jax_enable_x64", True)
     started = time.perf_counter()
-    if not native.is_compiled(3, jnp.complex128):
+    if not native.kernels(3, jnp.complex128):
         sys.exit("there are no compiled kernels on this machine")
     print(f"kernels there after {time.perf_counter() - started:.1f} s")
     table = Table("what", "compiled", "target", "XLA", "ratio")

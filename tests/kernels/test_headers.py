@@ -14,7 +14,7 @@ from gaugemc.kernels import native
 from gaugemc.kernels.native import library
 
 pytestmark = pytest.mark.skipif(
-    not native.is_compiled(3, jnp.complex128), reason="no compiled kernels here"
+    not native.kernels(3, jnp.complex128), reason="no compiled kernels here"
 )
 
 COUNT = 4096

@@ -18,7 +18,7 @@ from gaugemc.kernels.cache import cache_directory
 from gaugemc.kernels.native import library
 
 pytestmark = pytest.mark.skipif(
-    not native.is_compiled(3, jnp.complex128), reason="no compiled kernels here"
+    not native.kernels(3, jnp.complex128), reason="no compiled kernels here"
 )
 
 
@@ -157,7 +157,7 @@ def test_without_kernels_one_line_says_why(
         library.load()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            assert not native.is_compiled(3, jnp.complex128)
+            assert not native.kernels(3, jnp.complex128)
     (record,) = caplog.records
     line = record.getMessage()
     assert line.startswith("no compiled kernels: ")

@@ -23,7 +23,7 @@ from gaugemc.theories import Improved, Tempered, Wilson
 from gaugemc.theories.wilson import loop_force
 
 pytestmark = pytest.mark.skipif(
-    not native.is_compiled(3, jnp.complex128), reason="no compiled kernels here"
+    not native.kernels(3, jnp.complex128), reason="no compiled kernels here"
 )
 
 

@@ -133,13 +133,12 @@ class Group(eqx.Module):
     def element(self, components: Float[Array, "... component"]) -> Shaped[Array, "..."]:
         """The algebra elements v_a T_a."""
 
-    def has_kernels(self, dtype: DTypeLike) -> bool:
-        """Whether `kernels.native` knows links of this group and type, on the default device."""
-        return False
+    def kernels(self, dtype: DTypeLike) -> frozenset[str]:
+        """The names of the compiled kernels for links of this group and type.
 
-    def has_trajectories(self, dtype: DTypeLike, loops: int) -> bool:
-        """Whether forces and trajectories of an action of so many kinds of loops are among them."""
-        return self.has_kernels(dtype)
+        They are functions of `gaugemc.kernels.native`, on the default device.
+        """
+        return frozenset()
 
     def without_kernels(self) -> "Group":
         """The same group, in XLA's code alone."""

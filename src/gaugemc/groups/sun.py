@@ -136,8 +136,8 @@ class SUN(Group):
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return jnp.result_type(real, jnp.complex64)
 
-    def has_kernels(self, dtype: DTypeLike) -> bool:
-        return self.native and native.is_compiled(self.n, dtype)
+    def kernels(self, dtype: DTypeLike) -> frozenset[str]:
+        return native.kernels(self.n, dtype) if self.native else frozenset()
 
     def without_kernels(self) -> "SUN":
         return dataclasses.replace(self, native=False)

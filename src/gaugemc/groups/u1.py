@@ -76,8 +76,8 @@ class U1(Group):
     def dtype(self, real: DTypeLike) -> DTypeLike:
         return real
 
-    def has_trajectories(self, dtype: DTypeLike, loops: int) -> bool:
-        return self.native and loops == 1 and native.is_compiled(1, dtype)
+    def kernels(self, dtype: DTypeLike) -> frozenset[str]:
+        return native.kernels(1, dtype) if self.native else frozenset()
 
     def without_kernels(self) -> "U1":
         return U1(native=False)

@@ -73,7 +73,7 @@ class Heatbath(Sampler):
         return HeatbathState(x)
 
     def step(self, key: Key[Array, ""], state: HeatbathState) -> tuple[HeatbathState, Info]:
-        known = self.space.group.has_kernels(state.x.dtype) and native.knows_generator(key)
+        known = "local_updates" in self.space.kernels and native.knows_generator(key)
         x = self._compiled(key, state.x) if known else self.sweeps(key, state.x)
         return HeatbathState(x), always_accepted()
 

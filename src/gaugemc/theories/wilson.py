@@ -57,8 +57,8 @@ class Wilson(Theory):
 
     @property
     def compiled_couplings(self) -> tuple[Scalar, ...]:
-        known = self.space.group.has_trajectories(self.space.dtype, len(self.couplings))
-        return self.loop_couplings if known else ()
+        needed = ("trajectory", "rectangle_sum")[: len(self.couplings)]
+        return self.loop_couplings if self.space.kernels.issuperset(needed) else ()
 
     @eqx.filter_jit
     def action(self, x: Field) -> Scalar:

@@ -114,7 +114,7 @@ class Multiscale(Flow):
         return Multiscale(new.space, splits)
 
     def fixed(self) -> FixedMultiscale:
-        compiled = self.space.group.has_kernels(self.space.dtype)
+        compiled = "spline" in self.space.kernels
         tables = {kind: split.table(compiled) for kind, split in self.splits.items()}
         return FixedMultiscale(self.space, tables)
 

@@ -2,7 +2,7 @@
 
 from gaugemc.kernels.native.calls import Couplings as Couplings
 from gaugemc.kernels.native.calls import force as force
-from gaugemc.kernels.native.calls import is_compiled as is_compiled
+from gaugemc.kernels.native.calls import kernels as kernels
 from gaugemc.kernels.native.calls import knows_generator as knows_generator
 from gaugemc.kernels.native.calls import local_updates as local_updates
 from gaugemc.kernels.native.calls import move as move

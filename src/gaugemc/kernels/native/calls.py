@@ -14,24 +14,28 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Complex, Float, Int, Key
 
-from gaugemc.kernels.native.library import targets
+from gaugemc.kernels.native.library import HANDLERS, targets
 
 Matrices = Complex[Array, "d ... N N"]
 Links = Matrices | Float[Array, "d ..."]
 Couplings = tuple[Float[Array, ""], ...]
 
+_ANGLES = frozenset(("force", "trajectory", "spline"))
+_MATRICES = frozenset(h for h in HANDLERS if not h.startswith("u1_") and h != "spline")
 _TYPES = {1: (np.float32, np.float64)} | dict.fromkeys((2, 3), (np.complex64, np.complex128))
 
 
-def is_compiled(n: int, dtype: DTypeLike) -> bool:
-    """Whether there are compiled kernels for links of this type, on the default device.
+def kernels(n: int, dtype: DTypeLike) -> frozenset[str]:
+    """The names of the compiled kernels for links of this type, on the default device.
 
     The links are of SU(n), or of U(1) where n is 1. The first question builds the kernels, which
     takes seconds.
     """
     known = np.dtype(dtype) in _TYPES.get(n, ())
     wide = jnp.result_type(float) == jnp.float64  # couplings and sums
-    return known and wide and jax.default_backend() == "cpu" and bool(targets())
+    if not (known and wide and jax.default_backend() == "cpu" and targets()):
+        return frozenset()
+    return _ANGLES if n == 1 else _MATRICES
 
 
 def twinned(kernel: Callable[..., Any], twin: Callable[..., Any]) -> Callable[..., Any]:
