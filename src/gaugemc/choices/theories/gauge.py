@@ -93,7 +93,8 @@ FOUR_DIMENSIONS: dict[str, Any] = {
         "draws": 600,
         "hmc_draws": 600,
         "heatbath_draws": 600,
-        "hmc_warmup": 100,
+        "warmup": 200,  # short trajectories take a hundred to come from a hot start
+        "hmc_warmup": 200,
         "measure_every": 10,
         "flow_time": 1.4,  # t0 is 0.95 in SU(3) at beta = 5.7
         "flow_step": 0.1,
