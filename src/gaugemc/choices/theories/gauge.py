@@ -93,12 +93,13 @@ FOUR_DIMENSIONS: dict[str, Any] = {
         "draws": 600,
         "hmc_draws": 600,
         "heatbath_draws": 600,
-        "hmc_warmup": 100,
+        "warmup": 200,
+        "hmc_warmup": 200,
         "measure_every": 10,
         "flow_time": 1.4,  # t0 is 0.95 in SU(3) at beta = 5.7
         "flow_step": 0.1,
         "cold": False,  # HMC that is tuned in equilibrium accepts nothing from there
-        "lengths": [0.5, 1.0, 2.0],
+        "lengths": [1.0, 1.5, 2.0],  # shorter trajectories take long to come from a hot start
         "tune_iterations": 30,
         "tune_draws": 30,
         "tune_doublings": 1,
