@@ -187,9 +187,8 @@ Lattice<N, T> fullest(const std::vector<int>& extents, int most) {
   std::vector<int> best;
   int best_chains = 0, filled = 0;
   for (int chains = 1; chains <= most && filled < kLanes<T>; chains++) {
-    // Numbers are permuted at no cost, but move in and out best many at once.
-    const auto cut = N > 1 ? blocks_of(extents, kLanes<T> / chains, faces)
-                           : blocks_of(extents, kLanes<T> / chains, [](auto&... c) { return -run_of(c...); });
+    // Matrices are permuted at a cost. Numbers are not, but move in and out best many at once.
+    const auto cut = blocks_of(extents, kLanes<T> / chains, N > 1 ? faces : short_runs);
     int lanes = chains;
     for (int c : cut) lanes *= c;
     if (lanes > filled) filled = lanes, best = cut, best_chains = chains;

@@ -56,6 +56,10 @@ inline int run_of(const std::vector<int>& extents, const std::vector<int>& cut) 
   return run;
 }
 
+inline double short_runs(const std::vector<int>& extents, const std::vector<int>& cut) {
+  return 1.0 / run_of(extents, cut);
+}
+
 template <int N, class T>
 class Lattice {
  public:
@@ -102,7 +106,8 @@ class Lattice {
         offsets_[s] += c * stride;
         auto to = [&](int there) { return s + (there - c) * inner_sites; };
         next_[mu * sites + s] = {to((c + 1) % extent), c + 1 == extent ? forwards : 0};
-        next_[(dimensions + mu) * sites + s] = {to((c + extent - 1) % extent), c == 0 ? backwards : 0};
+        next_[(dimensions + mu) * sites + s] = {to((c + extent - 1) % extent),
+                                                c == 0 ? backwards : 0};
       }
     }
     for (int d = 0; d < blocks; d++)

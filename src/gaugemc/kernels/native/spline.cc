@@ -14,7 +14,8 @@ constexpr int kTile = 64;
 // Work for one task.
 constexpr int kTilesOfTask = 16;
 
-// log(x) of positive x: x = 2^k m, sqrt(1/2) <= m < sqrt(2), and log(m) = 2 artanh((m - 1) / (m + 1)).
+// log(x) of positive, normal x: x = 2^k m, sqrt(1/2) <= m < sqrt(2), and log(m) = 2 artanh(s) with
+// s = (m - 1) / (m + 1).
 template <class T>
 inline T logarithm(T x) {
   constexpr bool kWide = sizeof(T) == 8;
