@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <complex>
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "algebra.h"
@@ -19,15 +20,16 @@ struct Place {
   int32_t site, displacement;
 };
 
-// How many blocks along each direction: as many as fit into `lanes`, with the fewest faces.
+// How many blocks along each direction: as many as fit into `lanes`, with the fewest faces, and
+// then the fewest along any direction. Blocks of even extents have lanes of one colour (colours.h).
 inline std::vector<int> blocks_of(const std::vector<int>& extents, int lanes) {
   std::vector<int> best, cut(extents.size());
-  int most = 0;
-  double fewest = 0;
+  std::tuple<int, double, int> least;  // idle lanes, faces, blocks along a direction
   auto search = [&](auto& self, size_t mu, int number, double faces) -> void {
     if (mu == extents.size()) {
-      if (number > most || (number == most && faces < fewest))
-        most = number, fewest = faces, best = cut;
+      const int longest = *std::max_element(cut.begin(), cut.end());
+      const auto measure = std::make_tuple(lanes - number, faces, longest);
+      if (best.empty() || measure < least) least = measure, best = cut;
       return;
     }
     for (int n = 1; n * number <= lanes; n++)
