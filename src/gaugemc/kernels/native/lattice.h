@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <complex>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "algebra.h"
@@ -19,16 +20,19 @@ struct Place {
   int32_t site, displacement;
 };
 
+using Cost = std::pair<double, int>;
+
 // How many blocks along each direction: as many as fit into `lanes`, at the least cost.
-template <class Cost>
-std::vector<int> blocks_of(const std::vector<int>& extents, int lanes, const Cost& cost) {
+template <class CostOf>
+std::vector<int> blocks_of(const std::vector<int>& extents, int lanes, const CostOf& cost_of) {
   std::vector<int> best, cut(extents.size());
   int most = 0;
-  double least = 0;
+  Cost least;
   auto search = [&](auto& self, size_t mu, int number) -> void {
     if (mu == extents.size()) {
-      if (number < most || (number == most && cost(extents, cut) >= least)) return;
-      most = number, least = cost(extents, cut), best = cut;
+      const Cost cost = cost_of(extents, cut);
+      if (number > most || (number == most && cost < least))
+        most = number, least = cost, best = cut;
       return;
     }
     for (int n = 1; n * number <= lanes; n++)
@@ -41,12 +45,13 @@ std::vector<int> blocks_of(const std::vector<int>& extents, int lanes, const Cos
   return best;
 }
 
-// The faces of blocks, across which matrices are permuted.
-inline double faces(const std::vector<int>& extents, const std::vector<int>& cut) {
+// The faces of blocks, across which matrices are permuted; then the most blocks along a direction.
+// Blocks of even extents have lanes of one colour (colours.h).
+inline Cost faces(const std::vector<int>& extents, const std::vector<int>& cut) {
   double sum = 0;
   for (size_t mu = 0; mu < cut.size(); mu++)
     if (cut[mu] > 1) sum += double(cut[mu]) / extents[mu];
-  return sum;
+  return {sum, *std::max_element(cut.begin(), cut.end())};
 }
 
 // How many lanes hold sites that follow each other in an array.
@@ -56,8 +61,8 @@ inline int run_of(const std::vector<int>& extents, const std::vector<int>& cut) 
   return run;
 }
 
-inline double short_runs(const std::vector<int>& extents, const std::vector<int>& cut) {
-  return 1.0 / run_of(extents, cut);
+inline Cost short_runs(const std::vector<int>& extents, const std::vector<int>& cut) {
+  return {1.0 / run_of(extents, cut), 0};
 }
 
 template <int N, class T>
