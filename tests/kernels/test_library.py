@@ -106,8 +106,10 @@ def test_two_processes_build_once(compiler: Compiler) -> None:
 )
 def test_a_damaged_library_is_built_again(compiler: Compiler, damage) -> None:
     library.load()
-    content = compiler.library.read_bytes()
-    compiler.library.write_bytes(damage(content))
+    path = compiler.library
+    content = path.read_bytes()
+    path.unlink()  # the file that this process has loaded keeps its bytes
+    path.write_bytes(damage(content))
     library.load()
     assert compiler.builds == 2
     assert compiler.library.read_bytes() == content
