@@ -11,11 +11,12 @@ import pytest
 Command = Callable[..., tuple[int, str, str]]
 SOURCE = Path(__file__).parent / "data" / "configurations" / "milc_lat.sample.l4444.ildg"
 DATA = SOURCE.read_bytes()
+RUN = "theory=su3_4d", "theory.lattice=[4,4,4,4]", "sampler=hmc"
 VERBS = {
     "convert": ("convert", "bad", "a.h5"),
     "measure": ("measure", "bad"),
-    "start": ("theory=su3_4d", "sampler=hmc", "evaluate.start=bad"),
-    "sweep": ("--multirun", "theory=su3_4d", "sampler=hmc", "evaluate.start=bad", "seed=1,2"),
+    "start": (*RUN, "evaluate.start=bad"),
+    "sweep": ("--multirun", *RUN, "evaluate.start=bad", "seed=1,2"),
 }
 
 

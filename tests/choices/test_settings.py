@@ -63,7 +63,7 @@ def test_an_absurd_value_is_refused_in_one_line_or_valid(base: str, key: str) ->
             "flow.load network.hidden training.steps tracker.name loss.form evaluate.hmc_draws",
             "sampler.integrator evaluate.lengths sampler.tune seed theory.beta",
         ),
-        (["sampler=hmc"], "native", "precision"),
+        (["theory=rough_well"], "native", "precision"),
         (
             ["sampler=hmc", "theory=su3_4d"],
             "evaluate.hmc_draws",

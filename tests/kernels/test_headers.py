@@ -32,7 +32,13 @@ FUNCTIONS: dict[str, tuple[Callable, float, float, float]] = {
 def headers(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     built = tmp_path_factory.mktemp("headers") / "headers.so"
     source = Path(__file__).parent / "headers.cc"
-    command = [*library._compiler(), *library._FLAGS, f"-I{library.SOURCES}", str(source)]
+    command = [
+        *library._compiler(),
+        *library._FLAGS,
+        "-shared",
+        f"-I{library.SOURCES}",
+        str(source),
+    ]
     library._run([*command, "-o", str(built)])
     return ctypes.CDLL(str(built))
 

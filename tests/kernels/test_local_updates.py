@@ -14,7 +14,8 @@ from gaugemc.samplers.heatbath import Heatbath, HeatbathState
 from gaugemc.spaces import Links
 from gaugemc.theories import Improved, Wilson
 
-LATTICES = SHAPES | {
+MATRICES = {name: shape for name, shape in SHAPES.items() if isinstance(shape[0], SUN)}
+LATTICES = MATRICES | {
     "odd extents": (SUN(3), (3, 9, 3), 1, jnp.float64),  # three colours
     "prime extents": (SUN(2), (11, 22), 1, jnp.float64),  # eleven and two
     "odd extents of blocks": (SUN(3), (6, 2, 6), 2, jnp.float64),

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaugemc.groups import SUN, U1
+from gaugemc.groups import SUN, U1, Group
 from gaugemc.groups.sun import anti_hermitian_traceless
 from gaugemc.kernels import native
 from gaugemc.kernels.once import once
@@ -263,6 +263,35 @@ def test_derivatives_of_angles_are_those_of_the_twin(key: jax.Array) -> None:
     np.testing.assert_allclose(*slopes, rtol=1e-12, atol=1e-13)
     force = theory.space.gradient(theory.action)(x)
     np.testing.assert_allclose(force, theory.force(x), atol=1e-13)
+
+
+@pytest.mark.parametrize("group", [U1(), SUN(2)], ids=str)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_derivatives_of_many_chains(group: Group, axis: int, key: jax.Array) -> None:
+    """The kernel has its axis of chains first, wherever the twin has it."""
+    theory = Wilson(Links(group, (3, 4)), 2.5)
+    x = jax.vmap(theory.space.random)(jax.random.split(key, 5))
+
+    def derivatives(theory: Wilson) -> tuple[jax.Array, jax.Array]:
+        def loss(x: jax.Array) -> jax.Array:
+            force = theory.force(x)
+            moved = theory.space.move(x, force, 0.1)
+            return theory.action(moved) + jnp.sum(jnp.sin(theory.force(moved)[None].real))
+
+        def end(x: jax.Array) -> jax.Array:
+            force = theory.force(x)
+            return HMC(theory, 0.1, 2).trajectory(PhasePoint(x, force, force)).x[None]
+
+        @jax.jit
+        def both(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+            gradient = jax.grad(lambda x: jnp.sum(jax.vmap(loss, in_axes=axis)(x)))(x)
+            return gradient, jax.jvp(jax.vmap(end, in_axes=axis), (x,), (x * x,))[1]
+
+        return both(jnp.moveaxis(x, 0, axis))
+
+    bare = Wilson(plain(theory.space), theory.beta)
+    for ours, theirs in zip(derivatives(theory), derivatives(bare)):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-12)
 
 
 def test_trajectories_keep_the_volume(key: jax.Array) -> None:

@@ -54,7 +54,7 @@ def test_blocks_are_chains_or_parts_of_few() -> None:
     np.testing.assert_array_equal(blocks(many), many.mean(axis=1))
     few = np.arange(36.0).reshape(2, 18)
     assert blocks(few).shape == (8,)
-    np.testing.assert_array_equal(blocks(few)[:2], [2.0, 7.0])
+    np.testing.assert_array_equal(blocks(few)[:2], [3.5, 7.5])
     assert blocks(np.ones((2, 3, 5))).shape == (6, 5)
     slow = np.repeat(np.random.default_rng(1).normal(size=(8, 40)), 25, axis=1)
     value, error = jackknife(blocks(slow), lambda mean: mean)

@@ -46,7 +46,7 @@ def refuse_heatbath(settings: Settings, theory: Any) -> None:
     try:
         HeatbathSampler().build(settings, theory, None)
     except ValueError as error:
-        problem = f"{error.args[0].partition(';')[0]}, or set it to 0"
+        problem = f"{str(error).removesuffix('; choose sampler=hmc')}; or set it to 0"
         draws = settings.evaluate.heatbath_draws
         raise SettingsError("evaluate.heatbath_draws", draws, problem) from error
 

@@ -171,8 +171,10 @@ def gamma_method(deviations: ChainDraws) -> Window:
     chains, draws = deviations.shape
     pairs = (deviations + np.roll(deviations, -1, axis=1)) / 2
     square = float(np.mean(pairs**2))
-    if draws < 8 or square == 0:
-        return Window(math.sqrt(square / chains), draws / 2 if square else 0.0, math.inf)
+    if draws < 8:
+        return Window(math.sqrt(square / chains), draws / 2, math.inf)
+    if square == 0:  # draws that alternate exactly: their sum is as sure as can be
+        return Window(0.0, 1 / draws, math.inf)
     names = [f"chain|r{c:04d}" for c in range(chains)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # short chains: judged by the caller

@@ -10,14 +10,16 @@ def blocks(series: np.ndarray, least: int = 8) -> np.ndarray:
 
     Args:
         series: of shape [chain, draw, ...].
-        least: a block is a chain, or a part of one where there are fewer chains than this.
+        least: a block is a chain, or a part of one where there are fewer chains than this. Parts
+            are equally long; what is left over at the start of a chain is left out.
 
     Returns:
         Of shape [block, ...].
     """
     chains, draws = series.shape[:2]
     parts = min(draws, -(-least // chains))
-    return np.stack([b.mean(axis=0) for chain in series for b in np.array_split(chain, parts)])
+    kept = series[:, draws % parts :]
+    return np.stack([b.mean(axis=0) for chain in kept for b in np.split(chain, parts)])
 
 
 def jackknife(

@@ -26,7 +26,7 @@ class StoutFlow(FlowChoice):
 
     def refuse(self, settings: Settings) -> None:
         plaquettes = 2 * max(len(settings.theory.lattice) - 1, 1)
-        if abs(self.rho) * plaquettes >= self.contraction:
+        if abs(self.rho) >= self.contraction / plaquettes:
             problem = f"{plaquettes} plaquettes of a link would have flow.contraction or more"
             raise SettingsError("flow.rho", self.rho, problem)
 

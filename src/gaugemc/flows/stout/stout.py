@@ -23,7 +23,7 @@ from gaugemc.spaces import Links, total
 class Stout(Flow):
     """Moves the links of one direction on the sites of one parity, for any group.
 
-    Each moving link is multiplied by exp(A), A = sum_k rho_k TA(plaquette_k) over its 2 (d - 1)
+    Each moving link is multiplied by exp(A), A = -sum_k rho_k TA(plaquette_k) over its 2 (d - 1)
     plaquettes. One coefficient belongs to each plane: rho = s tanh(w / s), with trained weights w
     and s = contraction / (2 (d - 1)). So sum_k |rho_k| < contraction < 1: the map is a bijection.
 

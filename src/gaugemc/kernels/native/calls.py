@@ -41,8 +41,20 @@ def kernels(n: int, dtype: DTypeLike) -> frozenset[str]:
 def twinned(kernel: Callable[..., Any], twin: Callable[..., Any]) -> Callable[..., Any]:
     """A compiled kernel with the derivatives of its twin. Where they are taken, the twin runs."""
     run = eqx.filter_custom_jvp(kernel)
-    run.def_jvp(lambda primals, tangents: eqx.filter_jvp(twin, primals, tangents))
+
+    def derivatives(primals: Any, tangents: Any) -> Any:
+        return jax.tree.map(_chains_first, eqx.filter_jvp(twin, primals, tangents))
+
+    run.def_jvp(derivatives)
     return run
+
+
+def _chains_first(result: Any) -> Any:
+    """A result of the twin whose axis of chains comes first under `jax.vmap`, as a kernel's does.
+
+    JAX takes the place of the axis from the kernel also where the twin runs.
+    """
+    return result.ravel().reshape(result.shape) if eqx.is_array(result) else result
 
 
 def force(links: Links, couplings: Couplings) -> Links:

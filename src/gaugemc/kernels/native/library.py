@@ -88,7 +88,11 @@ def load() -> tuple[str, ctypes.CDLL]:
 
 def _compiler() -> list[str]:
     """The words that begin the compiler's command line: $CXX, or the first one there is."""
-    words = shlex.split(os.environ.get("CXX", ""))
+    given = os.environ.get("CXX", "")
+    try:
+        words = shlex.split(given)
+    except ValueError as error:
+        raise NativeError(f"CXX={given}: {error}") from error
     for candidate in [words] if words else [[name] for name in COMPILERS]:
         if shutil.which(candidate[0]):
             return candidate
@@ -97,7 +101,10 @@ def _compiler() -> list[str]:
 
 def _run(command: list[str]) -> bytes:
     """What a compiler writes; NativeError with its first complaint."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise NativeError(f"{command[0]}: {error.strerror}") from error
     if done.returncode:
         lines = done.stderr.decode(errors="replace").splitlines()
         complaint = next((line for line in lines if "error" in line), "no reason given")
