@@ -143,7 +143,7 @@ def test_every_choice_and_mode_is_documented(generate: ModuleType) -> None:
             )
     assert all(f"### mode={name}" in page for name in groups.MODES)
     assert "| `training.steps` | `40` |" in page  # what mode=debug changes
-    assert "`group` `SU3`, `lattice` `[4,4,4,4]`, `beta` `5.7`" in page
+    assert "`group` `SU3`, `lattice` `[6,6,6,6]`, `beta` `5.7`" in page
 
 
 def anchors(text: str) -> set[str]:
