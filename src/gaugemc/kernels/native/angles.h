@@ -1,18 +1,16 @@
 // Links of U(1), which are angles: one for each lane.
 #pragma once
 #include "batch.h"
+#include "elementary.h"
 
 namespace gaugemc {
 
 // sin(angle) to the rounding of the angle: Taylor's series about the nearest multiple of pi.
 template <class T>
 inline Lanes<T> sine(Lanes<T> angle) {
-  constexpr bool kWide = sizeof(T) == 8;
-  constexpr int kOdd = kWide ? 12 : 7;
-  // Whole numbers added to it stand in its last bits.
-  constexpr T kWhole = T(kWide ? 0x1.8p52 : 0x1.8p23);
-  const Lanes<T> half_turns = angle * T(M_1_PI) + kWhole;
-  const Lanes<T> x = angle - (half_turns - kWhole) * T(M_PI), square = x * x;
+  constexpr int kOdd = sizeof(T) == 8 ? 12 : 7;
+  const Lanes<T> half_turns = angle * T(M_1_PI) + kWhole<T>;
+  const Lanes<T> x = angle - (half_turns - kWhole<T>) * T(M_PI), square = x * x;
   Lanes<T> series{};
 #pragma GCC unroll 12
   for (int n = kOdd - 1; n >= 0; n--)

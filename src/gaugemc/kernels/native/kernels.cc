@@ -1,6 +1,7 @@
 // The handlers that XLA calls: for any number of chains, SU(2) and SU(3), float and double.
 #include "colours.h"
 #include "force.h"
+#include "handlers.h"
 #include "projection.h"
 #include "rectangles.h"
 #include "staples.h"
@@ -179,57 +180,12 @@ Error LocalUpdates(Pool pool, int64_t dimensions, int64_t overrelaxation,
   });
 }
 
-using Field = ffi::AnyBuffer;
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_force, Force,
-                              ffi::Ffi::Bind()
-                                  .Ctx<Pool>()
-                                  .Attr<int64_t>("dimensions")
-                                  .Arg<Field>()
-                                  .Arg<Numbers>()
-                                  .Ret<Field>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_staples, Staples,
-                              ffi::Ffi::Bind()
-                                  .Ctx<Pool>()
-                                  .Attr<int64_t>("dimensions")
-                                  .Arg<Field>()
-                                  .Arg<Numbers>()
-                                  .Ret<Field>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_plaquette_sum, PlaquetteSum,
-                              ffi::Ffi::Bind()
-                                  .Ctx<Pool>()
-                                  .Attr<int64_t>("dimensions")
-                                  .Arg<Field>()
-                                  .Ret<Numbers>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_rectangle_sum, RectangleSum,
-                              ffi::Ffi::Bind()
-                                  .Ctx<Pool>()
-                                  .Attr<int64_t>("dimensions")
-                                  .Arg<Field>()
-                                  .Ret<Numbers>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_move, Move,
-                              ffi::Ffi::Bind()
-                                  .Ctx<Pool>()
-                                  .Attr<int64_t>("dimensions")
-                                  .Arg<Field>()
-                                  .Arg<Field>()
-                                  .Arg<Numbers>()
-                                  .Ret<Field>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_trajectory, Trajectory,
-                              ffi::Ffi::Bind()
-                                  .Ctx<Pool>()
-                                  .Attr<int64_t>("dimensions")
-                                  .Attr<ffi::Span<const double>>("kicks")
-                                  .Attr<ffi::Span<const double>>("drifts")
-                                  .Arg<Field>()
-                                  .Arg<Field>()
-                                  .Arg<Field>()
-                                  .Arg<Numbers>()
-                                  .Arg<Numbers>()
-                                  .Arg<ffi::Buffer<ffi::S32>>()
-                                  .Ret<Field>()
-                                  .Ret<Field>()
-                                  .Ret<Field>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_force, Force, of_couplings());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_staples, Staples, of_couplings());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_plaquette_sum, PlaquetteSum, sum_over_links());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_rectangle_sum, RectangleSum, sum_over_links());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_move, Move, of_links().Arg<Field>().Arg<Numbers>().Ret<Field>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_trajectory, Trajectory, steps_of_links());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_local_updates, LocalUpdates,
                               ffi::Ffi::Bind()
                                   .Ctx<Pool>()

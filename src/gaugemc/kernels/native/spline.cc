@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "elementary.h"
 #include "threads.h"
 
 namespace gaugemc {
@@ -14,21 +15,16 @@ constexpr int kTile = 64;
 // Work for one task.
 constexpr int kTilesOfTask = 16;
 
-// log(x) of positive, normal x: x = 2^k m, sqrt(1/2) <= m < sqrt(2), and log(m) = 2 artanh(s) with
-// s = (m - 1) / (m + 1).
+// The logarithms of a tile; NaN of what is not positive and finite.
 template <class T>
-inline T logarithm(T x) {
-  constexpr bool kWide = sizeof(T) == 8;
-  using Integer = std::conditional_t<kWide, int64_t, int32_t>;
-  constexpr int kShift = kWide ? 52 : 23, kOdd = kWide ? 11 : 6;
-  const Integer bits = __builtin_bit_cast(Integer, x);
-  const Integer k = (bits - __builtin_bit_cast(Integer, T(M_SQRT1_2))) >> kShift;
-  const T m = __builtin_bit_cast(T, bits - (k << kShift));
-  const T s = (m - 1) / (m + 1), square = s * s;
-  T series = 0;
-#pragma GCC unroll 11
-  for (int n = kOdd - 1; n >= 0; n--) series = series * square + T(2.0 / (2 * n + 1));
-  return x > 0 && x < T(INFINITY) ? T(k) * T(M_LN2) + s * series : T(NAN);
+inline void take_logarithms(T (&numbers)[kTile]) {
+  for (int i = 0; i < kTile; i += kLanes<T>) {
+    Lanes<T> x;
+    std::memcpy(&x, numbers + i, sizeof(x));
+    const Integers<T> good = (x > T(0)) & (x < T(INFINITY));
+    const Lanes<T> result = good ? logarithm<T>(x) : Lanes<T>{} + T(NAN);
+    std::memcpy(numbers + i, &result, sizeof(x));
+  }
 }
 
 // The numbers that a spline reads, [row, column, 4], and the places of its knots.
@@ -46,7 +42,7 @@ struct Spline {
 
   void evaluate(const T* angle, const T* flux, T (&out)[6][kTile]) const {
     typedef T Four __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T))));
-    T t[kTile], stretch[kTile], bend[kTile], weights[4][kTile], slopes[4][kTile];
+    T t[kTile], stretch[kTile], bend[kTile], logs[kTile], weights[4][kTile], slopes[4][kTile];
     int first[kTile];
     Four across[kTile], bent[kTile];
     for (int i = 0; i < kTile; i++) {
@@ -54,12 +50,15 @@ struct Spline {
       const T above = 1 + angle[i] / T(M_PI), below = 1 - angle[i] / T(M_PI);
       const T up = std::sqrt(above * above + tail * tail);
       const T down = std::sqrt(below * below + tail * tail);
-      const T ratio = (above + up) / (below + down), high = 1 / up, low = 1 / down;
-      const T bent_line = logarithm(ratio) + core * T(M_1_PI) * angle[i];
-      const T column = columns * (bent_line * (T(0.5) / half) + T(0.5));
-      const T sum = high + low + core;
+      const T high = 1 / up, low = 1 / down, sum = high + low + core;
+      logs[i] = (above + up) / (below + down);
       stretch[i] = sum * (columns / (T(2 * M_PI) * half));
       bend[i] = (below * low * low * low - above * high * high * high) / (T(M_PI) * sum);
+    }
+    take_logarithms(logs);
+    for (int i = 0; i < kTile; i++) {
+      const T bent_line = logs[i] + core * T(M_1_PI) * angle[i];
+      const T column = columns * (bent_line * (T(0.5) / half) + T(0.5));
       const T turns = flux[i] * T(0.5 * M_1_PI), row = rows * (turns - std::floor(turns));
       const T there = cell(column, columns), beside = cell(row, rows);
       first[i] = 4 * (int(beside) * columns + int(there));
@@ -90,12 +89,13 @@ struct Spline {
       const T slope = q1 * a1 + q2 * a2 + q3 * a3;
       const T curvature = (z - 1) * a1 + (1 - 2 * z) * a2 + z * a3;
       out[0][i] = a[4 * i] + (c1 + c2 + c3) * a1 + (c2 + c3) * a2 + c3 * a3;
-      out[1][i] = logarithm(slope * stretch[i]);
+      out[1][i] = slope * stretch[i];
       out[2][i] = slope * stretch[i];
       out[3][i] = curvature / slope * stretch[i] + bend[i];
       out[4][i] = rate * (b[4 * i] + (c1 + c2 + c3) * b1 + (c2 + c3) * b2 + c3 * b3);
       out[5][i] = rate * (q1 * b1 + q2 * b2 + q3 * b3) / slope;
     }
+    take_logarithms(out[1]);
   }
 };
 

@@ -1,5 +1,6 @@
 // The handlers of U(1), for any number of chains, float and double.
 #include "angles.h"
+#include "handlers.h"
 #include "steps.h"
 
 namespace gaugemc {
@@ -20,7 +21,7 @@ T* numbers(const ffi::AnyBuffer& buffer) {
   return static_cast<T*>(buffer.untyped_data());
 }
 
-Error AngleForce(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::Buffer<ffi::F64> beta,
+Error AngleForce(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers beta,
                  ffi::Result<ffi::AnyBuffer> force) {
   return dispatch_angles(Shape(x, dimensions), pool, [&](const auto& batch) {
     using T = typename std::decay_t<decltype(batch)>::T;
@@ -39,8 +40,8 @@ Error AngleForce(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::Buffer<ff
 
 Error AngleTrajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
                       ffi::Span<const double> drifts, ffi::AnyBuffer x, ffi::AnyBuffer v,
-                      ffi::AnyBuffer force, ffi::Buffer<ffi::F64> beta,
-                      ffi::Buffer<ffi::F64> step_size, ffi::Buffer<ffi::S32> n_steps,
+                      ffi::AnyBuffer force, Numbers beta,
+                      Numbers step_size, ffi::Buffer<ffi::S32> n_steps,
                       ffi::Result<ffi::AnyBuffer> end_x, ffi::Result<ffi::AnyBuffer> end_v,
                       ffi::Result<ffi::AnyBuffer> end_force) {
   return dispatch_angles(Shape(x, dimensions), pool, [&](const auto& batch) {
@@ -79,30 +80,7 @@ Error AngleTrajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kic
   });
 }
 
-using Field = ffi::AnyBuffer;
-using Numbers = ffi::Buffer<ffi::F64>;
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_u1_force, AngleForce,
-                              ffi::Ffi::Bind()
-                                  .Ctx<Pool>()
-                                  .Attr<int64_t>("dimensions")
-                                  .Arg<Field>()
-                                  .Arg<Numbers>()
-                                  .Ret<Field>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_u1_trajectory, AngleTrajectory,
-                              ffi::Ffi::Bind()
-                                  .Ctx<Pool>()
-                                  .Attr<int64_t>("dimensions")
-                                  .Attr<ffi::Span<const double>>("kicks")
-                                  .Attr<ffi::Span<const double>>("drifts")
-                                  .Arg<Field>()
-                                  .Arg<Field>()
-                                  .Arg<Field>()
-                                  .Arg<Numbers>()
-                                  .Arg<Numbers>()
-                                  .Arg<ffi::Buffer<ffi::S32>>()
-                                  .Ret<Field>()
-                                  .Ret<Field>()
-                                  .Ret<Field>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_u1_force, AngleForce, of_couplings());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_u1_trajectory, AngleTrajectory, steps_of_links());
 
 }  // namespace gaugemc
