@@ -1,6 +1,7 @@
 """Shared by tests: float64 sums, a key that follows from the test's name, programs kept on disk, a
 quick compiler."""
 
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -31,6 +32,16 @@ def key(request: pytest.FixtureRequest) -> jax.Array:
     _, separator, test = request.node.nodeid.partition("::")
     name = f"tests/{request.path.name}{separator}{test}"
     return jax.random.key(zlib.crc32(name.encode()))
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that is written reaches the disk."""
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
 
 
 @pytest.fixture

@@ -78,12 +78,8 @@ def test_a_file_that_may_not_be_read_is_one_line(
 
 
 def test_numbers_that_do_not_fit_on_the_disk_leave_nothing(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, tmp_path: Path, full_disk: None
 ) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr(os, "fsync", full)
     code, out, err = command("measure", SOURCE, "--out=a.json")
     assert (code, out) == (1, "")
     assert err == "gaugemc: [Errno 28] cannot write: No space left on device: 'a.json'\n"

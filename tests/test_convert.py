@@ -79,12 +79,8 @@ def test_a_mistake_is_one_line(
 
 
 def test_a_disk_that_fails_is_exit_code_1(
-    convert: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    convert: Command, tmp_path: Path, full_disk: None
 ) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr(os, "fsync", full)
     code, _, err = convert(SOURCE, "a.nersc")
     assert code == 1
     assert err == "gaugemc: [Errno 28] cannot write: No space left on device: 'a.nersc'\n"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from disturbed import disturbed
 from jaxtyping import Array
+from programs import forward, inverse
 
 from gaugemc.flows import (
     NCP,
@@ -76,17 +77,6 @@ def case(request: pytest.FixtureRequest, key: Array) -> tuple[Space, Flow]:
 
 def distance(space: Space, a: Array, b: Array) -> float:
     return float(jnp.max(jnp.abs(wrap(a - b) if isinstance(space, Links) else a - b)))
-
-
-@eqx.filter_jit
-def forward(flow: Flow, z: Array) -> tuple[Array, Array]:
-    """One program for each flow of the table, in all tests."""
-    return flow.forward(z)
-
-
-@eqx.filter_jit
-def inverse(flow: Flow, x: Array) -> tuple[Array, Array]:
-    return flow.inverse(x)
 
 
 def test_inverse_undoes_forward_and_log_dets_cancel(case: tuple[Space, Flow], key: Array):

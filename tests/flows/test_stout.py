@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from disturbed import disturbed
 from jaxtyping import Array
+from programs import forward, inverse
 
 import gaugemc as gm
 from gaugemc.checks.tangent import basis, gradient_error, log_det_error, real
@@ -40,16 +41,6 @@ def space(request: pytest.FixtureRequest) -> Links:
 def trained(space: Links, key: Array, sweeps: int = 1) -> Flow:
     """A flow whose coefficients are all over their range, most of them near its ends."""
     return disturbed(stout_flow(space, sweeps=sweeps, contraction=NEAR_THE_BOUND), key, 1.0)
-
-
-@eqx.filter_jit
-def forward(flow: Flow, z: Array) -> tuple[Array, Array]:
-    return flow.forward(z)
-
-
-@eqx.filter_jit
-def inverse(flow: Flow, x: Array) -> tuple[Array, Array]:
-    return flow.inverse(x)
 
 
 def test_log_det_is_that_of_the_dense_autodiff_jacobian(space: Links, key: Array):

@@ -275,15 +275,8 @@ def test_where_the_file_does_not_fit_the_old_one_stays(small: tuple[Path, Any]) 
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_full_disk_is_named_in_one_line(
-    small: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_named_in_one_line(small: tuple[Path, Any], full_disk: None) -> None:
     path, tree = small
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left on device") as caught:
         save_checkpoint(path, {"other": 1}, {})
     assert caught.value.errno == errno.ENOSPC

@@ -2,10 +2,22 @@
 
 import abc
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key, Shaped
+
+
+def _checked_native(native: object) -> bool:
+    if not isinstance(native, bool):
+        raise ValueError(f"native {native!r}: must be True or False")
+    return native
+
+
+def native_field() -> Any:
+    """The field `native` of a group: whether compiled kernels run where there are any."""
+    return eqx.field(static=True, default=True, converter=_checked_native)
 
 
 class Group(eqx.Module):

@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Sequence
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +13,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Complex, Float, Int, Key
 
 from gaugemc.groups.anywhere import anywhere
-from gaugemc.groups.group import Group
+from gaugemc.groups.group import Group, native_field
 from gaugemc.groups.subgroups import draw_subgroups, reflect_subgroups
 from gaugemc.kernels import matmul, native
 
@@ -109,13 +108,11 @@ class SUN(Group):
     """
 
     n: int
-    native: bool = eqx.field(static=True, default=True)
+    native: bool = native_field()
 
     def __check_init__(self) -> None:
         if not isinstance(self.n, int | np.integer) or self.n < 2:
             raise ValueError(f"SU({self.n}): N must be a whole number, at least 2")
-        if not isinstance(self.native, bool):
-            raise ValueError(f"native {self.native!r}: must be True or False")
 
     @property
     def name(self) -> str:

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Complex, Float, Key
 
-from gaugemc.groups.group import Group
+from gaugemc.groups.group import Group, native_field
 from gaugemc.kernels import native
 from gaugemc.kernels.trigonometry import arctangent, cosine, sine, wrap
 
@@ -51,11 +50,7 @@ class U1(Group):
     compiled kernels: XLA's code runs.
     """
 
-    native: bool = eqx.field(static=True, default=True)
-
-    def __check_init__(self) -> None:
-        if not isinstance(self.native, bool):
-            raise ValueError(f"native {self.native!r}: must be True or False")
+    native: bool = native_field()
 
     @property
     def name(self) -> str:

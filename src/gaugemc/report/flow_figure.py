@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gaugemc.choices.theories.gauge import ACTIONS
 from gaugemc.report.style import PALETTE, styled
 from gaugemc.statistics.flow_scales import LEVEL
 from gaugemc.statistics.notation import number
@@ -36,17 +37,11 @@ def flow_figure(
     top: Axes = panels[0]
     for index, flow in enumerate(flows):
         label, colour = samplers[index] if samplers else (None, "sampler")
-        error = np.square(flow["time"]) * np.array(flow.get("energy_error", 0.0), float)
-        style = (
-            {"fmt": ("o-", "s-")[index % 2], "markersize": 3.5, "capsize": 2} if samplers else {}
-        )
-        top.errorbar(
-            *(flow["time"], flow["t2_energy"], error if samplers else None),
-            color=PALETTE[colour],
-            linewidth=0.9,
-            label=label,
-            **style,
-        )
+        how: dict[str, Any] = {"color": PALETTE[colour], "linewidth": 0.9, "label": label}
+        if samplers:
+            error = np.square(flow["time"]) * np.array(flow["energy_error"], float)
+            how |= {"yerr": error, "fmt": "os"[index % 2] + "-", "markersize": 3.5, "capsize": 2}
+        top.errorbar(flow["time"], flow["t2_energy"], **how)
         if charged:
             panels[1].plot(flow["time"], flow["charge"], color=PALETTE["second"], linewidth=0.9)
     if max(max(flow["t2_energy"]) for flow in flows) > LEVEL / 2:
@@ -63,7 +58,7 @@ def flow_figure(
         axes.grid(axis="y")
     if samplers:
         top.legend(fontsize=8)
-    top.set_title(f"Gradient flow, {kernel.capitalize()} kernel")
+    top.set_title(f"Gradient flow, {ACTIONS[kernel]} kernel")
     panels[-1].set_xlabel("flow time t / a²")
     panels[-1].set_xlim(0, flows[0]["time"][-1])
     return figure

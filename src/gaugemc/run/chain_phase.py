@@ -86,7 +86,7 @@ def run_chains(
 ) -> PhaseResult:
     """Run a phase to its end, or go on from the last valid checkpoint.
 
-    New chains are at the links of `start`, or half hot and half cold.
+    New chains are those of `new_chains`.
     """
     start_key, tune_key, run_key = jax.random.split(key, 3)
     sampler, states, table, better = tuned(settings, directory, phase, start, start_key, tune_key)

@@ -49,11 +49,8 @@ def result(
     """The section of summary.json about one sampler."""
     info = chains.draws.info
     n_chains, draws = info.accepted.shape
-    hmc, sampler, forces = (
-        hmc_in(chains.sampler),
-        chains.sampler,
-        float(info.force_evaluations.mean()),
-    )
+    sampler, forces = chains.sampler, float(info.force_evaluations.mean())
+    hmc = hmc_in(sampler)
     sweeps = 1 + sampler.overrelaxation if isinstance(sampler, Heatbath) else 0
     return {
         "acceptance": float(info.acceptance.mean()),
