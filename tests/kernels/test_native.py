@@ -15,11 +15,11 @@ from gaugemc.groups import SUN, U1, Group
 from gaugemc.groups.sun import anti_hermitian_traceless
 from gaugemc.kernels import native
 from gaugemc.kernels.once import once
-from gaugemc.lattice import plaquette_sum, rectangle_sum, staple_sum
+from gaugemc.lattice import field_strength_products, plaquette_sum, rectangle_sum, staple_sum
 from gaugemc.samplers import FOREST_RUTH, HMC, OMELYAN
 from gaugemc.samplers.hmc.integrator import PhasePoint, trajectory
 from gaugemc.spaces import Links
-from gaugemc.theories import Improved, Tempered, Wilson
+from gaugemc.theories import GradientFlow, Improved, Tempered, Wilson
 from gaugemc.theories.wilson import loop_force
 
 pytestmark = pytest.mark.skipif(
@@ -102,7 +102,7 @@ def test_staples(chains: Chains) -> None:
         np.testing.assert_allclose(ours[:, mu], theirs, atol=chains.rounding)
 
 
-@pytest.mark.parametrize("loop_sum", [plaquette_sum, rectangle_sum])
+@pytest.mark.parametrize("loop_sum", [plaquette_sum, rectangle_sum, field_strength_products])
 def test_sums_of_loops(loop_sum: Callable[..., jax.Array], chains: Chains) -> None:
     ours, theirs = (
         chains.on_all(lambda theory, start: loop_sum(theory.space.group, start.x), space)
@@ -131,6 +131,24 @@ def test_trajectory(chains: Chains) -> None:
     for mine, other, size in zip(ours, theirs, (1, 5, 5)):
         np.testing.assert_allclose(mine, other, atol=size * chains.rounding)
     assert float(jnp.max(jnp.abs(ours.x - chains.start.x))) > 0.02
+
+
+def test_gradient_flow(chains: Chains) -> None:
+    """Chains with flow times of their own, of up to four steps."""
+    times = jnp.linspace(0.0, 0.04, len(chains.beta))
+
+    @functools.partial(jax.jit, static_argnums=0)
+    @functools.partial(jax.vmap, in_axes=(None, 0, 0, 0))
+    def run(space, x, beta, time):
+        return GradientFlow(chains.action(space, beta), 0.01)(x, time)
+
+    ours, theirs = (
+        run(space, chains.start.x, chains.beta, times)
+        for space in (chains.space, plain(chains.space))
+    )
+    np.testing.assert_allclose(ours, theirs, atol=chains.rounding)
+    if len(times) > 1:
+        assert float(jnp.max(jnp.abs(ours - chains.start.x))) > 0.02
 
 
 @pytest.mark.parametrize("n", [2, 3])

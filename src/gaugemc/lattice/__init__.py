@@ -1,7 +1,7 @@
 """Geometry: shifts, loops, gauge transformations and partitions of a periodic lattice."""
 
 from gaugemc.lattice.clover import field_strength as field_strength
-from gaugemc.lattice.clover import field_strengths as field_strengths
+from gaugemc.lattice.clover import field_strength_products as field_strength_products
 from gaugemc.lattice.colours import colour_sites as colour_sites
 from gaugemc.lattice.gauge import gauge_transform as gauge_transform
 from gaugemc.lattice.loops import plane_plaquettes as plane_plaquettes

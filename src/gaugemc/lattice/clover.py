@@ -1,10 +1,13 @@
 """The field strength on the lattice: the clover of four plaquettes around each site."""
 
+import functools
+
 import jax.numpy as jnp
-from jaxtyping import Array, Shaped
+from jaxtyping import Array, Float
 
 from gaugemc.arrays import Field
 from gaugemc.groups import Group
+from gaugemc.kernels import native
 from gaugemc.lattice.loops import LinkField, plane_plaquettes, planes
 from gaugemc.lattice.shift import shift
 
@@ -23,6 +26,18 @@ def field_strength(group: Group, links: LinkField, mu: int, nu: int) -> Field:
     return leaves / 4
 
 
-def field_strengths(group: Group, links: LinkField) -> Shaped[Array, "plane ..."]:
-    """F of all planes, in the order of `planes`: (d (d - 1) / 2, L_0, ..., *link_shape)."""
-    return jnp.stack([field_strength(group, links, mu, nu) for mu, nu in planes(len(links))])
+def field_strength_products(group: Group, links: LinkField) -> Float[Array, "plane plane"]:
+    """The sums of F^a F'^a / 2 over all sites and a, for all pairs of `planes`, in float64.
+
+    For SU(N) they are sums of -tr F F'.
+    """
+    products = functools.partial(_products, group)
+    if "field_strength_products" in group.kernels(links.dtype):
+        return native.twinned(native.field_strength_products, products)(links)
+    return products(links)
+
+
+def _products(group: Group, links: LinkField) -> Float[Array, "plane plane"]:
+    fields = [field_strength(group, links, mu, nu) for mu, nu in planes(len(links))]
+    f = jnp.stack([group.components(field) for field in fields]).reshape(len(fields), -1)
+    return jnp.einsum("pi,qi->pq", f, f, precision="highest").astype(jnp.float64) / 2

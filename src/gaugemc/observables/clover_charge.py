@@ -5,9 +5,9 @@ from jaxtyping import Array, Float
 
 from gaugemc.arrays import Field
 from gaugemc.groups import SUN, Group
-from gaugemc.lattice import field_strength
+from gaugemc.lattice import field_strength_products, planes
 from gaugemc.observables.observable import LinkObservable
-from gaugemc.spaces import Links, Space, total
+from gaugemc.spaces import Links, Space
 
 
 class CloverCharge(LinkObservable):
@@ -28,10 +28,8 @@ class CloverCharge(LinkObservable):
             raise ValueError(f"{self.name}: is known for 4D SU(N) links, not for {space.name}")
 
     def of_links(self, group: Group, links: Field) -> Float[Array, ""]:
-        def product(first: tuple[int, int], second: tuple[int, int]) -> Float[Array, ""]:
-            """-sum_n tr F F' of two planes."""
-            f, g = (field_strength(group, links, *plane) for plane in (first, second))
-            return total(jnp.real(f * jnp.conj(g)))
-
-        dual = product((0, 1), (2, 3)) - product((0, 2), (1, 3)) + product((0, 3), (1, 2))
-        return dual / (4 * jnp.pi**2)
+        products, index = field_strength_products(group, links), planes(4).index
+        xy_zt = products[index((0, 1)), index((2, 3))]
+        xz_yt = products[index((0, 2)), index((1, 3))]
+        xt_yz = products[index((0, 3)), index((1, 2))]
+        return (xy_zt - xz_yt + xt_yz) / (4 * jnp.pi**2)

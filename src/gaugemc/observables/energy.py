@@ -1,11 +1,13 @@
 """The energy density of the gauge field, from the clover."""
 
+import math
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gaugemc.arrays import Field
 from gaugemc.groups import Group
-from gaugemc.lattice import field_strengths
+from gaugemc.lattice import field_strength_products
 from gaugemc.observables.observable import LinkObservable
 
 
@@ -26,5 +28,5 @@ class Energy(LinkObservable):
 
 def plane_energies(group: Group, links: Field) -> Float[Array, " plane"]:
     """The mean of F^a F^a / 2 of each plane; E is their sum."""
-    energies = group.kinetic_energy(field_strengths(group, links))
-    return jnp.mean(energies, axis=tuple(range(1, energies.ndim)), dtype=jnp.float64)
+    volume = math.prod(links.shape[1 : len(links) + 1])
+    return jnp.diagonal(field_strength_products(group, links)) / volume

@@ -1,13 +1,16 @@
 """The gradient flow: steepest descent of an action, which smooths a configuration."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 
 from gaugemc.arrays import Field, Scalar, is_positive, known
+from gaugemc.kernels import native
 from gaugemc.spaces import Links
 from gaugemc.theories.improved import RECTANGLES, Improved
 from gaugemc.theories.theory import Theory
@@ -102,6 +105,14 @@ class GradientFlow(eqx.Module):
     def _fixed(self, x: Field, time: Scalar) -> Field:
         steps = jnp.ceil(time / self.step - 1e-9).astype(int)
         size = time / jnp.maximum(steps, 1)
+        couplings, flow = self.kernel.compiled_couplings, self._in_stages
+        if couplings and "flow" in self.kernel.space.kernels:
+            flow = native.twinned(functools.partial(native.flow, stages=_STAGES), flow)
+        return flow(x, couplings, size, steps)
+
+    def _in_stages(
+        self, x: Field, _: native.Couplings, size: Scalar, steps: Int[Array, ""]
+    ) -> Field:
         return jax.lax.fori_loop(0, steps, lambda _, x: self._step(x, size)[0], x)
 
     def _adapted(self, x: Field, time: Scalar, tolerance: Scalar) -> Field:

@@ -1,6 +1,8 @@
 """Compiled kernels: C++ that XLA calls, for links of U(1), SU(2) and SU(3) and for a spline."""
 
 from gaugemc.kernels.native.calls import Couplings as Couplings
+from gaugemc.kernels.native.calls import field_strength_products as field_strength_products
+from gaugemc.kernels.native.calls import flow as flow
 from gaugemc.kernels.native.calls import force as force
 from gaugemc.kernels.native.calls import kernels as kernels
 from gaugemc.kernels.native.calls import knows_generator as knows_generator

@@ -41,13 +41,26 @@ inline void add_multiple(Algebra<N, T>& sum, Lanes<T> scale, const Algebra<N, T>
   }
 }
 
+template <int N, class T>
+inline Algebra<N, T> multiple(Lanes<T> scale, const Algebra<N, T>& a) {
+  Algebra<N, T> result{};
+  add_multiple(result, scale, a);
+  return result;
+}
+
+// -tr(a b) / 2.
+template <int N, class T>
+inline Lanes<T> half_product(const Algebra<N, T>& a, const Algebra<N, T>& b) {
+  Lanes<T> diagonal{}, above{};
+  for (int j = 0; j < N; j++) diagonal += a.diagonal[j] * b.diagonal[j];
+  for (int p = 0; p < Algebra<N, T>::kPairs; p++) above += a.re[p] * b.re[p] + a.im[p] * b.im[p];
+  return diagonal * T(0.5) + above;
+}
+
 // -tr(a^2) / 2.
 template <int N, class T>
 inline Lanes<T> half_square(const Algebra<N, T>& a) {
-  Lanes<T> diagonal{}, above{};
-  for (int j = 0; j < N; j++) diagonal += a.diagonal[j] * a.diagonal[j];
-  for (int p = 0; p < Algebra<N, T>::kPairs; p++) above += a.re[p] * a.re[p] + a.im[p] * a.im[p];
-  return diagonal * T(0.5) + above;
+  return half_product(a, a);
 }
 
 // The largest half_square for which Taylor's series is exact to rounding: eigenvalues up to 2.
@@ -150,8 +163,7 @@ inline Matrix<N, T> exponential(Algebra<N, T> a) {
     scale[l] = std::ldexp(scale[l], -halvings[l]);
     if (halvings[l] > most) most = halvings[l];
   }
-  Algebra<N, T> small{};
-  add_multiple(small, scale, a);
+  const Algebra<N, T> small = multiple(scale, a);
   Matrix<N, T> u = series(small, half_square(small));
   for (int n = 0; n < most; n++) {
     const Matrix<N, T> squared = product<As::kItself, As::kItself>(u, u);
@@ -169,8 +181,7 @@ inline Matrix<N, T> exponential(Algebra<N, T> a) {
 // exp(dt v) u. The trace that rounding has left in v would turn the determinant of u.
 template <int N, class T>
 inline Matrix<N, T> moved(const Matrix<N, T>& u, Lanes<T> dt, const Algebra<N, T>& v) {
-  Algebra<N, T> step{};
-  add_multiple(step, dt, v);
+  Algebra<N, T> step = multiple(dt, v);
   Lanes<T> trace{};
   for (int j = 0; j < N; j++) trace += step.diagonal[j];
   for (int j = 0; j < N; j++) step.diagonal[j] -= trace * T(1.0 / N);

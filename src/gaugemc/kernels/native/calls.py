@@ -4,6 +4,7 @@ Under `jax.vmap` all chains arrive in one call. Links have shape (d, L_0, ..., L
 (d, L_0, ..., L_{d-1}) where they are the angles of U(1).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -82,6 +83,12 @@ def rectangle_sum(links: Matrices) -> Float[Array, ""]:
     return _call("rectangle_sum", jax.ShapeDtypeStruct((), jnp.float64), links)
 
 
+def field_strength_products(links: Matrices) -> Float[Array, "plane plane"]:
+    """The sums of -tr F F' over all sites, with the clover's F of each plane, in float64."""
+    n = math.comb(links.ndim - 3, 2)
+    return _call("field_strength_products", jax.ShapeDtypeStruct((n, n), jnp.float64), links)
+
+
 def move(links: Matrices, momenta: Matrices, dt: Float[Array, ""]) -> Matrices:
     """exp(dt v) u for each link u and its momentum v."""
     _check_alike(links, momenta)
@@ -113,6 +120,24 @@ def trajectory(
     )
     coefficients = {"kicks": np.asarray(kicks), "drifts": np.asarray(drifts)}
     return _call("trajectory", (field,) * 3, links, momenta, force, *numbers, **coefficients)
+
+
+def flow(
+    links: Matrices,
+    couplings: Couplings,
+    size: Float[Array, ""],
+    n_steps: Int[Array, ""],
+    stages: Sequence[tuple[float, float]],
+) -> Matrices:
+    """n_steps steps of the gradient flow, of this size in flow time.
+
+    A stage (a, b) makes z -> a F + b z, with the `force` F of these couplings, and moves the links
+    by -size z. z begins as 0.
+    """
+    a, b = np.asarray(stages).T
+    numbers = jnp.asarray(size, jnp.float64), jnp.asarray(n_steps, jnp.int32)
+    result = jax.ShapeDtypeStruct(links.shape, links.dtype)
+    return _call("flow", result, links, _numbers(couplings), *numbers, a=a, b=b)
 
 
 def knows_generator(key: Key[Array, "..."]) -> bool:

@@ -1,4 +1,5 @@
 // The handlers that XLA calls: for any number of chains, SU(2) and SU(3), float and double.
+#include "clover.h"
 #include "colours.h"
 #include "force.h"
 #include "handlers.h"
@@ -79,6 +80,32 @@ Error RectangleSum(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::Result<
                   [](const auto&... of) { return rectangle_traces(of...); });
 }
 
+// The sums of -tr F F' over all sites, for all pairs of planes; in the order of Python's `planes`.
+Error FieldStrengthProducts(Pool pool, int64_t dimensions, ffi::AnyBuffer x,
+                            ffi::Result<Numbers> sums) {
+  return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using B = std::decay_t<decltype(batch)>;
+    using T = typename B::T;
+    const auto& lattice = batch.lattice;
+    const auto links = batch.load_matrices(data<T>(x));
+    std::vector<std::unique_ptr<Algebra<B::N, T>[]>> planes;
+    for (int mu = 0; mu < dimensions; mu++)
+      for (int nu = mu + 1; nu < dimensions; nu++)
+        planes.push_back(field_strength(batch, links.get(), mu, nu));
+    const int n = int(planes.size());
+    parallel(batch.pool, n * n, [&](int pair) {
+      double of_chain[kLanes<T>]{};
+      for (int site = 0; site < lattice.sites; site++) {
+        const Lanes<T> half = half_product(planes[pair / n][site], planes[pair % n][site]);
+        for (int l = 0; l < lattice.chains * lattice.blocks; l++)
+          of_chain[lattice.chain(l)] += 2 * double(half[l]);
+      }
+      for (int c = 0; c < lattice.chains; c++)
+        sums->typed_data()[(batch.first + c) * int64_t(n) * n + pair] = of_chain[c];
+    });
+  });
+}
+
 // exp(dt v) x on every link.
 Error Move(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
            ffi::Buffer<ffi::F64> dt, ffi::Result<ffi::AnyBuffer> end) {
@@ -144,6 +171,38 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
   });
 }
 
+// Steps of the gradient flow: stages z -> a F(x) + b z, x -> exp(-size z) x with these a and b.
+Error Flow(Pool pool, int64_t dimensions, ffi::Span<const double> a, ffi::Span<const double> b,
+           ffi::AnyBuffer x, Numbers couplings, Numbers size, ffi::Buffer<ffi::S32> n_steps,
+           ffi::Result<ffi::AnyBuffer> end) {
+  return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
+    using B = std::decay_t<decltype(batch)>;
+    using T = typename B::T;
+    const auto& lattice = batch.lattice;
+    const auto links = batch.load_matrices(data<T>(x));
+    const std::unique_ptr<Algebra<B::N, T>[]> z(new Algebra<B::N, T>[batch.links()]());
+    const GaugeForce<B> gauge(batch, couplings);
+    const int64_t stages = int64_t(a.size());
+    const Steps<T> steps(batch, a, a, size, n_steps);
+    for (int64_t stage = 0; stage < steps.stages; stage++) {
+      const Lanes<T> weight = Lanes<T>{} + T(a[stage % stages]);
+      gauge.each_part(links.get(), [&](int mu, int site, const auto& part) {
+        add_multiple(z[mu * lattice.sites + site], weight, part);
+      });
+      const Lanes<T> back = -steps.size(stage / stages);
+      const T kept = T(b[(stage + 1) % stages]);
+      batch.each_link([&](int mu, int site) {
+        const int i = mu * lattice.sites + site;
+        links[i] = moved(links[i], back, z[i]);
+        z[i] = multiple(Lanes<T>{} + kept, z[i]);
+      });
+    }
+    batch.each_link([&](int mu, int site) {
+      batch.store(links[mu * lattice.sites + site], data<T>(*end), mu, site);
+    });
+  });
+}
+
 // A heatbath sweep, then sweeps of overrelaxation, then a projection on the group. `colours` says
 // how many colours each direction has, `sites` [direction, site] lists the sites of each colour in
 // turn. Each colour has a key, from which the subgroups of its links have rows of numbers.
@@ -184,8 +243,21 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_force, Force, of_couplings());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_staples, Staples, of_couplings());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_plaquette_sum, PlaquetteSum, sum_over_links());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_rectangle_sum, RectangleSum, sum_over_links());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_field_strength_products, FieldStrengthProducts,
+                              sum_over_links());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_move, Move, of_links().Arg<Field>().Arg<Numbers>().Ret<Field>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_trajectory, Trajectory, steps_of_links());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_flow, Flow,
+                              ffi::Ffi::Bind()
+                                  .Ctx<Pool>()
+                                  .Attr<int64_t>("dimensions")
+                                  .Attr<ffi::Span<const double>>("a")
+                                  .Attr<ffi::Span<const double>>("b")
+                                  .Arg<Field>()
+                                  .Arg<Numbers>()
+                                  .Arg<Numbers>()
+                                  .Arg<ffi::Buffer<ffi::S32>>()
+                                  .Ret<Field>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gaugemc_local_updates, LocalUpdates,
                               ffi::Ffi::Bind()
                                   .Ctx<Pool>()

@@ -1,4 +1,4 @@
-// The kicks and drifts of trajectories.
+// The steps of trajectories and flows.
 #pragma once
 #include "batch.h"
 
@@ -25,6 +25,9 @@ class Steps {
   Integers<T> goes_on(int64_t stage) const {
     return Integers<T>{} + int(stage / per_step()) < number_;
   }
+
+  // The size of a step, of each chain.
+  Lanes<T> size(int64_t step) const { return scaled(1, step); }
 
   Lanes<T> drift(int64_t stage) const {
     return scaled(drifts_[stage % per_step()], stage / per_step());
