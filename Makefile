@@ -15,8 +15,8 @@ test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
 
-exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler
-	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py
+exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler; ONLY="2.0" for one beta
+	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py $(if $(ONLY),-k "$(ONLY)")
 
 exactness-sun: $(INSTALLED)  ## the same for SU(N): exact plaquettes in 2D, strong coupling and two algorithms in 4D
 	$(BIN)/pytest -n 2 -m slow tests/test_exactness_sun.py tests/test_strong_coupling.py

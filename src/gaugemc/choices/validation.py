@@ -35,7 +35,11 @@ def validate(settings: Settings) -> None:
     except ValueError as error:
         if "lattice" in str(error):
             raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
-        problem = str(error) if "sampler=hmc" in str(error) else f"{error}; choose sampler=hmc"
+        other = (
+            "" if settings.sampler.trains != "flow" else "flow=stout, for links of any group, or "
+        )
+        known = "sampler=hmc" in str(error)
+        problem = str(error) if known else f"{error}; choose {other}sampler=hmc"
         raise SettingsError("sampler.name", settings.sampler.name, problem) from error
 
 

@@ -118,7 +118,9 @@ class Heatbath(Sampler):
                 sites, colour_key = colour
                 staples = self._staples([*links[:mu], at_mu, *links[mu + 1 :]], mu)
                 old, around = (self._flat(field)[sites] for field in (at_mu, staples))
-                updated = self._flat(at_mu).at[sites].set(update(colour_key, old, around))
+                new = update(colour_key, old, around)
+                # Of indices that may repeat, XLA makes a loop on GPUs where numbers are complex128.
+                updated = self._flat(at_mu).at[sites].set(new, unique_indices=True)
                 return updated.reshape(at_mu.shape), None
 
             links[mu] = jax.lax.scan(update_colour, links[mu], (jnp.asarray(sites), keys))[0]
