@@ -66,7 +66,7 @@ class FlowChoice(Choice):
     name: str = option(MISSING, "the choice: flow=NAME")
     has_network: ClassVar[bool] = True
     """Whether the settings of networks have a meaning for it."""
-    objectives: ClassVar[tuple[str, ...]] = ("reverse_kl", "path_gradient")
+    objectives: ClassVar[tuple[str, ...]] = ("reverse_kl", "path_gradient", "forces")
     """What can train it."""
     depth: ClassVar[str] = ""
     """The setting that is its number of layers, for an estimate of memory."""

@@ -72,8 +72,13 @@ class TrainingSettings:
 
     objective: str = option(
         "reverse_kl",
-        "reverse_kl or path_gradient on configurations, levels (multiscale only): split by split,"
-        " or jump (l2hmc)",
+        "reverse_kl or path_gradient on configurations, forces: those of a smaller beta, levels"
+        " (multiscale only): split by split, or jump (l2hmc)",
+    )
+    force_beta: float | None = option(
+        None,
+        "the smaller beta of forces; by default 0.8 of the theory's",
+        must(lambda beta: beta is None or 0 <= beta < math.inf, "must be finite, at least 0"),
     )
     steps: int = option(2000, "gradient steps; 0 uses what is loaded as it is", at_least(0))
     batch: int = option(

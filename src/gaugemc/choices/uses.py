@@ -42,6 +42,16 @@ def baseline_draws(settings: Settings) -> int:
     return getattr(settings.evaluate, f"{name}_draws") if name else 0
 
 
+UNANNEALED = ("levels", "forces")
+"""Objectives that know one beta."""
+
+
+def force_beta(settings: Settings) -> float:
+    """The smaller beta whose forces are the aim of training.objective=forces."""
+    given = settings.training.force_beta
+    return 0.8 * settings.theory.beta if given is None else given
+
+
 class Rule(NamedTuple):
     """Where some settings have a meaning."""
 
@@ -92,8 +102,13 @@ RULES = (
     Rule(("loss.distance_scale",), lambda s: s.theory.group is None, "for toys"),
     Rule(
         ("training.annealing", "training.anneal_start", "training.anneal_fraction"),
-        lambda s: s.training.objective != "levels",
-        "training.objective=levels does not anneal",
+        lambda s: s.training.objective not in UNANNEALED,
+        "training.objective={s.training.objective} does not anneal",
+    ),
+    Rule(
+        ("training.force_beta",),
+        lambda s: s.training.objective == "forces",
+        "training.objective={s.training.objective} has no other beta",
     ),
     Rule(
         ("training.anneal_start", "training.anneal_fraction", "training.eras"),

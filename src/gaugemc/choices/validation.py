@@ -11,7 +11,7 @@ from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.option import SettingsError, one_of
 from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import baseline, flat, has_network, trained
+from gaugemc.choices.uses import baseline, flat, force_beta, has_network, trained
 
 LARGEST_COUNT = 2**31 - 1
 
@@ -146,6 +146,9 @@ def validate_files(settings: Settings) -> None:
 def validate_batches(settings: Settings) -> None:
     """Raise SettingsError unless the batch can grow as the settings want."""
     t = settings.training
+    if t.objective == "forces" and force_beta(settings) >= max(settings.theory.beta, 1e-9):
+        problem = f"must be smaller than theory.beta={settings.theory.beta:g}"
+        raise SettingsError("training.force_beta", force_beta(settings), problem)
     if t.doublings and t.objective not in ("reverse_kl", "path_gradient"):
         problem = f"batches of {t.objective} do not grow: set it to 0"
         raise SettingsError("training.doublings", t.doublings, problem)

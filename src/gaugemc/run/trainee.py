@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from gaugemc.chains.driver import chunks
 from gaugemc.choices.build import Model, build_model
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import trained
+from gaugemc.choices.uses import UNANNEALED, force_beta, trained
 from gaugemc.exact.solved import exact_observables, log_partition_function
 from gaugemc.flows import Flow
 from gaugemc.kernels.once import once
@@ -25,6 +25,7 @@ from gaugemc.training import (
     ChargeJump,
     DistanceJump,
     ExpectedJump,
+    ForceMatch,
     GrowingBatch,
     Jump,
     LevelKL,
@@ -54,7 +55,7 @@ class Trainee(abc.ABC):
     def __init__(self, settings: Settings, theory: Theory):
         t = settings.training
         self.settings, self.theory = settings, theory
-        annealing = "none" if t.objective == "levels" else cast(Annealing, t.annealing)
+        annealing = "none" if t.objective in UNANNEALED else cast(Annealing, t.annealing)
         self.beta = BetaSchedule(
             theory.own_beta, t.steps, annealing, t.anneal_start, t.anneal_fraction, t.eras
         )
@@ -101,7 +102,7 @@ class Trainee(abc.ABC):
 
 
 class FlowTrainee(Trainee):
-    """A flow: the reverse KL divergence, on configurations or level by level."""
+    """A flow: the reverse KL divergence, on configurations or level by level, or its forces."""
 
     columns = ("kl", "kl_error", "ess", "ess_error", "charge_squared")
     headline = ("ess", "ESS")
@@ -114,6 +115,8 @@ class FlowTrainee(Trainee):
         match settings.training.objective:
             case "levels":
                 self.objective = LevelKL(theory, batch, self.log_partition)
+            case "forces":
+                self.objective = ForceMatch(theory, force_beta(settings))
             case "path_gradient":
                 self.objective = self.growing(PathGradient(theory, batch, self.beta))
             case _:
@@ -124,6 +127,11 @@ class FlowTrainee(Trainee):
         t = self.settings.training
         return GrowingBatch(objective, t.doublings, max(t.steps, 1))
 
+    def chains(self, model: Model, key: Key[Array, ""]) -> PyTree:
+        if not isinstance(self.objective, ForceMatch):
+            return None
+        return self.objective.start(key, self.settings.training.batch)
+
     def carried(self, model: Model) -> Model:
         assert isinstance(model, Flow)
         return model.on(self.theory.space.lattice)
@@ -133,9 +141,13 @@ class FlowTrainee(Trainee):
         measured = quality(
             state.model, self.theory, key, samples=samples, log_partition=self.log_partition
         )
+        loss, error = measured.loss, measured.kl_error
+        if isinstance(self.objective, ForceMatch):
+            losses = np.asarray(force_losses(self.objective, state, key))
+            loss, error = float(losses.mean()), standard_error(losses)
         return {
-            "loss": measured.loss,
-            "loss_error": measured.kl_error,
+            "loss": loss,
+            "loss_error": error,
             "kl": measured.kl,
             "kl_error": measured.kl_error,
             "ess": measured.ess,
@@ -212,6 +224,23 @@ class LeapfrogTrainee(Trainee):
             **jumps,
             "step_size": float(jnp.exp(jnp.mean(state.model.log_step_sizes))),
         }
+
+
+FORCE_BATCHES = 16
+"""Of configurations in which the loss of forces is measured."""
+
+
+@eqx.filter_jit
+def force_losses(
+    objective: ForceMatch, state: TrainingState, key: Key[Array, ""]
+) -> Float[Array, " batch"]:
+    """The loss in batches that go on; the model stands still."""
+
+    def batch(states: PyTree, key: Key[Array, ""]) -> tuple[PyTree, Float[Array, ""]]:
+        loss, states = objective(state.model, key, state.step, states)
+        return states, loss
+
+    return jax.lax.scan(batch, state.chains, jax.random.split(key, FORCE_BATCHES))[1]
 
 
 @eqx.filter_jit
