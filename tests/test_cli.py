@@ -363,6 +363,7 @@ MISTAKES = [
     ("flow=stout flow.contraction=1", ["flow.contraction=1", "between 0 and 1"]),
     ("flow=stout theory.lattice=[4,5]", ["theory.lattice=[4, 5]", "even extents"]),
     ("flow=stout theory=su3_4d training.objective=levels", ["objective=levels", "reverse_kl"]),
+    ("training.objective=forces training.force_beta=9", ["training.force_beta=9", "theory.beta=4"]),
     ("flow=multiscale flow.start=zero", ["flow.start=zero", "quantiles, identity"]),
     ("sampler=l2hmc training.objective=levels", ["training.objective=levels", "jump"]),
     ("sampler=l2hmc dynamics.load=/nowhere", ["dynamics.load=/nowhere", "not a run"]),

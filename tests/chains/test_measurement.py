@@ -7,15 +7,18 @@ import pytest
 
 from gaugemc.arrays import Field
 from gaugemc.chains import sample
+from gaugemc.chains.driver import Chunk, advance, start_chains
 from gaugemc.chains.measurement import Measurement
 from gaugemc.flows import Chain, Translate
-from gaugemc.groups import U1
+from gaugemc.groups import SUN, U1
 from gaugemc.observables import Observable
+from gaugemc.observables.flowed_energies import FlowedEnergies
+from gaugemc.observables.flowed_energy import FlowedEnergy
 from gaugemc.observables.plaquette import Plaquette
 from gaugemc.observables.wilson_loop import WilsonLoop
 from gaugemc.samplers import HMC
 from gaugemc.spaces import Links, Space
-from gaugemc.theories import Ring, Theory, Wilson
+from gaugemc.theories import GradientFlow, Ring, Theory, Wilson, flow_kernel
 
 THEORY = Wilson(Links(U1(), (4, 4)), 2.0)
 CHAINS, DRAWS, WARMUP = 2, 10, 4
@@ -106,3 +109,19 @@ def test_a_pulled_back_theory_measures_the_physical_configuration(key: jax.Array
 def test_nothing_is_measured_on_every_zeroth_draw() -> None:
     with pytest.raises(ValueError, match=r"^every 0: must be at least 1$"):
         Measurement(every=0)
+
+
+def test_observables_of_one_flow_share_the_flow(key: jax.Array) -> None:
+    space = Links(SUN(2, native=False), (2, 2))
+    sampler = HMC(Wilson(space, 2.0), 0.2, 4)
+    flow = GradientFlow(flow_kernel(space), 0.1)
+    more = tuple(kind(flow, (0.0, 0.1)) for kind in (FlowedEnergies, FlowedEnergy))
+
+    def loops(more: tuple[Observable, ...]) -> int:
+        measurement = Measurement(more=more, every=2)
+        assert measurement.more == more
+        chunk = Chunk(sampler, key, jnp.asarray(0), jnp.asarray(2), measurement)
+        states = start_chains(sampler, key, 2)
+        return advance.lower(chunk, states).compile().compiled.as_text().count(" while(")
+
+    assert loops(()) < loops(more[:1]) == loops(more)

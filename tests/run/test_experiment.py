@@ -314,7 +314,7 @@ CHOICES = [
     ["sampler=mixed"],
     ["sampler=hmc", *SU3],
     ["sampler=hmc", *SU3, "native=off"],
-    ["precision=fp64", "evaluate.hmc_draws=0"],
+    ["precision=fp64", "evaluate.hmc_draws=0", "training.objective=forces"],
     ["tracker=tensorboard", "evaluate.hmc_draws=0"],
     ["precision=bf16", "evaluate.hmc_draws=0"],
     ["precision=fp16", "evaluate.hmc_draws=0", "flow=spline"],

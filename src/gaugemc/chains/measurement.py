@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Mapping
+from dataclasses import replace
 
 import equinox as eqx
 import jax
@@ -11,6 +12,7 @@ from jaxtyping import Array, Int, Shaped
 
 from gaugemc.arrays import Field
 from gaugemc.observables import Observable
+from gaugemc.observables.flowed import Flow, Flowed
 from gaugemc.theories import Theory
 
 Measured = dict[str, Field]
@@ -23,25 +25,44 @@ class Measurement(eqx.Module):
     other observable may depend on them.
     """
 
-    names: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None
     """Those of the theory's own observables that are wanted besides; None for all."""
-    more: tuple[Observable, ...] = ()
-    """Further observables."""
-    every: int = eqx.field(static=True, converter=operator.index, default=1)
+    every: int = eqx.field(static=True)
     """All but the leading observables are measured on every so manieth draw, and NaN between."""
+    _flow: Flow | None
+    """The first flow, held once: of numbers that come twice, XLA would make the flow twice."""
+    _more: tuple[Observable, ...]
+    """The further observables; those along this flow without it."""
 
-    def __check_init__(self) -> None:
+    def __init__(
+        self,
+        names: tuple[str, ...] | None = None,
+        more: tuple[Observable, ...] = (),
+        every: int = 1,
+    ):
+        self.names, self.every = names, operator.index(every)
         if self.every < 1:
             raise ValueError(f"every {self.every}: must be at least 1")
-        if self.names is not None and not isinstance(self.names, tuple):
-            raise ValueError(f"names {self.names!r}: give a tuple of names")
-        if not isinstance(self.more, tuple) or not all(
-            isinstance(o, Observable) for o in self.more
-        ):
-            raise ValueError(f"more {self.more!r}: give a tuple of observables")
-        names = [o.name for o in self.more]
-        if len(set(names)) < len(names):
-            raise ValueError(f"more: {', '.join(names)}: two observables have the same name")
+        if names is not None and not isinstance(names, tuple):
+            raise ValueError(f"names {names!r}: give a tuple of names")
+        if not isinstance(more, tuple) or not all(isinstance(o, Observable) for o in more):
+            raise ValueError(f"more {more!r}: give a tuple of observables")
+        own = [o.name for o in more]
+        if len(set(own)) < len(own):
+            raise ValueError(f"more: {', '.join(own)}: two observables have the same name")
+        flow = next((o.flow for o in more if isinstance(o, Flowed)), None)
+        self._flow = flow
+        self._more = tuple(
+            replace(o, flow=None) if isinstance(o, Flowed) and o.flow is flow else o for o in more
+        )
+
+    @property
+    def more(self) -> tuple[Observable, ...]:
+        """Further observables than the theory's own."""
+        return tuple(
+            replace(o, flow=self._flow) if isinstance(o, Flowed) and o.flow is None else o
+            for o in self._more
+        )
 
     def __call__(
         self, theory: Theory, x: Shaped[Array, "chain ..."], index: Int[Array, ""]

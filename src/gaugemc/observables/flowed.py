@@ -21,8 +21,8 @@ Flow = Callable[[Field, ArrayLike], Field]
 class Flowed(LinkObservable):
     """An observable of the flow through rising times, in units of the lattice spacing squared.
 
-    All flowed observables of one compiled function share one flow: XLA finds that the loops are
-    the same.
+    All flowed observables of one `Measurement` share one flow: XLA finds that the loops are the
+    same.
     """
 
     flow: Flow | None = None
