@@ -23,7 +23,8 @@ Error Force(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers couplings,
     const auto links = batch.load_matrices(data<T>(x));
     const std::unique_ptr<Algebra<B::N, T>[]> forces(new Algebra<B::N, T>[batch.links()]());
     const GaugeForce<B> gauge(batch, couplings);
-    gauge.each_part(links.get(), [&](int mu, int site, const auto& part) {
+    const Couplings<T> of_loops(batch, couplings);
+    gauge.each_part(links.get(), of_loops, [&](int mu, int site, const auto& part) {
       add_multiple(forces[mu * batch.lattice.sites + site], Lanes<T>{} + T(1), part);
     });
     batch.each_link([&](int mu, int site) {
@@ -97,12 +98,12 @@ Error Move(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
 // After so many drifts the rounding of links is removed, before it has grown.
 constexpr int kUnitaryStages = 16;
 
-// Stages of a drift and a kick.
-Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
-                 ffi::Span<const double> drifts, ffi::AnyBuffer x, ffi::AnyBuffer v,
-                 ffi::AnyBuffer force, Numbers couplings, Numbers step_size,
-                 ffi::Buffer<ffi::S32> n_steps, ffi::Result<ffi::AnyBuffer> end_x,
-                 ffi::Result<ffi::AnyBuffer> end_v, ffi::Result<ffi::AnyBuffer> end_force) {
+// Stages of a drift and a kick. `couplings` [drift, loop] are those of the force after each drift.
+Error Trajectory(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
+                 ffi::AnyBuffer force, Numbers couplings, Numbers kicks, Numbers drifts,
+                 Numbers step_size, ffi::Buffer<ffi::S32> n_steps,
+                 ffi::Result<ffi::AnyBuffer> end_x, ffi::Result<ffi::AnyBuffer> end_v,
+                 ffi::Result<ffi::AnyBuffer> end_force) {
   return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
     using B = std::decay_t<decltype(batch)>;
     using T = typename B::T;
@@ -129,7 +130,8 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
       const auto kick = steps.kick(stage + 1);
       const bool ends_here = stage + 1 == steps.stages;
       if (ends_here) std::fill_n(forces.get(), batch.links(), Algebra<B::N, T>{});
-      gauge.each_part(links.get(), [&](int mu, int site, const auto& part) {
+      const Couplings<T> of_loops(batch, couplings, steps.place(stage), steps.per_step());
+      gauge.each_part(links.get(), of_loops, [&](int mu, int site, const auto& part) {
         const int i = mu * lattice.sites + site;
         add_multiple(momenta[i], kick, part);
         if (ends_here) add_multiple(forces[i], Lanes<T>{} + T(1), part);
