@@ -167,7 +167,7 @@ def test_jumps_have_their_size() -> None:
 
 
 def test_jumps_of_matrices_have_their_size() -> None:
-    """One link of SU(2) turned by an angle, of 8 links: the traces of two of 4 plaquettes change."""
+    """One of 8 links of SU(2) is turned by an angle: two of 4 plaquettes change their traces."""
     theory = Wilson(Links(SUN(2), (2, 2)), 2.0)
     x = theory.space.origin()
     y = x.at[0, 0, 0].set(jnp.diag(jnp.exp(jnp.asarray([0.5j, -0.5j]))))
