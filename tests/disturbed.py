@@ -1,4 +1,4 @@
-"""Flows as they are after training."""
+"""Flows and leapfrogs as they are after training."""
 
 from typing import TypeVar
 
@@ -6,14 +6,12 @@ import equinox as eqx
 import jax
 from jaxtyping import Array
 
-from gaugemc.flows import Flow
-
-AnyFlow = TypeVar("AnyFlow", bound=Flow)
+Model = TypeVar("Model", bound=eqx.Module)
 
 
-def disturbed(flow: AnyFlow, key: Array, size: float = 0.1) -> AnyFlow:
-    """The flow with noise on all its parameters: far from the identity, as after training."""
-    arrays, static = eqx.partition(flow, eqx.is_inexact_array)
+def disturbed(model: Model, key: Array, size: float = 0.1) -> Model:
+    """The model with noise on all its parameters: far from the identity, as after training."""
+    arrays, static = eqx.partition(model, eqx.is_inexact_array)
     leaves, tree = jax.tree.flatten(arrays)
     keys = jax.random.split(key, len(leaves))
     noisy = [a + size * jax.random.normal(k, a.shape, a.dtype) for a, k in zip(leaves, keys)]

@@ -369,12 +369,8 @@ MISTAKES = [
     ("sampler=l2hmc dynamics.load=/nowhere", ["dynamics.load=/nowhere", "not a run"]),
     ("sampler=l2hmc theory.lattice=[4,4,4]", ["loss.charge_weight", "3D U(1)"]),
     (
-        "sampler=l2hmc theory.lattice=[4,4,4] loss.charge_weight=0 loss.plaquette_weight=1",
-        ["sampler.name=l2hmc", "gauge-equivariant", "two-dimensional"],
-    ),
-    (
-        "sampler=l2hmc theory=su3_2d loss.charge_weight=0 loss.plaquette_weight=1",
-        ["sampler.name=l2hmc", "two-dimensional U(1)", "hmc"],
+        "sampler=l2hmc theory=su3_2d dynamics.network=conv",
+        ["dynamics.network=conv", "not links of 2D SU(3)", "force or gauge"],
     ),
     ("theory=ring", ["sampler.name=fthmc", "no links", "sampler=hmc or sampler=l2hmc"]),
     ("theory=ring sampler=heatbath", ["sampler.name=heatbath", "no links", "sampler=l2hmc"]),
@@ -420,7 +416,7 @@ MISTAKES = [
     ("network.kernel_size=1000000001", ["network.kernel_size", "EB of memory"]),
     ("network.hidden=[[]]", ["network.hidden=[[]]", "lists of lists"]),
     ("training.doublings=2000000000", ["training.doublings=2000000000", "at most 6"]),
-    ("sampler=l2hmc theory=su3_4d", ["sampler.name=l2hmc", "not yet for 4D SU(3)", "hmc"]),
+    ("sampler=l2hmc theory=su3_4d loss.charge_weight=1", ["loss.charge_weight=1", "4D SU(3)"]),
     ("mode=demo theory=su3_4d", ["sampler.name=fthmc", "4D SU(3)", "sampler=hmc"]),
     ("mode=demo theory=ring", ["sampler.name=fthmc", "no links", "sampler=l2hmc"]),
     ("sampler=hmc flow.load=/nowhere", ["flow.load=/nowhere", "not a run"]),

@@ -15,13 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from disturbed import disturbed
 from jaxtyping import Array
 from test_exactness import tuned
 
 from gaugemc.chains import sample
 from gaugemc.exact.solved import exact_observables
 from gaugemc.groups import SUN
-from gaugemc.samplers import HMC, OMELYAN, Heatbath, Sampler
+from gaugemc.samplers import HMC, L2HMC, OMELYAN, Heatbath, Sampler, trainable_leapfrog
 from gaugemc.spaces import Links
 from gaugemc.statistics.autocorrelation import Estimate, estimate, z_score
 from gaugemc.theories import Improved, Wilson
@@ -67,6 +68,25 @@ def test_two_dimensions(n: int, beta: float, kind: str, key: Array):
     print(f"SU({n}), beta {beta}, {kind}: mean z {z.mean():+.2f}, width {z.std(ddof=1):.2f}")
     assert abs(z.mean()) < 0.5
     assert abs(z.std(ddof=1) - 1) < 0.35
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["force", "gauge"])
+@pytest.mark.parametrize(("n", "beta"), [(2, 2.0), (3, 4.0)])
+def test_l2hmc_in_two_dimensions(n: int, beta: float, network: str, key: Array):
+    """20 seeds, with parameters far from those of HMC: limits of 4 standard errors each."""
+    theory = Wilson(Links(SUN(n), (4, 4), jnp.float32), beta)
+    leapfrog = trainable_leapfrog(
+        key, theory.space, n_layers=3, step_size=0.12, network=network, rectangles=True
+    )
+    sampler = L2HMC(theory, disturbed(leapfrog, key, 0.03))
+    exact = exact_observables(theory)["plaquette"]
+    z = np.array([z_score(plaquette(sampler, seed, 32, 200), exact) for seed in range(20)], float)
+    print(
+        f"SU({n}), beta {beta}, L2HMC {network}: mean z {z.mean():+.2f}, width {z.std(ddof=1):.2f}"
+    )
+    assert abs(z.mean()) < 0.9
+    assert abs(z.std(ddof=1) - 1) < 0.65
 
 
 @pytest.mark.slow

@@ -12,15 +12,15 @@ import pytest
 
 from gaugemc.chains import sample
 from gaugemc.exact import u1 as exact_u1
-from gaugemc.groups import SUN, U1
+from gaugemc.groups import U1
 from gaugemc.io import CheckpointError, load_checkpoint, save_checkpoint
 from gaugemc.kernels import wrap
 from gaugemc.lattice import gauge_transform, plane_plaquettes
 from gaugemc.samplers import HMC, L2HMC, GeneralisedLeapfrog, on_lattice, trainable_leapfrog
 from gaugemc.samplers.hmc.integrator import PhasePoint
-from gaugemc.samplers.l2hmc.generalised_leapfrog import MomentumNetwork
 from gaugemc.samplers.l2hmc.l2hmc import flip
 from gaugemc.samplers.l2hmc.loop_networks import link_derivative
+from gaugemc.samplers.l2hmc.network import MomentumNetwork
 from gaugemc.samplers.l2hmc.updates import Outputs
 from gaugemc.spaces import Links
 from gaugemc.theories import Gaussian, Theory, Wilson, strongly_correlated_gaussian
@@ -416,7 +416,3 @@ def test_theories_that_do_not_fit_are_refused(key: jax.Array) -> None:
         L2HMC(strongly_correlated_gaussian(), leapfrog)
     with pytest.raises(ValueError, match="choose palindrome or random"):
         L2HMC(GAUSSIAN, leapfrog, "sideways")
-    with pytest.raises(ValueError, match=r"SU\(2\)"):
-        trainable_leapfrog(key, Links(SUN(2), (2, 2)))
-    with pytest.raises(ValueError, match="two-dimensional"):
-        trainable_leapfrog(key, Links(U1(), (2, 2, 2)), network="gauge")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gaugemc.chains import sample
-from gaugemc.groups import U1
+from gaugemc.groups import SUN, U1
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, trainable_leapfrog
 from gaugemc.spaces import Links
 from gaugemc.theories import Theory, Wilson, strongly_correlated_gaussian
@@ -17,6 +17,7 @@ from gaugemc.training import (
     DistanceJump,
     ExpectedJump,
     Jump,
+    LinkJump,
     PlaquetteJump,
     SquareJump,
     WhitenedJump,
@@ -163,6 +164,16 @@ def test_jumps_have_their_size() -> None:
     narrow, wide = jnp.full(2, (0.1 / 2) ** 0.5), jnp.asarray([1.0, -1.0]) * (100 / 2) ** 0.5
     for step in (narrow, wide):
         assert float(WhitenedJump().squared(GAUSSIAN, step, 2 * step)) == pytest.approx(1.0)
+
+
+def test_jumps_of_matrices_have_their_size() -> None:
+    """One of 8 links of SU(2) is turned by an angle: two of 4 plaquettes change their traces."""
+    theory = Wilson(Links(SUN(2), (2, 2)), 2.0)
+    x = theory.space.origin()
+    y = x.at[0, 0, 0].set(jnp.diag(jnp.exp(jnp.asarray([0.5j, -0.5j]))))
+    change = 1 - np.cos(0.5)
+    assert float(LinkJump().squared(theory, x, y)) == pytest.approx(2 * change / 8)
+    assert float(PlaquetteJump().squared(theory, x, y)) == pytest.approx(2 * change**2 / 4)
 
 
 @pytest.mark.parametrize(

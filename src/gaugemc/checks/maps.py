@@ -1,6 +1,6 @@
 """Checks of maps: flows and proposals have the inverse and the log-det that they claim."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -28,6 +28,8 @@ LARGEST = 2048
 """The most dimensions of a dense Jacobian."""
 _JACOBIAN_LATTICES = {2: (8, 8), 3: (4, 4, 4), 4: (4, 2, 2, 2)}
 """By dimension. The Jacobian is dense: on larger lattices the same map is checked on these."""
+_PROPOSAL_LATTICES = {2: (4, 2), 3: (2, 2, 2), 4: (2, 2, 2, 2)}
+"""The same for maps of phase space with matrices, which have twice the dimensions."""
 _CONFIGURATIONS = 3
 
 
@@ -134,23 +136,33 @@ def log_det_of_proposal(sampler: L2HMC, key: Key[Array, ""]) -> Check:
     """The same of a proposal of L2HMC, a map of phase space."""
     space, leapfrog = sampler.theory.space, sampler.leapfrog
     if isinstance(space, Links) and not holds_lattice_size(leapfrog):
-        space = small_enough(space)
+        lattices = _PROPOSAL_LATTICES if space.group.link_shape else _JACOBIAN_LATTICES
+        space = small_enough(space, lattices)
         theory = eqx.tree_at(lambda t: t.space, sampler.theory, space)
         sampler = L2HMC(theory, on_lattice(leapfrog, space), sampler.direction)
-    size = 2 * int(np.prod(space.field_shape))
+    momenta = basis(space)
+    size = 2 * len(momenta)
     if size > LARGEST:
         return undecided(f"{size} dimensions: too many for a dense Jacobian, at most {LARGEST}")
-    return bounded(worst(_proposal_error, sampler, space, key), LIMIT, **place(space))
+    subject = sampler, momenta
+    return bounded(worst(_proposal_error, subject, space, key), LIMIT, **place(space))
 
 
 @once
-def _proposal_error(sampler: L2HMC, space: Space, key: Key[Array, ""]) -> Scalar:
+def _proposal_error(
+    subject: tuple[L2HMC, Shaped[Array, "dimension ..."]], space: Space, key: Key[Array, ""]
+) -> Scalar:
+    sampler, momenta = subject
     keys = jax.random.split(key)
     start = jnp.stack([space.random(keys[0]), space.random_momentum(keys[1])])
-    directions = jnp.eye(start.size, dtype=start.dtype).reshape(-1, *start.shape)
-    return log_det_error(
-        sampler.phase_space_map, start, directions, lambda z, v, e: z + e.astype(z.dtype) * v
-    )
+    rest = jnp.zeros_like(momenta)
+    directions = jnp.concatenate([jnp.stack([momenta, rest], 1), jnp.stack([rest, momenta], 1)])
+
+    def move(z: Field, along: Field, e: Scalar) -> Field:
+        pushed = z[1] + e.astype(along.real.dtype) * along[1]
+        return jnp.stack([space.move(z[0], along[0], e), pushed])
+
+    return log_det_error(sampler.phase_space_map, start, directions, move)
 
 
 def log_det_of_model(sampler: Sampler, model: Model, key: Key[Array, ""]) -> Check:
@@ -161,9 +173,11 @@ def log_det_of_model(sampler: Sampler, model: Model, key: Key[Array, ""]) -> Che
     return log_det_of_proposal(sampler, key)
 
 
-def small_enough(space: Links) -> Links:
+def small_enough(
+    space: Links, lattices: Mapping[int, tuple[int, ...]] = _JACOBIAN_LATTICES
+) -> Links:
     """The same links on a lattice whose autodiff Jacobian can be computed."""
-    lattice = _JACOBIAN_LATTICES.get(len(space.lattice), space.lattice)
+    lattice = lattices.get(len(space.lattice), space.lattice)
     if np.prod(space.lattice) <= np.prod(lattice):
         return space
     return Links(space.group, lattice, space.real)

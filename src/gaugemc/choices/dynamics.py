@@ -20,10 +20,13 @@ class DynamicsSettings:
     eps_trainable: bool = option(True, "train the step sizes, one for each layer")
     network: str = option(
         "force",
-        "force (gauge-equivariant, of plaquettes), gauge (the same, all of L2HMC), conv or dense",
+        "force (gauge-equivariant, of loops), gauge (the same, all of L2HMC), conv or dense",
         one_of("force", "gauge", "conv", "dense"),
     )
     bound: float = option(4.0, "largest log-scale of a network, in units of the step")
+    rectangles: bool = option(
+        False, "force has a trained force of rectangles too; not in two-dimensional U(1)"
+    )
     separate_networks: bool = option(True, "networks of each layer's own, or the same for all")
     split_x_networks: bool = option(
         True, "two networks for the halves of the position update; not of force"
@@ -50,6 +53,7 @@ class DynamicsSettings:
             step_size=self.eps,
             network=self.network,
             bound=self.bound,
+            rectangles=self.rectangles,
             separate=self.separate_networks,
             x_networks=2 if self.split_x_networks else 1,
             train_step_sizes=self.eps_trainable,
@@ -70,7 +74,10 @@ class LossSettings:
         0.0, "weight of the jump of plaquettes; 0 leaves it out", at_least(0)
     )
     plaquette_scale: float = option(1.0, "squared jump of plaquettes that counts as one")
-    distance_scale: float = option(1.0, "squared distance of vectors that counts as one (toys)")
+    distance_weight: float = option(
+        0.0, "weight of the distance of links in the group; 0 leaves it out", at_least(0)
+    )
+    distance_scale: float = option(1.0, "squared distance of links or vectors that counts as one")
     whitened_weight: float = option(
         0.0,
         "weight of the distance in units of the widths, toys with one mode; 0 leaves it out",

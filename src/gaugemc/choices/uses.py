@@ -21,7 +21,15 @@ def load_key(settings: Settings) -> str:
 
 def has_network(settings: Settings) -> bool:
     """Whether anything in the run is a network."""
-    return trained(settings) is not None and trained(settings).has_network
+    model = trained(settings)
+    return model is not None and model.has_network and not has_loop_couplings(settings)
+
+
+def has_loop_couplings(settings: Settings) -> bool:
+    """Whether the leapfrog has constants in place of networks: forces of loops."""
+    theory, leapfrog = settings.theory, settings.sampler.trains == "dynamics"
+    plane = theory.group == "U1" and len(theory.lattice) == 2
+    return leapfrog and settings.dynamics.network == "force" and bool(theory.group) and not plane
 
 
 def baseline(settings: Settings) -> str:
@@ -91,6 +99,11 @@ RULES = (
         lambda s: s.dynamics.network != "force",
         "dynamics.network=force has none",
     ),
+    Rule(
+        ("dynamics.rectangles",),
+        has_loop_couplings,
+        "of dynamics.network=force on links, not in two-dimensional U(1)",
+    ),
     *(
         Rule(
             (f"loss.{part}_scale",),
@@ -99,7 +112,16 @@ RULES = (
         )
         for part in ("charge", "plaquette", "whitened", "square")
     ),
-    Rule(("loss.distance_scale",), lambda s: s.theory.group is None, "for toys"),
+    Rule(
+        ("loss.distance_weight",),
+        lambda s: s.theory.group is not None,
+        "toys always have the distance",
+    ),
+    Rule(
+        ("loss.distance_scale",),
+        lambda s: s.theory.group is None or s.loss.distance_weight > 0,
+        "loss.distance_weight=0",
+    ),
     Rule(
         ("training.annealing", "training.anneal_start", "training.anneal_fraction"),
         lambda s: s.training.objective not in UNANNEALED,

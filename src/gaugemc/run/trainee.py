@@ -29,6 +29,7 @@ from gaugemc.training import (
     GrowingBatch,
     Jump,
     LevelKL,
+    LinkJump,
     PathGradient,
     PlaquetteJump,
     ReverseKL,
@@ -166,7 +167,7 @@ class FlowTrainee(Trainee):
 class LeapfrogTrainee(Trainee):
     """The generalised leapfrog of L2HMC: expected squared jumps of chains that run on.
 
-    Of charge and plaquettes for links, of the distance for vectors.
+    Of charge, plaquettes and distance for links, of the distance for vectors.
     """
 
     headline = ("acceptance", "acceptance")
@@ -178,6 +179,8 @@ class LeapfrogTrainee(Trainee):
         jumps: list[Jump] = []
         if not isinstance(theory.space, Links):
             jumps.append(DistanceJump(scale=loss.distance_scale))
+        elif loss.distance_weight:
+            jumps.append(LinkJump(loss.distance_weight, loss.distance_scale))
         if loss.whitened_weight:
             jumps.append(WhitenedJump(loss.whitened_weight, loss.whitened_scale))
         if loss.square_weight:

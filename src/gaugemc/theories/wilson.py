@@ -1,6 +1,7 @@
 """Wilson's plaquette action, for any group in any dimension."""
 
 import functools
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -57,8 +58,7 @@ class Wilson(Theory):
 
     @property
     def compiled_couplings(self) -> tuple[Scalar, ...]:
-        needed = ("trajectory", "rectangle_sum")[: len(self.couplings)]
-        return self.loop_couplings if self.space.kernels.issuperset(needed) else ()
+        return self.loop_couplings if has_kernels(self.space, len(self.couplings)) else ()
 
     @eqx.filter_jit
     def action(self, x: Field) -> Scalar:
@@ -72,10 +72,7 @@ class Wilson(Theory):
     def force(self, x: Field) -> Field:
         """The left derivative of S."""
         self.space.check_shape(x)
-        force = functools.partial(loop_force, self.space.group)
-        if self.compiled_couplings and x.dtype == self.space.dtype:
-            force = native.twinned(native.force, force)
-        return force(x, self.couplings)
+        return gauge_force(self.space, x, self.couplings)
 
     @eqx.filter_jit
     def observables(self, x: Field) -> dict[str, Scalar]:
@@ -83,19 +80,39 @@ class Wilson(Theory):
         return {o.name: o(self.space, x) for o in (Plaquette(), *charges)}
 
 
+def has_kernels(space: Links, loops: int) -> bool:
+    """Whether there are compiled kernels for trajectories of plaquettes, and of rectangles if 2."""
+    return space.kernels.issuperset(("trajectory", "rectangle_sum")[:loops])
+
+
+def gauge_force(space: Links, x: Field, couplings: tuple[Scalar, ...]) -> Field:
+    """The left derivative of -(1 / N) sum_i b_i sum Re tr of loops, compiled where it can be.
+
+    The couplings are b_0 of plaquettes, and b_1 of 1 x 2 rectangles if there are any.
+    """
+    force = functools.partial(loop_force, space.group)
+    if has_kernels(space, len(couplings)) and x.dtype == space.dtype:
+        force = native.twinned(native.force, force)
+    return force(x, couplings)
+
+
 def loop_force(group: Group, x: Field, couplings: tuple[Scalar, ...]) -> Field:
     """The force in operations of JAX, for any group: the twin of the compiled kernel."""
     plaquette, *rectangle = (coupling.astype(x.real.dtype) for coupling in couplings)
-    force = _plaquette_force(group, x, plaquette)
+    force = plaquette_force(group, x, [plaquette] * len(planes(len(x))))
     for coupling in rectangle:
         force = force + _rectangle_force(group, x, coupling)
     return force
 
 
-def _plaquette_force(group: Group, x: Field, coupling: Scalar) -> Field:
-    """Each plaquette's gradient, carried to its four links."""
+def plaquette_force(group: Group, x: Field, couplings: Sequence[Field]) -> Field:
+    """Each plaquette's gradient, carried to its four links.
+
+    There is a coupling for each plane: a number, or a number for each plaquette that broadcasts
+    against algebra elements.
+    """
     force: list[Field] = [jnp.zeros_like(direction) for direction in x]
-    for mu, nu in planes(len(x)):
+    for (mu, nu), coupling in zip(planes(len(x)), couplings):
         g = coupling * group.trace_gradient(plane_plaquettes(group, x, mu, nu))
         at_mu, at_nu = group.transport(x[mu], g), group.transport(x[nu], g)
         force[mu] = force[mu] + (g - shift(at_nu, nu, -1))

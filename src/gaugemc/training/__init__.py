@@ -10,6 +10,7 @@ from gaugemc.training.jump import ChargeJump as ChargeJump
 from gaugemc.training.jump import DistanceJump as DistanceJump
 from gaugemc.training.jump import ExpectedJump as ExpectedJump
 from gaugemc.training.jump import Jump as Jump
+from gaugemc.training.jump import LinkJump as LinkJump
 from gaugemc.training.jump import PlaquetteJump as PlaquetteJump
 from gaugemc.training.jump import SquareJump as SquareJump
 from gaugemc.training.jump import WhitenedJump as WhitenedJump

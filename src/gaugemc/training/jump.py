@@ -80,14 +80,28 @@ class ChargeJump(Jump):
 
 
 class PlaquetteJump(Jump):
-    """|exp(i y_P) - exp(i x_P)|^2 = 2 (1 - cos(y_P - x_P)), the mean over plaquettes of U(1)."""
+    """|tr Y_P - tr X_P|^2 / N^2, the mean over plaquettes; of U(1) 2 (1 - cos(y_P - x_P))."""
 
     def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
         assert isinstance(theory.space, Links)
         group = theory.space.group
         before, after = (plaquettes(group, theory.configuration(field)) for field in (x, y))
+        if group.link_shape:
+            moved = jnp.trace(after - before, axis1=-2, axis2=-1) / after.shape[-1]
+            return total(moved.real**2 + moved.imag**2) / moved.size
         change = group.angle(after) - group.angle(before)
         return total(2 * (1 - cosine(change))) / change.size
+
+
+class LinkJump(Jump):
+    """2 (1 - Re tr(Y X^-1) / N), the mean over links: the squared distance in the group."""
+
+    def squared(self, theory: Theory, x: Field, y: Field) -> Scalar:
+        assert isinstance(theory.space, Links)
+        group = theory.space.group
+        before, after = theory.configuration(x), theory.configuration(y)
+        turned = group.trace(group.multiply(after, group.adjoint(before)))
+        return total(2 * (1 - turned)) / turned.size
 
 
 class ExpectedJump(eqx.Module):

@@ -29,12 +29,10 @@ class L2HMCSampler(SamplerChoice):
         if settings.theory.group is None:
             refuse_of_a_toy(settings)
             return
-        if settings.theory.group != "U1":
-            problem = (
-                "the leapfrog of L2HMC is for two-dimensional U(1) and toys, not yet for"
-                f" {settings.theory.name}: choose sampler=hmc"
-            )
-            raise SettingsError("sampler.name", self.name, problem)
+        network, group = settings.dynamics.network, settings.theory.group
+        if group != "U1" and network in ("dense", "conv"):
+            problem = f"reads angles, not links of {settings.theory.name}: choose force or gauge"
+            raise SettingsError("dynamics.network", network, problem)
         refuse_jumps(settings)
 
     def build(self, settings: Settings, theory: Theory, model: Any) -> Sampler:
@@ -58,10 +56,12 @@ def refuse_of_a_toy(settings: Settings) -> None:
 
 def refuse_jumps(settings: Settings) -> None:
     """Raise SettingsError unless the loss of links has a part, and each part a meaning."""
-    weights = settings.loss.charge_weight, settings.loss.plaquette_weight
-    dimensions = len(settings.theory.lattice)
-    if weights[0] > 0 and dimensions != 2:
-        problem = f"{dimensions}D U(1) has no such charge: set it to 0"
+    loss, theory = settings.loss, settings.theory
+    weights = loss.charge_weight, loss.plaquette_weight, loss.distance_weight
+    dimensions = len(theory.lattice)
+    if weights[0] > 0 and (dimensions != 2 or theory.group != "U1"):
+        group = "U(1)" if theory.group == "U1" else f"SU({str(theory.group)[2:]})"
+        problem = f"{dimensions}D {group} has no such charge: set it to 0"
         raise SettingsError("loss.charge_weight", weights[0], problem)
     for name in ("whitened", "square"):
         weight = getattr(settings.loss, f"{name}_weight")

@@ -67,6 +67,10 @@ class U1In2D(GaugeTheory):
     mode_betas: ClassVar = {"demo": 6.0, "debug": 2.0}
 
 
+PLAQUETTE_JUMP: dict[str, Any] = {"charge_weight": 0.0, "plaquette_weight": 1.0}
+"""The loss of L2HMC where there is no charge that has a derivative."""
+
+
 class SU2In2D(GaugeTheory):
     """SU(2) in two dimensions, which is solved."""
 
@@ -75,6 +79,7 @@ class SU2In2D(GaugeTheory):
     group: str | None = "SU2"
     lattice: list[int] = option([8, 8], "")
     beta: float = 4.0
+    defaults: ClassVar = {"loss": PLAQUETTE_JUMP}
 
 
 class SU3In2D(GaugeTheory):
@@ -85,10 +90,13 @@ class SU3In2D(GaugeTheory):
     group: str | None = "SU3"
     lattice: list[int] = option([8, 8], "")
     beta: float = 6.0
+    defaults: ClassVar = {"loss": PLAQUETTE_JUMP}
 
 
 FOUR_DIMENSIONS: dict[str, Any] = {
     "chains": 8,
+    "loss": PLAQUETTE_JUMP,
+    "training": {"steps": 200, "batch": 8, "learning_rate": 1e-2, "quality_every": 100},
     "evaluate": {
         "draws": 600,
         "hmc_draws": 600,

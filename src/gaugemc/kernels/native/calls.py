@@ -100,26 +100,25 @@ def trajectory(
     links: Links,
     momenta: Links,
     force: Links,
-    couplings: Couplings,
+    couplings: Float[Array, "drift loops"],
+    kicks: Float[Array, " kick"],
+    drifts: Float[Array, " drift"],
     step_size: Float[Array, ""],
     n_steps: Int[Array, ""],
-    kicks: tuple[float, ...],
-    drifts: tuple[float, ...],
 ) -> tuple[Links, Links, Links]:
-    """n_steps steps with the `force` of these couplings: links, momenta and force at the end.
+    """n_steps steps: links, momenta and force at the end.
 
-    A step is a kick, a drift, ..., a drift, a kick, with these coefficients. `force` is the force
-    at the start.
+    A step is a kick, a drift, ..., a drift, a kick, of these lengths in units of the step size: one
+    kick more than drifts. The force of the first kick is given; each other kick follows the `force`
+    with the couplings of the drift before the kick.
     """
     _check_alike(links, momenta, force)
     field = jax.ShapeDtypeStruct(links.shape, links.dtype)
     numbers = (
-        _numbers(couplings),
-        jnp.asarray(step_size, jnp.float64),
+        *(jnp.asarray(a, jnp.float64) for a in (couplings, kicks, drifts, step_size)),
         jnp.asarray(n_steps, jnp.int32),
     )
-    coefficients = {"kicks": np.asarray(kicks), "drifts": np.asarray(drifts)}
-    return _call("trajectory", (field,) * 3, links, momenta, force, *numbers, **coefficients)
+    return _call("trajectory", (field,) * 3, links, momenta, force, *numbers)
 
 
 def flow(

@@ -4,18 +4,19 @@
 
 namespace gaugemc {
 
-// A number for each lane, of its chain.
+// A number for each lane, of its chain: the one row, or one of several.
 template <class T>
 struct Couplings {
   bool has_rectangles;
   Lanes<T> plaquette, rectangle;
 
   template <class B>
-  Couplings(const B& batch, const Numbers& numbers)
+  Couplings(const B& batch, const Numbers& numbers, int row = 0, int rows = 1)
       : has_rectangles(numbers.dimensions().back() > 1) {
     const int loops = int(numbers.dimensions().back());
-    plaquette = batch.of_chains(numbers.typed_data(), loops);
-    if (has_rectangles) rectangle = batch.of_chains(numbers.typed_data() + 1, loops);
+    const double* first = numbers.typed_data() + row * loops;
+    plaquette = batch.of_chains(first, rows * loops);
+    if (has_rectangles) rectangle = batch.of_chains(first + 1, rows * loops);
   }
 };
 

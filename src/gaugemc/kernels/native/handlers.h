@@ -16,17 +16,14 @@ inline auto of_couplings() { return of_links().Arg<Numbers>().Ret<Field>(); }
 // A number for each chain.
 inline auto sum_over_links() { return of_links().Ret<Numbers>(); }
 
-// Links, momenta and force at the end, from those at the start, couplings, sizes and numbers of
-// steps.
+// Links, momenta and force at the end, from those at the start, couplings, kicks, drifts, sizes and
+// numbers of steps.
 inline auto steps_of_links() {
-  return ffi::Ffi::Bind()
-      .Ctx<Pool>()
-      .Attr<int64_t>("dimensions")
-      .Attr<ffi::Span<const double>>("kicks")
-      .Attr<ffi::Span<const double>>("drifts")
+  return of_links()
       .Arg<Field>()
       .Arg<Field>()
-      .Arg<Field>()
+      .Arg<Numbers>()
+      .Arg<Numbers>()
       .Arg<Numbers>()
       .Arg<Numbers>()
       .Arg<ffi::Buffer<ffi::S32>>()

@@ -24,7 +24,8 @@ Error Force(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers couplings,
     const auto links = batch.load_matrices(data<T>(x));
     const std::unique_ptr<Algebra<B::N, T>[]> forces(new Algebra<B::N, T>[batch.links()]());
     const GaugeForce<B> gauge(batch, couplings);
-    gauge.each_part(links.get(), [&](int mu, int site, const auto& part) {
+    const Couplings<T> of_loops(batch, couplings);
+    gauge.each_part(links.get(), of_loops, [&](int mu, int site, const auto& part) {
       add_multiple(forces[mu * batch.lattice.sites + site], Lanes<T>{} + T(1), part);
     });
     batch.each_link([&](int mu, int site) {
@@ -124,12 +125,12 @@ Error Move(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
 // After so many drifts the rounding of links is removed, before it has grown.
 constexpr int kUnitaryStages = 16;
 
-// Stages of a drift and a kick.
-Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
-                 ffi::Span<const double> drifts, ffi::AnyBuffer x, ffi::AnyBuffer v,
-                 ffi::AnyBuffer force, Numbers couplings, Numbers step_size,
-                 ffi::Buffer<ffi::S32> n_steps, ffi::Result<ffi::AnyBuffer> end_x,
-                 ffi::Result<ffi::AnyBuffer> end_v, ffi::Result<ffi::AnyBuffer> end_force) {
+// Stages of a drift and a kick. `couplings` [drift, loop] are those of the force after each drift.
+Error Trajectory(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
+                 ffi::AnyBuffer force, Numbers couplings, Numbers kicks, Numbers drifts,
+                 Numbers step_size, ffi::Buffer<ffi::S32> n_steps,
+                 ffi::Result<ffi::AnyBuffer> end_x, ffi::Result<ffi::AnyBuffer> end_v,
+                 ffi::Result<ffi::AnyBuffer> end_force) {
   return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {
     using B = std::decay_t<decltype(batch)>;
     using T = typename B::T;
@@ -156,7 +157,8 @@ Error Trajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
       const auto kick = steps.kick(stage + 1);
       const bool ends_here = stage + 1 == steps.stages;
       if (ends_here) std::fill_n(forces.get(), batch.links(), Algebra<B::N, T>{});
-      gauge.each_part(links.get(), [&](int mu, int site, const auto& part) {
+      const Couplings<T> of_loops(batch, couplings, steps.place(stage), steps.per_step());
+      gauge.each_part(links.get(), of_loops, [&](int mu, int site, const auto& part) {
         const int i = mu * lattice.sites + site;
         add_multiple(momenta[i], kick, part);
         if (ends_here) add_multiple(forces[i], Lanes<T>{} + T(1), part);
@@ -182,21 +184,24 @@ Error Flow(Pool pool, int64_t dimensions, ffi::Span<const double> a, ffi::Span<c
     const auto links = batch.load_matrices(data<T>(x));
     const std::unique_ptr<Algebra<B::N, T>[]> z(new Algebra<B::N, T>[batch.links()]());
     const GaugeForce<B> gauge(batch, couplings);
-    const int64_t stages = int64_t(a.size());
-    const Steps<T> steps(batch, a, a, size, n_steps);
-    for (int64_t stage = 0; stage < steps.stages; stage++) {
-      const Lanes<T> weight = Lanes<T>{} + T(a[stage % stages]);
-      gauge.each_part(links.get(), [&](int mu, int site, const auto& part) {
-        add_multiple(z[mu * lattice.sites + site], weight, part);
-      });
-      const Lanes<T> back = -steps.size(stage / stages);
-      const T kept = T(b[(stage + 1) % stages]);
-      batch.each_link([&](int mu, int site) {
-        const int i = mu * lattice.sites + site;
-        links[i] = moved(links[i], back, z[i]);
-        z[i] = multiple(Lanes<T>{} + kept, z[i]);
-      });
-    }
+    const Couplings<T> of_loops(batch, couplings);
+    const Lanes<T> sizes = batch.of_chains(size.typed_data());
+    const Lanes<T> numbers = batch.of_chains(n_steps.typed_data());
+    Lanes<T> step{};  // a chain that has done its steps takes steps of size 0
+    for (Integers<T> going = step < numbers; any<T>(going); step += T(1), going = step < numbers)
+      for (size_t stage = 0; stage < a.size(); stage++) {
+        const Lanes<T> weight = Lanes<T>{} + T(a[stage]);
+        gauge.each_part(links.get(), of_loops, [&](int mu, int site, const auto& part) {
+          add_multiple(z[mu * lattice.sites + site], weight, part);
+        });
+        const Lanes<T> back = going ? -sizes : Lanes<T>{};
+        const Lanes<T> kept = Lanes<T>{} + T(b[(stage + 1) % a.size()]);
+        batch.each_link([&](int mu, int site) {
+          const int i = mu * lattice.sites + site;
+          links[i] = moved(links[i], back, z[i]);
+          z[i] = multiple(kept, z[i]);
+        });
+      }
     batch.each_link([&](int mu, int site) {
       batch.store(links[mu * lattice.sites + site], data<T>(*end), mu, site);
     });

@@ -1,4 +1,4 @@
-// The steps of trajectories and flows.
+// The kicks and drifts of trajectories.
 #pragma once
 #include "batch.h"
 
@@ -12,12 +12,12 @@ class Steps {
   int64_t stages = 0;  // of the chain with the most steps
 
   template <class B>
-  Steps(const B& batch, ffi::Span<const double> kicks, ffi::Span<const double> drifts,
-        const ffi::Buffer<ffi::F64>& step_size, const ffi::Buffer<ffi::S32>& n_steps)
-      : kicks_(kicks), drifts_(drifts), dt_(batch.of_chains(step_size.typed_data())) {
+  Steps(const B& batch, const Numbers& kicks, const Numbers& drifts, const Numbers& step_size,
+        const ffi::Buffer<ffi::S32>& n_steps)
+      : kicks_(lengths(batch, kicks, step_size)), drifts_(lengths(batch, drifts, step_size)) {
     for (int l = 0; l < kLanes<T>; l++) {
       number_[l] = n_steps.typed_data()[batch.first + batch.lattice.chain(l)];
-      stages = std::max<int64_t>(stages, number_[l] * int64_t(drifts.size()));
+      stages = std::max<int64_t>(stages, number_[l] * int64_t(drifts_.size()));
     }
   }
 
@@ -26,31 +26,41 @@ class Steps {
     return Integers<T>{} + int(stage / per_step()) < number_;
   }
 
-  // The size of a step, of each chain.
-  Lanes<T> size(int64_t step) const { return scaled(1, step); }
+  int per_step() const { return int(drifts_.size()); }
+
+  // The place of a stage in its step.
+  int place(int64_t stage) const { return int(stage % per_step()); }
 
   Lanes<T> drift(int64_t stage) const {
-    return scaled(drifts_[stage % per_step()], stage / per_step());
+    return during(stage / per_step(), drifts_[place(stage)]);
   }
 
   // The kick before a stage. The last kick of a step and the first of the next are one.
   Lanes<T> kick(int64_t stage) const {
-    const int64_t step = stage / per_step(), place = stage % per_step();
-    Lanes<T> size = scaled(kicks_[place], step);
-    if (place == 0 && step > 0) size += scaled(kicks_[per_step()], step - 1);
+    const int64_t step = stage / per_step();
+    Lanes<T> size = during(step, kicks_[place(stage)]);
+    if (place(stage) == 0 && step > 0) size += during(step - 1, kicks_[per_step()]);
     return -size;
   }
 
  private:
-  int64_t per_step() const { return int64_t(drifts_.size()); }
-
-  Lanes<T> scaled(double coefficient, int64_t step) const {
-    const Integers<T> at = Integers<T>{} + int(step);
-    return at < number_ ? dt_ * T(coefficient) : Lanes<T>{};
+  template <class B>
+  static std::vector<Lanes<T>> lengths(const B& batch, const Numbers& coefficients,
+                                       const Numbers& step_size) {
+    const Lanes<T> dt = batch.of_chains(step_size.typed_data());
+    std::vector<Lanes<T>> result(coefficients.dimensions().back());
+    for (size_t i = 0; i < result.size(); i++)
+      result[i] = dt * batch.of_chains(coefficients.typed_data() + i, int(result.size()));
+    return result;
   }
 
-  ffi::Span<const double> kicks_, drifts_;
-  Lanes<T> dt_;
+  // The length in the chains that have this step, and 0 in the others.
+  Lanes<T> during(int64_t step, Lanes<T> length) const {
+    const Integers<T> at = Integers<T>{} + int(step);
+    return at < number_ ? length : Lanes<T>{};
+  }
+
+  std::vector<Lanes<T>> kicks_, drifts_;
   Integers<T> number_;
 };
 

@@ -1,5 +1,6 @@
 // The handlers of U(1), for any number of chains, float and double.
 #include "angles.h"
+#include "couplings.h"
 #include "handlers.h"
 #include "steps.h"
 
@@ -38,9 +39,8 @@ Error AngleForce(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers beta,
   });
 }
 
-Error AngleTrajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kicks,
-                      ffi::Span<const double> drifts, ffi::AnyBuffer x, ffi::AnyBuffer v,
-                      ffi::AnyBuffer force, Numbers beta,
+Error AngleTrajectory(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyBuffer v,
+                      ffi::AnyBuffer force, Numbers couplings, Numbers kicks, Numbers drifts,
                       Numbers step_size, ffi::Buffer<ffi::S32> n_steps,
                       ffi::Result<ffi::AnyBuffer> end_x, ffi::Result<ffi::AnyBuffer> end_v,
                       ffi::Result<ffi::AnyBuffer> end_force) {
@@ -50,8 +50,12 @@ Error AngleTrajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kic
     auto links = batch.load(numbers<T>(x)), momenta = batch.load(numbers<T>(v));
     auto forces = batch.load(numbers<T>(force));
     auto sines = plaquettes_of(lattice);
-    const auto weight = batch.of_chains(beta.typed_data());
     const Steps<T> steps(batch, kicks, drifts, step_size, n_steps);
+    // After the drift of a stage.
+    auto find_sines = [&](int64_t stage) {
+      const Couplings<T> of_loops(batch, couplings, steps.place(stage), steps.per_step());
+      fill_sines(batch, links.data(), of_loops.plaquette, sines);
+    };
     // The kick and the drift of a stage, with the force that `force_at` finds.
     auto advance = [&](int64_t stage, const auto& force_at) {
       const auto kick = steps.kick(stage);
@@ -67,10 +71,10 @@ Error AngleTrajectory(Pool pool, int64_t dimensions, ffi::Span<const double> kic
     };
     advance(0, [&](int mu, int site) { return forces[mu * lattice.sites + site]; });
     for (int64_t stage = 1; stage < steps.stages; stage++) {
-      fill_sines(batch, links.data(), weight, sines);
+      find_sines(stage - 1);
       advance(stage, [&](int mu, int site) { return force_on_link(lattice, sines, mu, site); });
     }
-    fill_sines(batch, links.data(), weight, sines);
+    find_sines(steps.stages - 1);
     advance(steps.stages, [&](int mu, int site) {
       return forces[mu * lattice.sites + site] = force_on_link(lattice, sines, mu, site);
     });

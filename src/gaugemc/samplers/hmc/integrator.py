@@ -119,8 +119,9 @@ def _compiled(
     step_size: Float[Array, ""],
     n_steps: Int[Array, ""],
 ) -> PhasePoint:
-    numbers = couplings, step_size, n_steps
-    return PhasePoint(*native.trajectory(*start, *numbers, integrator.kicks, integrator.drifts))
+    of_drifts = jnp.tile(jnp.stack(couplings), (integrator.forces_per_step, 1))
+    lengths = jnp.asarray(integrator.kicks), jnp.asarray(integrator.drifts), step_size, n_steps
+    return PhasePoint(*native.trajectory(*start, of_drifts, *lengths))
 
 
 def in_stages(

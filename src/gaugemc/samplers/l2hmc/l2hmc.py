@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.samplers.hmc.hmc import HMCState
@@ -39,8 +39,7 @@ class L2HMC(Sampler):
     both draw the same momenta and make the same proposals, with the same delta_h.
 
     Raises:
-        ValueError: an unknown direction, masks that do not fit the theory, or links other than
-            U(1).
+        ValueError: an unknown direction, or masks that do not fit the theory.
     """
 
     theory: Theory
@@ -73,7 +72,7 @@ class L2HMC(Sampler):
     def state(self, x: Field) -> HMCState:
         """The state of a chain that continues from the variable x."""
         self.theory.space.check(x)
-        return HMCState(x, self.theory.action(x), self.theory.force(x))
+        return HMCState(x, self.theory.action(x), self.leapfrog.force(self.theory, x))
 
     def step(self, key: Key[Array, ""], state: HMCState) -> tuple[HMCState, Info]:
         momentum_key, accept_key, direction_key = jax.random.split(key, 3)
@@ -115,11 +114,11 @@ class L2HMC(Sampler):
             return flip(end) if self.direction == "random" else end
 
         # One loop over both, so that the trajectory is compiled once.
-        return jax.lax.fori_loop(0, 2, leg, PhasePoint(x, v, self.theory.force(x))).x
+        return jax.lax.fori_loop(0, 2, leg, PhasePoint(x, v, self.leapfrog.force(self.theory, x))).x
 
-    def phase_space_map(self, z: Float[Array, "2 ..."]) -> tuple[Float[Array, "2 ..."], Scalar]:
+    def phase_space_map(self, z: Shaped[Array, "2 ..."]) -> tuple[Shaped[Array, "2 ..."], Scalar]:
         """The proposal (forward, where a coin says) as a map of (x, v), and its log-det."""
-        start = PhasePoint(z[0], z[1], self.theory.force(z[0]))
+        start = PhasePoint(z[0], z[1], self.leapfrog.force(self.theory, z[0]))
         end, log_det = self.trajectory(start, jnp.asarray(True))
         return jnp.stack([end.x, end.v]), log_det
 

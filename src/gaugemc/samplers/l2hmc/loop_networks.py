@@ -15,7 +15,7 @@ from gaugemc.groups import U1
 from gaugemc.kernels import on_links, sine
 from gaugemc.lattice import plane_plaquettes, shift
 from gaugemc.networks.perceptron import Perceptron
-from gaugemc.samplers.l2hmc.generalised_leapfrog import MomentumNetwork, PositionNetwork, Time
+from gaugemc.samplers.l2hmc.network import MomentumNetwork, PositionNetwork, Time
 from gaugemc.samplers.l2hmc.networks import bounded
 from gaugemc.samplers.l2hmc.updates import Outputs
 from gaugemc.spaces import Links, is_u1_2d

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key
+from jaxtyping import Array, Bool, Int, Key
 
 from gaugemc.spaces import Links, Space
 
@@ -27,4 +27,22 @@ def line_masks(space: Links, n_layers: int) -> Masks:
     sites = np.indices(space.lattice)
     transverse = [sum(np.delete(sites, mu, axis=0)) for mu in range(len(space.lattice))]
     parity = np.stack(transverse) % 2
-    return jnp.asarray(np.stack([parity == layer % 2 for layer in range(n_layers)]))
+    masks = np.stack([parity == layer % 2 for layer in range(n_layers)])
+    return of_links(space, masks)
+
+
+def subset_masks(space: Links, n_layers: int) -> Int[Array, "layer ..."]:
+    """The links of one direction at the sites of one parity in turn; in reverse in the next layer.
+
+    A plaquette has one link of a subset, so that a link moves while the ways beside it are frozen.
+    """
+    directions = np.indices(space.shape)[0]
+    subsets = 2 * directions + np.sum(np.indices(space.lattice), axis=0) % 2
+    last = 2 * len(space.lattice) - 1
+    masks = np.stack([last - subsets if layer % 2 else subsets for layer in range(n_layers)])
+    return of_links(space, masks.astype(np.int8))
+
+
+def of_links(space: Links, masks: np.ndarray) -> Array:
+    """Masks of links that broadcast against fields."""
+    return jnp.asarray(masks.reshape(*masks.shape, *(1 for _ in space.group.link_shape)))

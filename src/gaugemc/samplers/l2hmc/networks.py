@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Key
 from gaugemc.arrays import Field
 from gaugemc.kernels import cosine, sine
 from gaugemc.networks.perceptron import Perceptron
-from gaugemc.samplers.l2hmc.generalised_leapfrog import MomentumNetwork, PositionNetwork, Time
+from gaugemc.samplers.l2hmc.network import MomentumNetwork, PositionNetwork, Time
 from gaugemc.samplers.l2hmc.updates import Outputs
 from gaugemc.spaces import Links, Space
 

@@ -8,17 +8,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Key
+from jaxtyping import Array, Key, Shaped
 
-from gaugemc.samplers.l2hmc.generalised_leapfrog import (
-    GeneralisedLeapfrog,
-    MomentumNetwork,
-    PositionNetwork,
+from gaugemc.samplers.l2hmc.generalised_leapfrog import GeneralisedLeapfrog
+from gaugemc.samplers.l2hmc.group_networks import (
+    PlaneFunction,
+    PlaquetteMomentum,
+    StaplePosition,
 )
+from gaugemc.samplers.l2hmc.loop_couplings import LoopCouplings
 from gaugemc.samplers.l2hmc.loop_networks import LoopForce, LoopMomentum, LoopPosition
-from gaugemc.samplers.l2hmc.masks import half_masks, line_masks
+from gaugemc.samplers.l2hmc.masks import half_masks, line_masks, subset_masks
+from gaugemc.samplers.l2hmc.network import MomentumNetwork, PositionNetwork
 from gaugemc.samplers.l2hmc.networks import FieldFunction, FieldMomentum, FieldPosition
-from gaugemc.spaces import Links, Space
+from gaugemc.spaces import Links, Space, is_u1_2d
 
 NETWORKS: dict[str, tuple[tuple[int, ...], int]] = {
     "dense": ((16, 16), 1),
@@ -39,26 +42,29 @@ def trainable_leapfrog(
     hidden: Sequence[int] | None = None,
     kernel_size: int | None = None,
     bound: float = 4.0,
+    rectangles: bool = False,
     separate: bool = True,
     x_networks: int = 2,
     train_step_sizes: bool = True,
-    masks: Bool[Array, "layer ..."] | None = None,
+    masks: Shaped[Array, "layer ..."] | None = None,
     compute_dtype: DTypeLike | None = None,
 ) -> GeneralisedLeapfrog:
     """A generalised leapfrog that is the ordinary leapfrog until it is trained.
 
     Args:
         key: the source of the networks' weights and of random masks.
-        space: R^n, or links of U(1).
+        space: R^n, or links of any group; dense and convolutional networks read angles alone.
         n_layers: leapfrog steps of one pass.
         step_size: of every layer, to begin with.
         network: "dense"; "conv", circular convolutions; "gauge", gauge-equivariant functions of
-            loops in two dimensions; or "force", the gauge-equivariant force of the momentum update
-            alone, without scales and position networks. The last three hold no lattice size: see
-            `on_lattice`.
+            loops; or "force", the gauge-equivariant force of the momentum update alone, without
+            scales and position networks: a function of plaquettes in two-dimensional U(1), trained
+            couplings of loops otherwise. The last three hold no lattice size: see `on_lattice`.
         hidden: channels of the hidden layers; by default the channels in `NETWORKS`.
         kernel_size: odd extent of the convolutions; by default the extent in `NETWORKS`.
         bound: bound of |s| and |q|.
+        rectangles: "force" has a force of rectangles too, which is compiled for SU(N) alone; not in
+            two-dimensional U(1), where the force is any function of the plaquette.
         separate: networks of each layer's own, or the same for all.
         x_networks: 2, one for each half of the position update, or 1; "force" has none.
         train_step_sizes: whether step sizes are trained.
@@ -75,6 +81,8 @@ def trainable_leapfrog(
         raise ValueError(f"step_size {step_size}: must be positive")
     if network not in NETWORKS:
         raise ValueError(f"network {network}: choose {', '.join(NETWORKS)}")
+    if network in ("dense", "conv") and isinstance(space, Links) and space.group.link_shape:
+        raise ValueError(f"network {network}: knows no {space.group.name}; choose force or gauge")
     network_key, mask_key = jax.random.split(key)
     usual_hidden, usual_size = NETWORKS[network]
     size = usual_size if kernel_size is None else kernel_size
@@ -88,8 +96,15 @@ def trainable_leapfrog(
         if network in ("gauge", "force"):
             if not isinstance(space, Links):
                 raise ValueError("gauge-equivariant networks of L2HMC: for links only")
+            if network == "force" and not is_u1_2d(space):
+                return LoopCouplings(jnp.zeros(1 + rectangles, space.real_dtype)), ()
             if network == "force":
                 return LoopForce(v_key, space, kernel_size=size, **options), ()
+            if not is_u1_2d(space):
+                options["kernel_size"] = size
+                of_loops = [PlaneFunction(k, space, 2, **options) for k in x_keys]
+                momentum = PlaquetteMomentum(PlaneFunction(v_key, space, 3, **options))
+                return momentum, tuple(StaplePosition(f) for f in of_loops)
             positions = [LoopPosition(k, space, kernel_size=size, **options) for k in x_keys]
             return LoopMomentum(v_key, space, kernel_size=size, **options), tuple(positions)
         kernel = size if network == "conv" else None
@@ -120,8 +135,13 @@ def trainable_leapfrog(
 
 def default_masks(
     key: Key[Array, ""], space: Space, n_layers: int, network: str
-) -> Bool[Array, "layer ..."]:
-    """Lines on lattices of links for networks that know no place, otherwise random halves."""
+) -> Shaped[Array, "layer ..."]:
+    """Lines on lattices of links for networks that know no place, otherwise random halves.
+
+    Subsets of links for the networks of loops in more than two dimensions and on SU(N).
+    """
+    if isinstance(space, Links) and network == "gauge" and not is_u1_2d(space):
+        return subset_masks(space, n_layers)
     if isinstance(space, Links) and network != "dense":
         return line_masks(space, n_layers)
     return half_masks(key, space, n_layers)
@@ -134,7 +154,7 @@ def holds_lattice_size(leapfrog: GeneralisedLeapfrog) -> bool:
 
 
 def on_lattice(leapfrog: GeneralisedLeapfrog, space: Links) -> GeneralisedLeapfrog:
-    """The same trained leapfrog on another lattice, there with masks of lines.
+    """The same trained leapfrog on another lattice, there with masks of the same kind.
 
     Raises:
         ValueError: the networks are dense, and were made for another lattice.
@@ -143,5 +163,6 @@ def on_lattice(leapfrog: GeneralisedLeapfrog, space: Links) -> GeneralisedLeapfr
         return leapfrog
     if holds_lattice_size(leapfrog):
         raise ValueError("dense networks of L2HMC: for the lattice that they were trained on only")
-    masks = line_masks(space, leapfrog.n_layers)
+    made = line_masks if leapfrog.masks.dtype == bool else subset_masks
+    masks = made(space, leapfrog.n_layers)
     return eqx.tree_at(lambda g: g.masks, leapfrog, masks)

@@ -1,5 +1,6 @@
 """The updates of one layer of the generalised leapfrog, and their exact inverses."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,31 +17,33 @@ Backward = Bool[Array, ""]
 
 
 class Outputs(NamedTuple):
-    """The numbers of an update, each of the field's shape; zeros make an ordinary leapfrog."""
+    """The numbers of an update, one for each component of R^n or for each link; zeros make an
+    ordinary leapfrog. On links of matrices t is a field, and s and q broadcast against one."""
 
     s: Field | None
     """Log of the scale, in units of the step; None where there is no scaling."""
-    t: Field
-    """The shift, in units of the step."""
+    t: Field | None
+    """The shift, in units of the step; None for no shift."""
     q: Field | None
     """Log of the factor of the force or the momentum, in units of the step; None for no factor."""
 
     def push(self, f: Field, e: Scalar) -> Field:
         """f exp(e q) + t of a force or a momentum."""
-        return (f if self.q is None else f * jnp.exp(e * self.q)) + self.t
+        f = f if self.q is None else f * jnp.exp(e * self.q)
+        return f if self.t is None else f + self.t
 
 
 def kick(
-    v: Field, force: Field, outputs: Outputs, e: Scalar, backward: bool
+    components: int, v: Field, force: Field, outputs: Outputs, e: Scalar, backward: bool
 ) -> tuple[Field, Scalar]:
-    """The momentum update or its inverse, and the log-det."""
+    """The momentum update or its inverse, and the log-det. Each s scales so many components."""
     push = e / 2 * outputs.push(force, e)
     if outputs.s is None:
         return v + push if backward else v - push, jnp.zeros((), jnp.float64)
     exponent = e / 2 * outputs.s
     if backward:
-        return jnp.exp(-exponent) * (v + push), -total(exponent)
-    return jnp.exp(exponent) * v - push, total(exponent)
+        return jnp.exp(-exponent) * (v + push), -components * total(exponent)
+    return jnp.exp(exponent) * v - push, components * total(exponent)
 
 
 def drift(
@@ -75,17 +78,28 @@ def turn(
     return jnp.where(frozen, x, wrap(moved)), total(jnp.where(frozen, 0, slope))
 
 
-def position_map(space: Space) -> Callable[..., tuple[Field, Scalar]]:
-    """The position update of a space, `drift` or `turn`.
+def translate(
+    space: Links, x: Field, v: Field, frozen: Mask, outputs: Outputs, e: Scalar, backward: bool
+) -> tuple[Field, Scalar]:
+    """The position update of links of matrices or its inverse: a left translation of each link.
 
-    Raises:
-        ValueError: links of a group other than U(1).
+    Translations keep the Haar measure, so the log-det is 0. There is no s.
     """
+    moved = space.move(x, outputs.push(v, e), -e if backward else e)
+    return jnp.where(frozen, x, moved), jnp.zeros((), jnp.float64)
+
+
+def position_map(space: Space) -> Callable[..., tuple[Field, Scalar]]:
+    """The position update of a space: `drift`, `turn`, or `translate` for links of matrices."""
     if not isinstance(space, Links):
         return drift
-    if space.group.link_shape:
-        raise ValueError(f"L2HMC: angles and vectors only, not links of {space.group.name}")
-    return turn
+    return functools.partial(translate, space) if space.group.link_shape else turn
+
+
+def momentum_map(space: Space) -> Callable[..., tuple[Field, Scalar]]:
+    """The momentum update of a space, `kick`: a link of SU(N) has N^2 - 1 components."""
+    n = space.group.link_shape[0] if isinstance(space, Links) and space.group.link_shape else None
+    return functools.partial(kick, 1 if n is None else n**2 - 1)
 
 
 def directed(

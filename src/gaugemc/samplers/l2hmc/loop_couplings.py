@@ -1,0 +1,33 @@
+"""Forces of loops for the generalised leapfrog, on links of any group in any dimension."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gaugemc.arrays import Field, Scalar
+from gaugemc.samplers.l2hmc.network import MomentumNetwork, Time
+from gaugemc.samplers.l2hmc.updates import Outputs
+from gaugemc.theories import Theory
+
+
+class LoopCouplings(MomentumNetwork):
+    """v' = v - (e / 2) [(1 + w_0) F + w_1 F_R], with trained constants w and nothing else.
+
+    F is the theory's force, and F_R the force of 1 x 2 rectangles that have the coupling of the
+    theory's plaquettes. Without w_1 a leapfrog of these kicks is a symplectic integrator of trained
+    coefficients. w is in units of the theory's couplings, so that beta can be annealed.
+    """
+
+    weights: Float[Array, " loop"]
+
+    def couplings(self, theory: Theory) -> tuple[Scalar, ...]:
+        own = theory.loop_couplings
+        if not own:
+            raise ValueError(f"{theory.name}: forces of loops need an action of loops alone")
+        scale, *rectangles = self.weights.astype(jnp.float64)
+        plaquette, *further = (b * (1 + scale) for b in own)
+        if rectangles:
+            further = [own[0] * rectangles[0] + sum(further)]
+        return plaquette, *further
+
+    def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
+        return Outputs(None, None, None)
