@@ -30,6 +30,8 @@ HANDLERS = (
     "move",
     "trajectory",
     "local_updates",
+    "stout",
+    "stout_pull",
     "u1_force",
     "u1_trajectory",
     "spline",
