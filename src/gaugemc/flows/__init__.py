@@ -17,6 +17,6 @@ from gaugemc.flows.multiscale.multiscale import multiscale_flow as multiscale_fl
 from gaugemc.flows.pair import PairCoupling as PairCoupling
 from gaugemc.flows.pair import pair_flow as pair_flow
 from gaugemc.flows.stout.stout import Stout as Stout
-from gaugemc.flows.stout.stout import stout_flow as stout_flow
+from gaugemc.flows.stout.sweeps import stout_flow as stout_flow
 from gaugemc.flows.vector import VectorCoupling as VectorCoupling
 from gaugemc.flows.vector import vector_flow as vector_flow

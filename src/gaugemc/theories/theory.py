@@ -13,6 +13,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from gaugemc.arrays import Field, Scalar, known
+from gaugemc.kernels import native
 from gaugemc.observables import Observable
 from gaugemc.spaces import Links, Space
 
@@ -231,6 +232,18 @@ class Pullback(Theory):
         physical, log_det = self.flow.forward(x)
         return self.theory.action(physical) - log_det
 
+    @eqx.filter_jit
+    def force(self, x: Field) -> Field:
+        """The derivative of the action, in compiled code where the flow has a reverse pass.
+
+        `flow.compiled_pull(z, force)`, where there is one, is the force of this action at z, from
+        the function that is the force of S.
+        """
+        pull = getattr(self.flow, "compiled_pull", None)
+        if pull is None or x.dtype != self.space.field_dtype:
+            return super().force(x)
+        return native.twinned(_pulled, Theory.force)(self, x)
+
     def observables(self, x: Field) -> dict[str, Scalar]:
         return self.measure(x)
 
@@ -242,3 +255,7 @@ class Pullback(Theory):
 
     def variable(self, x: Field) -> Field:
         return self.flow.inverse(self.theory.variable(x))[0]
+
+
+def _pulled(theory: Pullback, x: Field) -> Field:
+    return theory.flow.compiled_pull(x, theory.theory.force)  # pyright: ignore[reportAttributeAccessIssue]

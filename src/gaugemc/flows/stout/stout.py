@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from gaugemc.arrays import Field, Scalar
-from gaugemc.flows.flow import Chain, Flow, Repeat
+from gaugemc.flows.flow import Flow
 from gaugemc.flows.stout.link import log_det, slope, stout, unstout
 from gaugemc.lattice import of_parity, plaquette_staples, with_parity
 from gaugemc.spaces import Links, total
@@ -85,50 +85,3 @@ class Stout(Flow):
 
     def _log_det(self, u: Field, staples: Field) -> Scalar:
         return total(log_det(slope(self.space.group, u, staples)))
-
-
-def stout_flow(
-    space: Links, *, sweeps: int = 4, rho: float = 0.0, contraction: float = 0.9
-) -> Flow:
-    """Sweeps of stout layers, each of which moves all links once: 2 d layers a sweep.
-
-    The parameters know no lattice: `flow.on(lattice)` is the flow for any other lattice of even
-    extents (volume transfer).
-
-    Args:
-        space: links of any group, in two or more dimensions, with even extents.
-        sweeps: how often every link moves.
-        rho: the coefficient of every plaquette before training. 0 is the identity; in smearing 0.1
-            is usual.
-        contraction: the bound of sum_k |rho_k| over the plaquettes of a link, between 0 and 1. It
-            is the factor by which each iteration of the inverse makes the error smaller, at least.
-
-    Raises:
-        ValueError: an extent is odd, sweeps is not positive, or rho or contraction is out of range.
-    """
-    if sweeps < 1:
-        raise ValueError(f"sweeps {sweeps}: must be positive")
-    if not 0 < contraction < 1:
-        raise ValueError(f"contraction {contraction}: must lie between 0 and 1, without the ends")
-    planes = len(space.lattice) - 1
-    share = contraction / (2 * planes)
-    if not abs(rho) < share:
-        raise ValueError(
-            f"rho {rho}: must be below {share:.4g}, which is contraction={contraction} over"
-            f" {2 * planes} plaquettes"
-        )
-    weight = share * jnp.arctanh(rho / share)
-    weights = jnp.full((sweeps, 2, planes), weight, space.real_dtype)
-
-    @eqx.filter_vmap
-    def sweep(weights: Float[Array, "2 plane"]) -> Chain:
-        return Chain(tuple(both(weights, direction) for direction in range(planes + 1)))
-
-    def both(weights: Float[Array, "2 plane"], direction: int) -> Repeat:
-        @eqx.filter_vmap
-        def layer(parity: Int[Array, ""], weights: Float[Array, " plane"]) -> Stout:
-            return Stout(space, direction, parity, weights, contraction)
-
-        return Repeat(layer(jnp.arange(2), weights), 2)
-
-    return Repeat(sweep(weights), sweeps, remat=True)

@@ -11,6 +11,8 @@ from gaugemc.kernels.native.calls import move as move
 from gaugemc.kernels.native.calls import plaquette_sum as plaquette_sum
 from gaugemc.kernels.native.calls import rectangle_sum as rectangle_sum
 from gaugemc.kernels.native.calls import staples as staples
+from gaugemc.kernels.native.calls import stout as stout
+from gaugemc.kernels.native.calls import stout_pull as stout_pull
 from gaugemc.kernels.native.calls import trajectory as trajectory
 from gaugemc.kernels.native.calls import twinned as twinned
 from gaugemc.kernels.native.spline import spline as spline

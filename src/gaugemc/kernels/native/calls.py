@@ -20,6 +20,7 @@ from gaugemc.kernels.native.library import HANDLERS, targets
 Matrices = Complex[Array, "d ... N N"]
 Links = Matrices | Float[Array, "d ..."]
 Couplings = tuple[Float[Array, ""], ...]
+Coefficients = Float[Array, "layer plane"]
 
 _ANGLES = frozenset(("force", "trajectory", "spline"))
 _MATRICES = frozenset(h for h in HANDLERS if not h.startswith("u1_") and h != "spline")
@@ -168,6 +169,31 @@ def local_updates(
     colours = {"colours": np.asarray([len(colours) for colours in sites])}
     result = jax.ShapeDtypeStruct(links.shape, links.dtype)
     return _call("local_updates", result, links, *numbers, overrelaxation=overrelaxation, **colours)
+
+
+def stout(links: Matrices, rho: Coefficients) -> tuple[Matrices, Float[Array, ""]]:
+    """A sweep of the stout flow: the links at its end, and log |det| in float64.
+
+    Args:
+        rho: coefficients of each layer, two for each direction, and of each plane of the direction.
+    """
+    result = (jax.ShapeDtypeStruct(links.shape, links.dtype), jax.ShapeDtypeStruct((), jnp.float64))
+    return tuple(_call("stout", result, links, _checked(links, rho)))
+
+
+def stout_pull(start: Matrices, end: Matrices, force: Matrices, rho: Coefficients) -> Matrices:
+    """The force of S - log |det| at the start of a sweep, from the force of S at its end."""
+    _check_alike(start, end, force)
+    result = jax.ShapeDtypeStruct(start.shape, start.dtype)
+    return _call("stout_pull", result, start, end, force, _checked(start, rho))
+
+
+def _checked(links: Matrices, rho: Coefficients) -> Coefficients:
+    """The coefficients in float64; ValueError unless there are as many as links of these need."""
+    d = links.ndim - 3
+    if rho.shape != (2 * d, d - 1):
+        raise ValueError(f"coefficients of shape {list(rho.shape)}: must be {[2 * d, d - 1]}")
+    return rho.astype(jnp.float64)
 
 
 def _numbers(couplings: Couplings) -> Float[Array, "loops"]:

@@ -6,6 +6,11 @@ namespace gaugemc {
 
 using Field = ffi::AnyBuffer;
 
+template <class T>
+std::complex<T>* data(const ffi::AnyBuffer& buffer) {
+  return static_cast<std::complex<T>*>(buffer.untyped_data());
+}
+
 inline auto of_links() {
   return ffi::Ffi::Bind().Ctx<Pool>().Attr<int64_t>("dimensions").Arg<Field>();
 }

@@ -11,11 +11,6 @@
 
 namespace gaugemc {
 
-template <class T>
-std::complex<T>* data(const ffi::AnyBuffer& buffer) {
-  return static_cast<std::complex<T>*>(buffer.untyped_data());
-}
-
 Error Force(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers couplings,
             ffi::Result<ffi::AnyBuffer> force) {
   return dispatch(Shape(x, dimensions), pool, [&](const auto& batch) {

@@ -88,6 +88,7 @@ class Lattice {
     offsets_.resize(sites);
     displaced_.resize(2 * dimensions * blocks);
     permutations_.resize(blocks);
+    inverses_.resize(blocks);
     std::vector<int64_t> origins(blocks);
     std::vector<int> coordinates(blocks * dimensions);
     int inner_sites = sites, inner_blocks = blocks;
@@ -124,7 +125,10 @@ class Lattice {
           to = to * cut[mu] + (c < cut[mu] ? c : c - cut[mu]);
         }
         permutations_[d][l] = lane - block + to;
+        if (l == lane) inverses_[d][lane - block + to] = lane;
       }
+    for (auto& inverse : inverses_)
+      for (int l = chains * blocks; l < kWidth; l++) inverse[l] = inverse[l % (chains * blocks)];
     for (int l = 0; l < kWidth; l++) {
       const int lane = l % (chains * blocks);
       lanes_.push_back({lane / blocks, origins[lane % blocks]});
@@ -153,6 +157,18 @@ class Lattice {
         spare.im[i][j] = permuted<T>(there.im[i][j], from);
       }
     return spare;
+  }
+
+  // Adds scale a to what is at a place.
+  void add_at(Algebra<N, T>* field, Place place, T scale, const Algebra<N, T>& a) const {
+    Algebra<N, T>& there = field[place.site];
+    if (place.displacement == 0) return add_multiple(there, Lanes<T>{} + scale, a);
+    const Permutation<T> to = inverses_[place.displacement];
+    for (int j = 0; j < N; j++) there.diagonal[j] += scale * permuted<T>(a.diagonal[j], to);
+    for (int p = 0; p < Algebra<N, T>::kPairs; p++) {
+      there.re[p] += scale * permuted<T>(a.re[p], to);
+      there.im[p] += scale * permuted<T>(a.im[p], to);
+    }
   }
 
   // The number at a place.
@@ -190,7 +206,7 @@ class Lattice {
   std::vector<int32_t> displaced_;
   std::vector<int64_t> offsets_;
   std::vector<Lane> lanes_;
-  std::vector<Permutation<T>> permutations_;
+  std::vector<Permutation<T>> permutations_, inverses_;
 };
 
 }  // namespace gaugemc

@@ -32,6 +32,8 @@ HANDLERS = (
     "trajectory",
     "flow",
     "local_updates",
+    "stout",
+    "stout_pull",
     "u1_force",
     "u1_trajectory",
     "spline",

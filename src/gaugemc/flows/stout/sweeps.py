@@ -1,0 +1,142 @@
+"""Sweeps of stout layers, and their compiled twins: a call of a kernel for each sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from gaugemc.arrays import Field, Scalar
+from gaugemc.flows.flow import Chain, Flow, Repeat
+from gaugemc.flows.stout.stout import Stout
+from gaugemc.kernels import native
+from gaugemc.spaces import Links
+
+
+class Sweep(Flow):
+    """Layers that move every link once: each direction in turn, even sites before odd ones."""
+
+    layers: Chain
+
+    @property
+    def space(self) -> Links:
+        return cast(Links, self.layers.space)
+
+    @property
+    def rho(self) -> Float[Array, "layer plane"]:
+        """The coefficients of all layers, in their order."""
+        both = [
+            cast(Stout, cast(Repeat, of_direction).layers) for of_direction in self.layers.layers
+        ]
+        return jnp.concatenate([layers.rho for layers in both])
+
+    def on(self, lattice: tuple[int, ...]) -> Sweep:
+        return Sweep(self.layers.on(lattice))
+
+    def forward(self, z: Field) -> tuple[Field, Scalar]:
+        self.space.check_shape(z)
+        run = _in_layers
+        if "stout" in self.space.kernels and z.dtype == self.space.dtype:
+            run = native.twinned(_compiled, _in_layers)
+        return run(self, z)
+
+    def inverse(self, x: Field) -> tuple[Field, Scalar]:
+        return self.layers.inverse(x)
+
+
+def _compiled(sweep: Sweep, z: Field) -> tuple[Field, Scalar]:
+    return native.stout(z, sweep.rho)
+
+
+def _in_layers(sweep: Sweep, z: Field) -> tuple[Field, Scalar]:
+    return sweep.layers.forward(z)
+
+
+class Sweeps(Flow):
+    """Sweep after sweep, with a compiled reverse pass for the force of FT-HMC."""
+
+    repeat: Repeat
+
+    @property
+    def space(self) -> Links:
+        return cast(Links, self.repeat.space)
+
+    def on(self, lattice: tuple[int, ...]) -> Sweeps:
+        return Sweeps(self.repeat.on(lattice))
+
+    def forward(self, z: Field) -> tuple[Field, Scalar]:
+        return self.repeat.forward(z)
+
+    def inverse(self, x: Field) -> tuple[Field, Scalar]:
+        return self.repeat.inverse(x)
+
+    @property
+    def compiled_pull(self) -> Callable[[Field, Callable[[Field], Field]], Field] | None:
+        return self._pull if "stout_pull" in self.space.kernels else None
+
+    def _pull(self, z: Field, force: Callable[[Field], Field]) -> Field:
+        """Sweeps forth and back. A link moves once a sweep: both ends of a sweep say all of it."""
+        arrays, static = eqx.partition(self.repeat.layers, eqx.is_array)
+
+        def forth(z: Field, sweep: Sweep) -> tuple[Field, Field]:
+            return native.stout(z, eqx.combine(sweep, static).rho)[0], z
+
+        def back(
+            at_end: tuple[Field, Field], of_sweep: tuple[Sweep, Field]
+        ) -> tuple[tuple[Field, Field], None]:
+            sweep, start = eqx.combine(of_sweep[0], static), of_sweep[1]
+            return (start, native.stout_pull(start, *at_end, sweep.rho)), None
+
+        x, starts = jax.lax.scan(forth, z, arrays)
+        return jax.lax.scan(back, (x, force(x)), (arrays, starts), reverse=True)[0][1]
+
+
+def stout_flow(
+    space: Links, *, sweeps: int = 4, rho: float = 0.0, contraction: float = 0.9
+) -> Sweeps:
+    """Sweeps of stout layers, each of which moves all links once: 2 d layers a sweep.
+
+    The parameters know no lattice: `flow.on(lattice)` is the flow for any other lattice of even
+    extents (volume transfer).
+
+    Args:
+        space: links of any group, in two or more dimensions, with even extents.
+        sweeps: how often every link moves.
+        rho: the coefficient of every plaquette before training. 0 is the identity; in smearing 0.1
+            is usual.
+        contraction: the bound of sum_k |rho_k| over the plaquettes of a link, between 0 and 1. It
+            is the factor by which each iteration of the inverse makes the error smaller, at least.
+
+    Raises:
+        ValueError: an extent is odd, sweeps is not positive, or rho or contraction is out of range.
+    """
+    if sweeps < 1:
+        raise ValueError(f"sweeps {sweeps}: must be positive")
+    if not 0 < contraction < 1:
+        raise ValueError(f"contraction {contraction}: must lie between 0 and 1, without the ends")
+    planes = len(space.lattice) - 1
+    share = contraction / (2 * planes)
+    if not abs(rho) < share:
+        raise ValueError(
+            f"rho {rho}: must be below {share:.4g}, which is contraction={contraction} over"
+            f" {2 * planes} plaquettes"
+        )
+    weight = share * jnp.arctanh(rho / share)
+    weights = jnp.full((sweeps, 2, planes), weight, space.real_dtype)
+
+    @eqx.filter_vmap
+    def sweep(weights: Float[Array, "2 plane"]) -> Sweep:
+        return Sweep(Chain(tuple(both(weights, direction) for direction in range(planes + 1))))
+
+    def both(weights: Float[Array, "2 plane"], direction: int) -> Repeat:
+        @eqx.filter_vmap
+        def layer(parity: Int[Array, ""], weights: Float[Array, " plane"]) -> Stout:
+            return Stout(space, direction, parity, weights, contraction)
+
+        return Repeat(layer(jnp.arange(2), weights), 2)
+
+    return Sweeps(Repeat(sweep(weights), sweeps, remat=True))
