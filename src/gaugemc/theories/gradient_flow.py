@@ -106,7 +106,8 @@ class GradientFlow(eqx.Module):
         steps = jnp.ceil(time / self.step - 1e-9).astype(int)
         size = time / jnp.maximum(steps, 1)
         couplings, flow = self.kernel.compiled_couplings, self._in_stages
-        if couplings and "flow" in self.kernel.space.kernels:
+        space = self.kernel.space
+        if couplings and isinstance(space, Links) and "flow" in space.kernels:
             flow = native.twinned(functools.partial(native.flow, stages=_STAGES), flow)
         return flow(x, couplings, size, steps)
 
