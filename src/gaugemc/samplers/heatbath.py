@@ -113,17 +113,17 @@ class Heatbath(Sampler):
         for mu, (sites, keys) in enumerate(zip(self._colours, self._colour_keys(key))):
 
             def update_colour(
-                at_mu: Field, colour: tuple[Array, Key[Array, ""]], mu: int = mu
+                at_mu: Field, colour: tuple[Array, Array, Key[Array, ""]], mu: int = mu
             ) -> tuple[Field, None]:
-                sites, colour_key = colour
+                sites, place, colour_key = colour
                 staples = self._staples([*links[:mu], at_mu, *links[mu + 1 :]], mu)
                 old, around = (self._flat(field)[sites] for field in (at_mu, staples))
-                new = update(colour_key, old, around)
-                # Of indices that may repeat, XLA makes a loop on GPUs where numbers are complex128.
-                updated = self._flat(at_mu).at[sites].set(new, unique_indices=True)
-                return updated.reshape(at_mu.shape), None
+                new = update(colour_key, old, around)[place]
+                here = (place >= 0).reshape(-1, *(1 for _ in self.space.group.link_shape))
+                return jnp.where(here, new, self._flat(at_mu)).reshape(at_mu.shape), None
 
-            links[mu] = jax.lax.scan(update_colour, links[mu], (jnp.asarray(sites), keys))[0]
+            colours = jnp.asarray(sites), jnp.asarray(places(sites)), keys
+            links[mu] = jax.lax.scan(update_colour, links[mu], colours)[0]
         return jnp.stack(links)
 
     def _staples(self, links: list[Field], mu: int) -> Field:
@@ -133,3 +133,14 @@ class Heatbath(Sampler):
     def _flat(self, field: Field) -> Field:
         """A field with its lattice axes merged into one axis of sites."""
         return field.reshape(-1, *field.shape[len(self.space.lattice) :])
+
+
+def places(colours: Int[np.ndarray, "colour place"]) -> Int[np.ndarray, "colour site"]:
+    """The place of each site in its colour, -1 in all others.
+
+    A selection by places does what indices of a colour could. Those are a loop over links on GPUs,
+    where numbers are complex128.
+    """
+    result = np.full((len(colours), colours.size), -1)
+    np.put_along_axis(result, colours, np.arange(colours.shape[1])[None], axis=1)
+    return result
