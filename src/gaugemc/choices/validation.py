@@ -35,9 +35,8 @@ def validate(settings: Settings) -> None:
     except ValueError as error:
         if "lattice" in str(error):
             raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
-        other = (
-            "" if settings.sampler.trains != "flow" else "flow=stout, for links of any group, or "
-        )
+        stout = "flow=stout, for links of any group, or "
+        other = stout if settings.sampler.trains == "flow" else ""
         known = "sampler=hmc" in str(error)
         problem = str(error) if known else f"{error}; choose {other}sampler=hmc"
         raise SettingsError("sampler.name", settings.sampler.name, problem) from error
@@ -68,6 +67,7 @@ def refuse(settings: Settings) -> None:
             choice.refuse(settings)
     model = trained(settings) or settings.flow
     one_of(*model.objectives)("training.objective", settings.training.objective)
+    validate_forces(settings)
     validate_batches(settings)
     validate_files(settings)
     validate_precision(settings)
@@ -143,12 +143,17 @@ def validate_files(settings: Settings) -> None:
         raise SettingsError("evaluate.format", e.format, problem)
 
 
+def validate_forces(settings: Settings) -> None:
+    """Raise SettingsError unless the forces to learn are those of a smaller coupling."""
+    beta, aim = settings.theory.beta, force_beta(settings)
+    if settings.training.objective == "forces" and aim >= max(beta, 1e-9):
+        problem = f"must be smaller than theory.beta={beta:g}"
+        raise SettingsError("training.force_beta", aim, problem)
+
+
 def validate_batches(settings: Settings) -> None:
     """Raise SettingsError unless the batch can grow as the settings want."""
     t = settings.training
-    if t.objective == "forces" and force_beta(settings) >= max(settings.theory.beta, 1e-9):
-        problem = f"must be smaller than theory.beta={settings.theory.beta:g}"
-        raise SettingsError("training.force_beta", force_beta(settings), problem)
     if t.doublings and t.objective not in ("reverse_kl", "path_gradient"):
         problem = f"batches of {t.objective} do not grow: set it to 0"
         raise SettingsError("training.doublings", t.doublings, problem)

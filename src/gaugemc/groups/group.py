@@ -145,6 +145,10 @@ class Group(eqx.Module):
     def element(self, components: Float[Array, "... component"]) -> Shaped[Array, "..."]:
         """The algebra elements v_a T_a."""
 
+    def expanded(self, numbers: Any) -> Any:
+        """Numbers of links with the axes of a link: they broadcast against links and elements."""
+        return numbers.reshape(*numbers.shape, *(1 for _ in self.link_shape))
+
     def kernels(self, dtype: DTypeLike) -> frozenset[str]:
         """The names of the compiled kernels for links of this group and type.
 

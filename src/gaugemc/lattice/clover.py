@@ -40,4 +40,5 @@ def field_strength_products(group: Group, links: LinkField) -> Float[Array, "pla
 def _products(group: Group, links: LinkField) -> Float[Array, "plane plane"]:
     fields = [field_strength(group, links, mu, nu) for mu, nu in planes(len(links))]
     f = jnp.stack([group.components(field) for field in fields]).reshape(len(fields), -1)
-    return jnp.einsum("pi,qi->pq", f, f, precision="highest").astype(jnp.float64) / 2
+    f = f.astype(jnp.float64)  # sums over a lattice
+    return jnp.einsum("pi,qi->pq", f, f, precision="highest") / 2

@@ -119,7 +119,7 @@ class Heatbath(Sampler):
                 staples = self._staples([*links[:mu], at_mu, *links[mu + 1 :]], mu)
                 old, around = (self._flat(field)[sites] for field in (at_mu, staples))
                 new = update(colour_key, old, around)[place]
-                here = (place >= 0).reshape(-1, *(1 for _ in self.space.group.link_shape))
+                here = self.space.group.expanded(place >= 0)
                 return jnp.where(here, new, self._flat(at_mu)).reshape(at_mu.shape), None
 
             colours = jnp.asarray(sites), jnp.asarray(places(sites)), keys

@@ -88,8 +88,7 @@ class Links(Space):
         return total(self.group.kinetic_energy(v))
 
     def square(self, v: Field) -> Float[Array, "..."]:
-        axes = tuple(range(-len(self.group.link_shape), 0))
-        return jnp.expand_dims(2 * self.group.kinetic_energy(v), axes)
+        return self.group.expanded(2 * self.group.kinetic_energy(v))
 
     def move(self, x: Field, v: Field, dt: Scalar | float) -> Field:
         dt = jnp.asarray(dt, self.real)

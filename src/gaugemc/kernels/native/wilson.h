@@ -32,34 +32,41 @@ inline Matrix<N, T> staples_of_link(const Lattice<N, T>& lattice, const Matrix<N
   return staples;
 }
 
-// The plaquette of a plane at a site.
+// The two ways around a plaquette to its far corner: by mu first, and by nu first.
 template <int N, class T>
-inline Matrix<N, T> plaquette(const Lattice<N, T>& lattice, const Matrix<N, T>* links, int mu,
-                              int nu, int site) {
+struct Ways {
+  Matrix<N, T> there, back;
+};
+
+template <int N, class T>
+inline Ways<N, T> ways(const Lattice<N, T>& lattice, const Matrix<N, T>* links, int mu, int nu,
+                       int site) {
   auto field = [&](int direction) { return links + direction * int64_t(lattice.sites); };
   const Place here{site, 0};
   Matrix<N, T> spare;
   const auto& after_mu = lattice.at(field(nu), lattice.neighbour(here, mu), spare);
   const auto there = product<As::kItself, As::kItself>(field(mu)[site], after_mu);
   const auto& after_nu = lattice.at(field(mu), lattice.neighbour(here, nu), spare);
-  const auto back = product<As::kItself, As::kItself>(field(nu)[site], after_nu);
-  return product<As::kItself, As::kDagger>(there, back);
+  return {there, product<As::kItself, As::kItself>(field(nu)[site], after_nu)};
+}
+
+// The plaquette of a plane at a site.
+template <int N, class T>
+inline Matrix<N, T> plaquette(const Lattice<N, T>& lattice, const Matrix<N, T>* links, int mu,
+                              int nu, int site) {
+  const Ways<N, T> w = ways(lattice, links, mu, nu, site);
+  return product<As::kItself, As::kDagger>(w.there, w.back);
 }
 
 // The sum of Re tr P over the plaquettes of a site.
 template <int N, class T>
 inline Lanes<T> plaquette_traces(const Lattice<N, T>& lattice, const Matrix<N, T>* links,
                                  int site) {
-  auto field = [&](int direction) { return links + direction * int64_t(lattice.sites); };
-  const Place here{site, 0};
-  Matrix<N, T> spare;
   Lanes<T> sum{};
   for (int mu = 0; mu < lattice.dimensions; mu++)
     for (int nu = mu + 1; nu < lattice.dimensions; nu++) {
-      const auto& after_mu = lattice.at(field(nu), lattice.neighbour(here, mu), spare);
-      const auto there = product<As::kItself, As::kItself>(field(mu)[site], after_mu);
-      const auto& after_nu = lattice.at(field(mu), lattice.neighbour(here, nu), spare);
-      sum += real_trace(there, product<As::kItself, As::kItself>(field(nu)[site], after_nu));
+      const Ways<N, T> w = ways(lattice, links, mu, nu, site);
+      sum += real_trace(w.there, w.back);
     }
   return sum;
 }

@@ -54,11 +54,7 @@ class PlaneFunction(Perceptron):
 
     def on_links(self, numbers: Numbers) -> Numbers:
         """Numbers of links, bounded, as a field that broadcasts against algebra elements."""
-        return bounded(self.expand(numbers), self.bound)
-
-    def expand(self, numbers: Numbers) -> Numbers:
-        """Numbers with the axes of the group."""
-        return numbers.reshape(*numbers.shape, *(1 for _ in self.group.link_shape))
+        return bounded(self.group.expanded(numbers), self.bound)
 
 
 class PlaquetteMomentum(MomentumNetwork):
@@ -82,7 +78,7 @@ class PlaquetteMomentum(MomentumNetwork):
         ]
         slopes, *beside = function.of_planes(loops, squares, time)
         log_scale, log_factor = (function.on_links(sum_beside(numbers)) for numbers in beside)
-        t = plaquette_force(group, x, [function.expand(slope) for slope in slopes])
+        t = plaquette_force(group, x, [group.expanded(slope) for slope in slopes])
         return Outputs(log_scale, t, log_factor)
 
 
@@ -107,7 +103,7 @@ class StaplePosition(PositionNetwork):
             ways = [[side(group, x, mu, nu, sign) for sign in (1, -1)] for nu in others]
             loops = [group.multiply(there, group.adjoint(back)) for there, back in ways]
             slopes, factors = function.of_planes(loops, [square[mu]] * len(others), time)
-            t = sum(function.expand(a) * group.trace_gradient(w) for a, w in zip(slopes, loops))
+            t = sum(group.expanded(a) * group.trace_gradient(w) for a, w in zip(slopes, loops))
             q = function.on_links(jnp.sum(factors, axis=0))
             return jnp.zeros_like(v).at[mu].set(t), jnp.zeros_like(v.real).at[mu].set(q)
 

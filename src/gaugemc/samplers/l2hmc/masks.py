@@ -28,7 +28,7 @@ def line_masks(space: Links, n_layers: int) -> Masks:
     transverse = [sum(np.delete(sites, mu, axis=0)) for mu in range(len(space.lattice))]
     parity = np.stack(transverse) % 2
     masks = np.stack([parity == layer % 2 for layer in range(n_layers)])
-    return of_links(space, masks)
+    return jnp.asarray(space.group.expanded(masks))
 
 
 def subset_masks(space: Links, n_layers: int) -> Int[Array, "layer ..."]:
@@ -40,9 +40,4 @@ def subset_masks(space: Links, n_layers: int) -> Int[Array, "layer ..."]:
     subsets = 2 * directions + np.sum(np.indices(space.lattice), axis=0) % 2
     last = 2 * len(space.lattice) - 1
     masks = np.stack([last - subsets if layer % 2 else subsets for layer in range(n_layers)])
-    return of_links(space, masks.astype(np.int8))
-
-
-def of_links(space: Links, masks: np.ndarray) -> Array:
-    """Masks of links that broadcast against fields."""
-    return jnp.asarray(masks.reshape(*masks.shape, *(1 for _ in space.group.link_shape)))
+    return jnp.asarray(space.group.expanded(masks.astype(np.int8)))
