@@ -125,3 +125,5 @@ def test_observables_of_one_flow_share_the_flow(key: jax.Array) -> None:
         return advance.lower(chunk, states).compile().compiled.as_text().count(" while(")
 
     assert loops(()) < loops(more[:1]) == loops(more)
+    lacking = (more[0], FlowedEnergy())
+    assert Measurement(more=lacking).more == lacking  # and no flow is lent

@@ -33,6 +33,8 @@ class Measurement(eqx.Module):
     """The first flow, held once: of numbers that come twice, XLA would make the flow twice."""
     _more: tuple[Observable, ...]
     """The further observables; those along this flow without it."""
+    _along: tuple[bool, ...] = eqx.field(static=True)
+    """Which of them are along this flow."""
 
     def __init__(
         self,
@@ -52,17 +54,16 @@ class Measurement(eqx.Module):
             raise ValueError(f"more: {', '.join(own)}: two observables have the same name")
         flow = next((o.flow for o in more if isinstance(o, Flowed)), None)
         self._flow = flow
-        self._more = tuple(
-            replace(o, flow=None) if isinstance(o, Flowed) and o.flow is flow else o for o in more
-        )
+        self._along = tuple(isinstance(o, Flowed) and o.flow is flow for o in more)
+        self._more = self._with(None, more)
 
     @property
     def more(self) -> tuple[Observable, ...]:
         """Further observables than the theory's own."""
-        return tuple(
-            replace(o, flow=self._flow) if isinstance(o, Flowed) and o.flow is None else o
-            for o in self._more
-        )
+        return self._with(self._flow, self._more)
+
+    def _with(self, flow: Flow | None, more: tuple[Observable, ...]) -> tuple[Observable, ...]:
+        return tuple(replace(o, flow=flow) if along else o for o, along in zip(more, self._along))
 
     def __call__(
         self, theory: Theory, x: Shaped[Array, "chain ..."], index: Int[Array, ""]
