@@ -78,6 +78,16 @@ SAMPLER = "sampler={s.sampler.name}"
 RULES = (
     Rule(("flow",), lambda s: s.sampler.trains == "flow", f"{SAMPLER} has no flow"),
     Rule(
+        ("flow.start",),
+        lambda s: s.flow.name != "multiscale" or s.theory.group == "U1",
+        "the multiscale flow of {s.theory.name} has one start",
+    ),
+    Rule(
+        ("flow.stages",),
+        lambda s: s.theory.group != "U1",
+        "the multiscale flow of {s.theory.name} has no stages",
+    ),
+    Rule(
         ("dynamics", "loss"),
         lambda s: s.sampler.trains == "dynamics",
         f"{SAMPLER} has no leapfrog to train",

@@ -16,21 +16,30 @@ def solved_u1(theory: Theory) -> tuple[float, int] | None:
     return None
 
 
-def exact_observables(theory: Theory) -> dict[str, float]:
-    """Exact expectation values by observable; empty where none are known."""
-    known = solved_u1(theory)
-    if known is not None:
-        return u1.exact_observables(*known)
+def solved_sun(theory: Theory) -> tuple[int, float, int] | None:
+    """N, beta and the number of plaquettes of 2D SU(N), whose torus sun.py solves; else None."""
     match theory.wilson_beta, theory.space:
         case beta, Links(group=SUN(n=n), lattice=(l0, l1)) if beta is not None:
-            return {"plaquette": sun.plaquette(n, float(beta), l0 * l1)}
+            return n, float(beta), l0 * l1
+    return None
+
+
+def exact_observables(theory: Theory) -> dict[str, float]:
+    """Exact expectation values by observable; empty where none are known."""
+    abelian, matrices = solved_u1(theory), solved_sun(theory)
+    if abelian is not None:
+        return u1.exact_observables(*abelian)
+    if matrices is not None:
+        return {"plaquette": sun.plaquette(*matrices)}
     return theory.exact_observables()
 
 
 def log_partition_function(theory: Theory) -> float:
     """log Z; NaN where it is not known."""
-    known = solved_u1(theory)
-    return math.nan if known is None else u1.log_partition_function(*known)
+    abelian, matrices = solved_u1(theory), solved_sun(theory)
+    if abelian is not None:
+        return u1.log_partition_function(*abelian)
+    return math.nan if matrices is None else sun.log_partition_function(*matrices)
 
 
 def charge_distribution(theory: Theory) -> dict[int, float]:

@@ -2,9 +2,11 @@
 
 import itertools
 import math
+from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Complex, Float, Int
 from scipy.special import ive
 
 
@@ -43,10 +45,71 @@ def character_coefficients(
         replaced = bessel.copy()
         replaced[..., column] = slope[..., column]
         derivative += np.linalg.det(replaced).sum(axis=1) / n
-    dimension = np.ones(len(weights))
-    for j, k in itertools.combinations(range(n), 2):
-        dimension *= (weights[:, j] - weights[:, k]) / (k - j)
+    dimension = _dimensions(weights)
     return value / dimension, derivative / dimension
+
+
+def _dimensions(weights: Int[np.ndarray, "irrep N"]) -> Float[np.ndarray, " irrep"]:
+    """Weyl's formula."""
+    pairs = itertools.combinations(range(weights.shape[1]), 2)
+    return np.prod([(weights[:, j] - weights[:, k]) / (k - j) for j, k in pairs], axis=0)
+
+
+class Irreps(NamedTuple):
+    """Irreducible representations of SU(N)."""
+
+    rows: Int[np.ndarray, "irrep N"]
+    """Lengths of the rows of Young's diagrams."""
+    dimension: Float[np.ndarray, " irrep"]
+    ratio: Float[np.ndarray, " irrep"]
+    """w_R / w_0, with w_0 of the trivial representation."""
+
+    def coefficients(self, plaquettes: int) -> Float[np.ndarray, " irrep"]:
+        """d_R (w_R / w_0)^m, the characters' coefficients in the density of m plaquettes."""
+        return self.dimension * self.ratio**plaquettes
+
+    def coupling(self, plaquettes: int) -> float:
+        """The variance of p_m under the Haar measure, which says how far it is from uniform."""
+        return float(np.sum(self.coefficients(plaquettes) ** 2)) - 1
+
+
+def irreps(n: int, beta: float, plaquettes: int, smallest: float = 1e-10) -> Irreps:
+    """The irreps that have more than `smallest` of the mean square of p_m (and the trivial one)."""
+    w, _ = character_coefficients(n, beta)
+    weights = _highest_weights(n, beta)
+    every = Irreps(weights - np.arange(n - 1, -1, -1), _dimensions(weights), w / w[-1])
+    keep = every.coefficients(plaquettes) ** 2 > smallest
+    return Irreps(*(array[keep] for array in every))
+
+
+def characters(
+    rows: Int[np.ndarray, "irrep N"], trace: Complex[Array, "..."]
+) -> Float[Array, "irrep ..."]:
+    """Real parts of the characters of SU(2) or SU(3) from tr U: polynomials, nowhere singular.
+
+    Of complete symmetric polynomials, h_k = t h_(k-1) - t* h_(k-2) + h_(k-3) in SU(3) and
+    t h_(k-1) - h_(k-2) in SU(2), chi is a determinant (Jacobi and Trudi).
+
+    Raises:
+        ValueError: N is not 2 or 3, where the trace does not fix the class.
+    """
+    n = rows.shape[1]
+    if n not in (2, 3):
+        raise ValueError(f"SU({n}): characters are made from the trace alone, for N = 2 and 3")
+    zero, one = jnp.zeros_like(trace), jnp.ones_like(trace)
+    h = [zero, zero, one]  # from h_(-2) on
+    for _ in range(int(rows.max()) + 1):
+        last = jnp.conj(trace) * h[-2] - h[-3] if n == 3 else h[-2]
+        h.append(trace * h[-1] - last)
+    h = jnp.stack(h)
+    p, q = rows[:, 0] + 2, rows[:, 1] + 2
+    return h[p].real if n == 2 else (h[p] * h[q] - h[p + 1] * h[q - 1]).real
+
+
+def log_partition_function(n: int, beta: float, volume: int) -> float:
+    """log Z = log sum_R w_R^V of 2D SU(N) on a torus of `volume` plaquettes, with Haar links."""
+    w, _ = character_coefficients(n, beta)
+    return float(volume * (np.log(w[-1]) + beta) + np.log(np.sum((w / w[-1]) ** volume)))
 
 
 def plaquette(n: int, beta: float, volume: int) -> float:

@@ -12,6 +12,8 @@ from gaugemc.flows.flow import Translate as Translate
 from gaugemc.flows.line.line import Affine as Affine
 from gaugemc.flows.line.line import LineMap as LineMap
 from gaugemc.flows.line.spline import LineSpline as LineSpline
+from gaugemc.flows.multiscale.matrix_multiscale import MatrixMultiscale as MatrixMultiscale
+from gaugemc.flows.multiscale.matrix_multiscale import matrix_multiscale as matrix_multiscale
 from gaugemc.flows.multiscale.multiscale import Multiscale as Multiscale
 from gaugemc.flows.multiscale.multiscale import multiscale_flow as multiscale_flow
 from gaugemc.flows.pair import PairCoupling as PairCoupling

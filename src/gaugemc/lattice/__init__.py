@@ -1,5 +1,7 @@
 """Geometry: shifts, loops, gauge transformations and partitions of a periodic lattice."""
 
+from gaugemc.lattice.blocks import block_links as block_links
+from gaugemc.lattice.blocks import with_corners as with_corners
 from gaugemc.lattice.clover import field_strength as field_strength
 from gaugemc.lattice.clover import field_strength_products as field_strength_products
 from gaugemc.lattice.colours import colour_sites as colour_sites

@@ -18,7 +18,7 @@ from gaugemc.exact.solved import exact_observables, log_partition_function
 from gaugemc.flows import Flow
 from gaugemc.kernels.once import once
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, on_lattice
-from gaugemc.spaces import Links
+from gaugemc.spaces import Links, is_u1_2d
 from gaugemc.theories import Theory, Wilson
 from gaugemc.training import (
     BetaSchedule,
@@ -30,6 +30,7 @@ from gaugemc.training import (
     Jump,
     LevelKL,
     LinkJump,
+    MatrixLevelKL,
     PathGradient,
     PlaquetteJump,
     ReverseKL,
@@ -115,7 +116,8 @@ class FlowTrainee(Trainee):
         self.log_partition = log_partition_function(theory)
         match settings.training.objective:
             case "levels":
-                self.objective = LevelKL(theory, batch, self.log_partition)
+                kl = LevelKL if is_u1_2d(theory.space) else MatrixLevelKL
+                self.objective = kl(theory, batch, self.log_partition)
             case "forces":
                 self.objective = ForceMatch(theory, force_beta(settings))
             case "path_gradient":

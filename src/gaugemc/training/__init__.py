@@ -15,6 +15,7 @@ from gaugemc.training.jump import PlaquetteJump as PlaquetteJump
 from gaugemc.training.jump import SquareJump as SquareJump
 from gaugemc.training.jump import WhitenedJump as WhitenedJump
 from gaugemc.training.levels import LevelKL as LevelKL
+from gaugemc.training.matrix_levels import MatrixLevelKL as MatrixLevelKL
 from gaugemc.training.objective import ReverseKL as ReverseKL
 from gaugemc.training.path_gradient import PathGradient as PathGradient
 from gaugemc.training.quality import Quality as Quality

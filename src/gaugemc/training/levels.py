@@ -25,7 +25,7 @@ from gaugemc.theories import Theory
 
 NumpyTable = Float[np.ndarray, " grid"]
 Table = Float[Array, " grid"] | NumpyTable
-Tree = TypeVar("Tree", Split, "Level")
+Tree = TypeVar("Tree")
 
 _GRID = 2048
 _ANGLES = 2 * np.pi * np.arange(_GRID) / _GRID
@@ -76,9 +76,9 @@ class LevelKL(eqx.Module):
     def __call__(self, flow: Multiscale, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
         if not self.levels:
             return self.minus_log_z
-        splits = _stacked([flow.splits[kind] for kind in self.levels])
+        splits = stacked([flow.splits[kind] for kind in self.levels])
         keys = jax.random.split(key, len(self.levels))
-        divergences = jax.vmap(self._divergence)(splits, _stacked(list(self.levels.values())), keys)
+        divergences = jax.vmap(self._divergence)(splits, stacked(list(self.levels.values())), keys)
         return jnp.sum(divergences) + self.minus_log_z
 
     def _divergence(self, split: Split, level: Level, key: Key[Array, ""]) -> Scalar:
@@ -160,5 +160,6 @@ def _periodic(table: Table, angle: Float[Array, "..."]) -> Float[Array, "..."]:
     return here + t / 2 * (after - before + t * (bend + t * twist))
 
 
-def _stacked(trees: list[Tree]) -> Tree:
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+def stacked(trees: list[Tree]) -> Tree:
+    """Trees of one shape as one, whose arrays have a leading axis."""
+    return jax.tree.map(lambda *a: jnp.stack(a) if eqx.is_array(a[0]) else a[0], *trees)

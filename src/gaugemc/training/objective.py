@@ -5,7 +5,7 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key, Shaped
 
 from gaugemc.arrays import Scalar
 from gaugemc.flows import Flow
@@ -33,7 +33,7 @@ class ReverseKL(eqx.Module):
 
 def log_weights(
     flow: Flow, theory: Theory, key: Key[Array, ""], n: int
-) -> tuple[Float[Array, " n"], Float[Array, "n ..."]]:
+) -> tuple[Float[Array, " n"], Shaped[Array, "n ..."]]:
     """log p(x) Z / q(x) of n fresh draws x of the flow, and the draws."""
     check_flow(flow, theory.space)
     flow = flow.fixed()

@@ -8,7 +8,7 @@ from gaugemc.choices.option import one_of, option
 
 
 class MultiscaleFlow(FlowChoice):
-    """Splits of plaquettes from the coarsest to the finest, with tables and no network."""
+    """Splits of blocks from the coarsest to the finest: of fluxes, or of loops of SU(N)."""
 
     name: str = "multiscale"
     label = "multiscale flow"
@@ -30,9 +30,12 @@ class MultiscaleFlow(FlowChoice):
         "where multiscale starts: quantiles (solved by quadrature) or identity",
         one_of("quantiles", "identity"),
     )
+    stages: int = option(8, "stages of each split of SU(N)")
 
     def build(self, settings: Settings, theory: Wilson, key: RandomKey) -> Flow:
-        from gaugemc.flows import multiscale_flow
+        from gaugemc.flows import matrix_multiscale, multiscale_flow
         from gaugemc.training import quantile_flow
 
+        if settings.theory.group != "U1":
+            return matrix_multiscale(key, theory, stages=self.stages)
         return quantile_flow(theory) if self.start == "quantiles" else multiscale_flow(theory.space)
