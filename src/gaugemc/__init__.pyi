@@ -89,6 +89,7 @@ from .theories import strongly_correlated_gaussian as strongly_correlated_gaussi
 from .training import ChargeJump as ChargeJump
 from .training import DistanceJump as DistanceJump
 from .training import ExpectedJump as ExpectedJump
+from .training import FlowedJump as FlowedJump
 from .training import LinkJump as LinkJump
 from .training import PlaquetteJump as PlaquetteJump
 from .training import fit as fit

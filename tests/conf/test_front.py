@@ -40,7 +40,7 @@ def _no_hydra_of_another_test() -> None:
         (["measure", "a", "--flow-time=0"], 2),
         (["measure", "a", "--tolerance=1e-5"], 2),
         (["theory.beta=-1"], 2),
-        (["sampler=l2hmc", "theory=su3_4d", "loss.charge_weight=1"], 2),
+        (["sampler=l2hmc", "theory=su3_2d", "loss.charge_weight=1"], 2),
         (["chains=1000000000"], 2),
         (["observables.0=plaquette"], 2),
         (["observables=plaquette"], 2),

@@ -8,14 +8,23 @@ import pytest
 
 from gaugemc.chains import sample
 from gaugemc.groups import SUN, U1
+from gaugemc.observables.clover_charge import CloverCharge
+from gaugemc.observables.energy import Energy
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, trainable_leapfrog
 from gaugemc.spaces import Links
-from gaugemc.theories import Theory, Wilson, strongly_correlated_gaussian
+from gaugemc.theories import (
+    GradientFlow,
+    Theory,
+    Wilson,
+    flow_kernel,
+    strongly_correlated_gaussian,
+)
 from gaugemc.training import (
     BetaSchedule,
     ChargeJump,
     DistanceJump,
     ExpectedJump,
+    FlowedJump,
     Jump,
     LinkJump,
     PlaquetteJump,
@@ -174,6 +183,26 @@ def test_jumps_of_matrices_have_their_size() -> None:
     change = 1 - np.cos(0.5)
     assert float(LinkJump().squared(theory, x, y)) == pytest.approx(2 * change / 8)
     assert float(PlaquetteJump().squared(theory, x, y)) == pytest.approx(2 * change**2 / 4)
+
+
+def test_jumps_along_the_flow(key: jax.Array) -> None:
+    """The change of E and of Q at a flow time, whose derivative is that of finite differences."""
+    theory = Wilson(Links(SUN(2), (2, 2, 2, 2), jnp.float64), 2.0)
+    x, y = (theory.space.random(k) for k in jax.random.split(key))
+    v = theory.space.random_momentum(key)
+    flow = GradientFlow(flow_kernel(theory.space), 0.1)
+    for observable in (Energy(), CloverCharge()):
+        jump = FlowedJump(observable=observable, time=0.2)
+
+        def squared(e: jax.Array, jump: FlowedJump = jump) -> jax.Array:
+            return jump.squared(theory, x, theory.space.move(y, v, e))
+
+        before, after = (float(observable(theory.space, flow(z, 0.2))) for z in (x, y))
+        assert float(squared(jnp.zeros(()))) == pytest.approx((after - before) ** 2, rel=1e-9)
+        slope = (squared(jnp.asarray(1e-4)) - squared(jnp.asarray(-1e-4))) / 2e-4
+        assert float(jax.grad(squared)(jnp.zeros(()))) == pytest.approx(float(slope), rel=1e-4)
+    with pytest.raises(ValueError, match="time 0"):
+        FlowedJump(time=0.0)
 
 
 @pytest.mark.parametrize(

@@ -67,13 +67,25 @@ class LossSettings:
 
     form: str = option("mixed", "mixed, 1 / jump - jump, or plain, -jump", one_of("mixed", "plain"))
     charge_weight: float = option(
-        1.0, "weight of the jump of the sine charge; 0 leaves it out", at_least(0)
+        1.0,
+        "weight of the jump of the charge: in 2D U(1) the sine charge, in 4D SU(N) the clover's"
+        " after the gradient flow; 0 leaves it out",
+        at_least(0),
     )
     charge_scale: float = option(1.0, "squared jump of the charge that counts as one")
     plaquette_weight: float = option(
         0.0, "weight of the jump of plaquettes; 0 leaves it out", at_least(0)
     )
     plaquette_scale: float = option(1.0, "squared jump of plaquettes that counts as one")
+    energy_weight: float = option(
+        0.0,
+        "weight of the jump of the energy density after the gradient flow, SU(N); 0 leaves it out",
+        at_least(0),
+    )
+    energy_scale: float = option(1e-4, "squared jump of the energy density that counts as one")
+    flow_time: float = option(
+        0.5, "flow time of energy and charge in the loss, in lattice spacings squared"
+    )
     distance_weight: float = option(
         0.0, "weight of the distance of links in the group; 0 leaves it out", at_least(0)
     )

@@ -120,7 +120,12 @@ RULES = (
             lambda s, w=f"{part}_weight": getattr(s.loss, w) > 0,
             f"loss.{part}_weight=0",
         )
-        for part in ("charge", "plaquette", "whitened", "square")
+        for part in ("charge", "energy", "plaquette", "whitened", "square")
+    ),
+    Rule(
+        ("loss.flow_time",),
+        lambda s: s.loss.energy_weight > 0 or (s.theory.group != "U1" and s.loss.charge_weight > 0),
+        "no part of the loss flows",
     ),
     Rule(
         ("loss.distance_weight",),

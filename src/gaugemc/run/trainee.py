@@ -17,6 +17,8 @@ from gaugemc.choices.uses import UNANNEALED, force_beta, trained
 from gaugemc.exact.solved import exact_observables, log_partition_function
 from gaugemc.flows import Flow
 from gaugemc.kernels.once import once
+from gaugemc.observables.clover_charge import CloverCharge
+from gaugemc.observables.energy import Energy
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, on_lattice
 from gaugemc.spaces import Links, is_u1_2d
 from gaugemc.theories import Theory, Wilson
@@ -25,6 +27,7 @@ from gaugemc.training import (
     ChargeJump,
     DistanceJump,
     ExpectedJump,
+    FlowedJump,
     ForceMatch,
     GrowingBatch,
     Jump,
@@ -169,7 +172,7 @@ class FlowTrainee(Trainee):
 class LeapfrogTrainee(Trainee):
     """The generalised leapfrog of L2HMC: expected squared jumps of chains that run on.
 
-    Of charge, plaquettes and distance for links, of the distance for vectors.
+    Of charge, plaquettes, flowed energy and distance for links, of the distance for vectors.
     """
 
     headline = ("acceptance", "acceptance")
@@ -187,8 +190,14 @@ class LeapfrogTrainee(Trainee):
             jumps.append(WhitenedJump(loss.whitened_weight, loss.whitened_scale))
         if loss.square_weight:
             jumps.append(SquareJump(loss.square_weight, loss.square_scale))
-        if loss.charge_weight:
+        if loss.charge_weight and is_u1_2d(theory.space):
             jumps.append(ChargeJump(loss.charge_weight, loss.charge_scale))
+        elif loss.charge_weight:
+            of = loss.charge_weight, loss.charge_scale, CloverCharge(), loss.flow_time
+            jumps.append(FlowedJump(*of))
+        if loss.energy_weight:
+            of = loss.energy_weight, loss.energy_scale, Energy(), loss.flow_time
+            jumps.append(FlowedJump(*of))
         if loss.plaquette_weight:
             jumps.append(PlaquetteJump(loss.plaquette_weight, loss.plaquette_scale))
         self.objective = self.expected_jump = ExpectedJump(

@@ -95,6 +95,18 @@ class GradientFlow(eqx.Module):
             raise ValueError(f"flow time {time}: must be finite and not negative")
         return self._flowed(x, jnp.asarray(time, jnp.float64))
 
+    def in_steps(self, x: Field, count: int) -> Field:
+        """The configuration x after so many steps of the fixed size. Of this a derivative exists.
+
+        The derivative goes through each step anew, so that memory holds one field a step.
+        """
+
+        def step(x: Field, _: None) -> tuple[Field, None]:
+            return self._step(x, self.step)[0], None
+
+        x = jnp.asarray(x, self.kernel.space.field_dtype)
+        return jax.lax.scan(jax.checkpoint(step), x, length=count)[0]
+
     @eqx.filter_jit
     def _flowed(self, x: Field, time: Scalar) -> Field:
         x = jnp.asarray(x, self.kernel.space.field_dtype)

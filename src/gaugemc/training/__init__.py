@@ -4,6 +4,7 @@ from gaugemc.training.fit import Fit as Fit
 from gaugemc.training.fit import TrainingWarning as TrainingWarning
 from gaugemc.training.fit import fit as fit
 from gaugemc.training.fit import usual_jumps as usual_jumps
+from gaugemc.training.flowed_jump import FlowedJump as FlowedJump
 from gaugemc.training.force_match import ForceMatch as ForceMatch
 from gaugemc.training.growth import GrowingBatch as GrowingBatch
 from gaugemc.training.jump import ChargeJump as ChargeJump

@@ -47,7 +47,7 @@ def refuse_of_a_toy(settings: Settings) -> None:
     if settings.dynamics.network != "dense":
         problem = f"{name} is a toy, without links: choose dense"
         raise SettingsError("dynamics.network", settings.dynamics.network, problem)
-    for part in ("charge", "plaquette"):
+    for part in ("charge", "plaquette", "energy"):
         weight = getattr(settings.loss, f"{part}_weight")
         if weight != 0:
             problem = f"{name} is a toy, trained for distance: set it to 0"
@@ -57,12 +57,15 @@ def refuse_of_a_toy(settings: Settings) -> None:
 def refuse_jumps(settings: Settings) -> None:
     """Raise SettingsError unless the loss of links has a part, and each part a meaning."""
     loss, theory = settings.loss, settings.theory
-    weights = loss.charge_weight, loss.plaquette_weight, loss.distance_weight
-    dimensions = len(theory.lattice)
-    if weights[0] > 0 and (dimensions != 2 or theory.group != "U1"):
-        group = "U(1)" if theory.group == "U1" else f"SU({str(theory.group)[2:]})"
+    weights = loss.charge_weight, loss.plaquette_weight, loss.energy_weight, loss.distance_weight
+    dimensions, abelian = len(theory.lattice), theory.group == "U1"
+    group = "U(1)" if abelian else f"SU({str(theory.group)[2:]})"
+    if weights[0] > 0 and dimensions != (2 if abelian else 4):
         problem = f"{dimensions}D {group} has no such charge: set it to 0"
         raise SettingsError("loss.charge_weight", weights[0], problem)
+    if loss.energy_weight > 0 and abelian:
+        problem = f"the gradient flow of {group} is not in the loss: set it to 0"
+        raise SettingsError("loss.energy_weight", loss.energy_weight, problem)
     for name in ("whitened", "square"):
         weight = getattr(settings.loss, f"{name}_weight")
         if weight > 0:
