@@ -418,6 +418,14 @@ MISTAKES = [
     ("training.doublings=2000000000", ["training.doublings=2000000000", "at most 6"]),
     ("sampler=l2hmc theory=su3_2d loss.charge_weight=1", ["loss.charge_weight=1", "2D SU(3)"]),
     ("sampler=l2hmc loss.energy_weight=1", ["loss.energy_weight=1", "U(1)", "set it to 0"]),
+    (
+        "sampler=l2hmc theory=su3_4d dynamics.n_leapfrog=4",
+        ["dynamics.n_leapfrog=4", "omf4 has 5 forces"],
+    ),
+    (
+        "sampler=l2hmc theory=su3_4d dynamics.separate_networks=false",
+        ["dynamics.separate_networks=False", "dynamics.integrator=leapfrog"],
+    ),
     ("sampler=l2hmc loss.flow_time=0", ["loss.flow_time=0", "positive"]),
     ("mode=demo theory=su3_4d", ["sampler.name=fthmc", "4D SU(3)", "sampler=hmc"]),
     ("mode=demo theory=ring", ["sampler.name=fthmc", "no links", "sampler=l2hmc"]),

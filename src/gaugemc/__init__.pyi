@@ -50,6 +50,7 @@ from .samplers import HMC as HMC
 from .samplers import L2HMC as L2HMC
 from .samplers import LEAPFROG as LEAPFROG
 from .samplers import OMELYAN as OMELYAN
+from .samplers import OMF4 as OMF4
 from .samplers import Compose as Compose
 from .samplers import ExactU1 as ExactU1
 from .samplers import Heatbath as Heatbath

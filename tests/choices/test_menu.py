@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from gaugemc.choices.choice import INTEGRATORS as FORCES
 from gaugemc.choices.choice import Choice
 from gaugemc.choices.menu import DEFAULTS, chosen, label, menu, metadata
 from gaugemc.choices.option import SettingsError
@@ -67,6 +68,10 @@ def test_a_setting_accepts_what_the_library_has(key: str, values: Iterable[str])
     with pytest.raises(SettingsError, match=f"{key}=nope: choose one of ") as caught:
         check(key, "nope")
     assert set(str(caught.value).partition("one of ")[2].split(", ")) == set(values)
+
+
+def test_the_menu_knows_the_forces_of_integrators() -> None:
+    assert {name: i.forces_per_step for name, i in INTEGRATORS.items()} == FORCES
 
 
 def test_a_word_that_is_not_on_the_menu_is_refused_and_shown_as_it_is() -> None:

@@ -10,7 +10,7 @@ from gaugemc.chains import sample
 from gaugemc.exact import sun as exact_sun
 from gaugemc.groups import SUN, U1, Group
 from gaugemc.lattice import gauge_transform
-from gaugemc.samplers import FOREST_RUTH, HMC, INTEGRATORS, LEAPFROG, OMELYAN, Compose
+from gaugemc.samplers import FOREST_RUTH, HMC, INTEGRATORS, LEAPFROG, OMELYAN, OMF4, Compose
 from gaugemc.samplers.hmc.integrator import Integrator, PhasePoint, trajectory
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.spaces import Euclidean, Links
@@ -71,8 +71,8 @@ def test_trajectories_are_reversible(
 
 @pytest.mark.parametrize(
     ("integrator", "order"),
-    [(LEAPFROG, 2), (OMELYAN, 2), (FOREST_RUTH, 4)],
-    ids=["LF", "2MN", "FR"],
+    [(LEAPFROG, 2), (OMELYAN, 2), (FOREST_RUTH, 4), (OMF4, 4)],
+    ids=["LF", "2MN", "FR", "4MN"],
 )
 @pytest.mark.parametrize("theory", THEORIES, ids=name)
 def test_energy_is_conserved_to_the_order_of_the_integrator(

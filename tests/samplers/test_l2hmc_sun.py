@@ -14,7 +14,14 @@ from gaugemc.checks.maps import log_det_of_proposal
 from gaugemc.exact.solved import exact_observables
 from gaugemc.groups import SUN, U1, Group
 from gaugemc.lattice import gauge_transform
-from gaugemc.samplers import HMC, L2HMC, GeneralisedLeapfrog, on_lattice, trainable_leapfrog
+from gaugemc.samplers import (
+    HMC,
+    INTEGRATORS,
+    L2HMC,
+    GeneralisedLeapfrog,
+    on_lattice,
+    trainable_leapfrog,
+)
 from gaugemc.samplers.hmc.integrator import PhasePoint
 from gaugemc.spaces import Links
 from gaugemc.statistics.autocorrelation import estimate, z_score
@@ -99,10 +106,27 @@ def test_untrained_it_is_hmc(theory: Wilson, direction: str, key: jax.Array) -> 
     assert_same_chains(theory, HMC(theory, 0.35, 4), L2HMC(theory, leapfrog, direction), key)
 
 
+@pytest.mark.parametrize("name", ["omelyan", "forest_ruth", "omf4"])
+def test_untrained_it_is_hmc_of_any_integrator(name: str, key: jax.Array) -> None:
+    """Of fourth order, some layers go back."""
+    forces = INTEGRATORS[name].forces_per_step
+    leapfrog = trainable_leapfrog(
+        key, WILSON.space, n_layers=forces, step_size=0.15, network="force", integrator=name
+    )
+    hmc = HMC(WILSON, 0.15 * forces, 2, name)
+    assert_same_chains(WILSON, hmc, L2HMC(WILSON, leapfrog, "palindrome"), key)
+    for bad in ({"n_layers": 2 * forces - 1}, {"separate": False}):
+        options = {"n_layers": forces, "network": "force", "integrator": name, **bad}
+        with pytest.raises(ValueError, match=name):
+            trainable_leapfrog(key, WILSON.space, **options)
+
+
 def assert_same_chains(theory: Wilson, hmc: HMC, trained: L2HMC, key: jax.Array) -> None:
     x = jax.vmap(theory.space.random)(jax.random.split(key, 8))
-    states = jax.vmap(lambda x: hmc.state(x))(x)
-    a, b = (sample(s, key, draws=3, warmup=0, states=states) for s in (hmc, trained))
+    a, b = (
+        sample(s, key, draws=3, warmup=0, states=jax.vmap(lambda x, s=s: s.state(x))(x))
+        for s in (hmc, trained)
+    )
     np.testing.assert_allclose(b.draws.info.delta_h, a.draws.info.delta_h, rtol=0, atol=1e-11)
     np.testing.assert_array_equal(b.draws.info.accepted, a.draws.info.accepted)
     np.testing.assert_allclose(b.states.x, a.states.x, rtol=0, atol=1e-12)

@@ -84,6 +84,10 @@ class FlowChoice(Choice):
         """The flow before training."""
 
 
+INTEGRATORS = {"leapfrog": 1, "omelyan": 2, "forest_ruth": 3, "omf4": 5}
+"""Names of integrators, and the forces of one step."""
+
+
 class SamplerChoice(Choice):
     """How it is sampled."""
 
@@ -100,8 +104,8 @@ class SamplerChoice(Choice):
 
     integrator: str = option(
         "omelyan",
-        "integrator of HMC, the baseline's too: leapfrog, omelyan or forest_ruth",
-        one_of("leapfrog", "omelyan", "forest_ruth"),
+        "integrator of HMC, the baseline's too: leapfrog, omelyan, forest_ruth or omf4",
+        one_of(*INTEGRATORS),
     )
 
     @property
@@ -111,9 +115,9 @@ class SamplerChoice(Choice):
 
     def hmc(self, theory: Theory, force_scale: float = math.inf) -> HMC:
         """HMC where the tuner starts."""
-        from gaugemc.samplers import HMC, INTEGRATORS
+        from gaugemc.samplers import HMC
 
-        return HMC(theory, 0.1, 10, INTEGRATORS[self.integrator], force_scale)
+        return HMC(theory, 0.1, 10, self.integrator, force_scale)
 
     @abc.abstractmethod
     def build(self, settings: Settings, theory: Theory, model: Any) -> Sampler:

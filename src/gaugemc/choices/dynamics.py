@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gaugemc.choices.built import Model, RandomKey, Settings, Theory
+from gaugemc.choices.choice import INTEGRATORS, TheoryChoice
 from gaugemc.choices.option import at_least, filled, one_of, option
 
 
@@ -16,7 +17,12 @@ class DynamicsSettings:
     depth: ClassVar[str] = "n_leapfrog"
 
     n_leapfrog: int = option(4, "layers: leapfrog steps of one pass; a palindrome makes two")
-    eps: float = option(0.2, "step size of every layer before training")
+    eps: float = option(0.2, "step size of every layer before training, or their mean")
+    integrator: str = option(
+        "leapfrog",
+        "what it is before training; others than leapfrog for the trained couplings of force",
+        one_of(*INTEGRATORS),
+    )
     eps_trainable: bool = option(True, "train the step sizes, one for each layer")
     network: str = option(
         "force",
@@ -42,8 +48,13 @@ class DynamicsSettings:
         filled,
     )
 
+    def has_loop_couplings(self, theory: TheoryChoice) -> bool:
+        """Whether constants are trained in place of networks: forces of loops."""
+        plane = theory.group == "U1" and len(theory.lattice) == 2
+        return self.network == "force" and bool(theory.group) and not plane
+
     def build(self, settings: Settings, theory: Theory, key: RandomKey) -> Model:
-        """The leapfrog before training: an ordinary one."""
+        """The leapfrog before training: that of an integrator."""
         from gaugemc.samplers import trainable_leapfrog
 
         return trainable_leapfrog(
@@ -54,6 +65,7 @@ class DynamicsSettings:
             network=self.network,
             bound=self.bound,
             rectangles=self.rectangles,
+            integrator=self.integrator if self.has_loop_couplings(settings.theory) else "leapfrog",
             separate=self.separate_networks,
             x_networks=2 if self.split_x_networks else 1,
             train_step_sizes=self.eps_trainable,

@@ -26,10 +26,9 @@ def has_network(settings: Settings) -> bool:
 
 
 def has_loop_couplings(settings: Settings) -> bool:
-    """Whether the leapfrog has constants in place of networks: forces of loops."""
-    theory, leapfrog = settings.theory, settings.sampler.trains == "dynamics"
-    plane = theory.group == "U1" and len(theory.lattice) == 2
-    return leapfrog and settings.dynamics.network == "force" and bool(theory.group) and not plane
+    """Whether it trains a leapfrog of forces of loops."""
+    leapfrog = settings.sampler.trains == "dynamics"
+    return leapfrog and settings.dynamics.has_loop_couplings(settings.theory)
 
 
 def baseline(settings: Settings) -> str:
@@ -110,7 +109,7 @@ RULES = (
         "dynamics.network=force has none",
     ),
     Rule(
-        ("dynamics.rectangles",),
+        ("dynamics.rectangles", "dynamics.integrator"),
         has_loop_couplings,
         "of dynamics.network=force on links, not in two-dimensional U(1)",
     ),

@@ -8,6 +8,7 @@ from gaugemc.samplers.hmc.integrator import FOREST_RUTH as FOREST_RUTH
 from gaugemc.samplers.hmc.integrator import INTEGRATORS as INTEGRATORS
 from gaugemc.samplers.hmc.integrator import LEAPFROG as LEAPFROG
 from gaugemc.samplers.hmc.integrator import OMELYAN as OMELYAN
+from gaugemc.samplers.hmc.integrator import OMF4 as OMF4
 from gaugemc.samplers.independence import Independence as Independence
 from gaugemc.samplers.l2hmc.generalised_leapfrog import GeneralisedLeapfrog as GeneralisedLeapfrog
 from gaugemc.samplers.l2hmc.l2hmc import L2HMC as L2HMC

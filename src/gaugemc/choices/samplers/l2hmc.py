@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from gaugemc.choices.built import Sampler, Settings, Theory
-from gaugemc.choices.choice import SamplerChoice
+from gaugemc.choices.choice import INTEGRATORS, SamplerChoice
 from gaugemc.choices.option import SettingsError
 
 
@@ -34,6 +34,7 @@ class L2HMCSampler(SamplerChoice):
             problem = f"reads angles, not links of {settings.theory.name}: choose force or gauge"
             raise SettingsError("dynamics.network", network, problem)
         refuse_jumps(settings)
+        refuse_layers(settings)
 
     def build(self, settings: Settings, theory: Theory, model: Any) -> Sampler:
         from gaugemc.samplers import L2HMC
@@ -52,6 +53,19 @@ def refuse_of_a_toy(settings: Settings) -> None:
         if weight != 0:
             problem = f"{name} is a toy, trained for distance: set it to 0"
             raise SettingsError(f"loss.{part}_weight", weight, problem)
+
+
+def refuse_layers(settings: Settings) -> None:
+    """Raise SettingsError unless the layers can start as the integrator."""
+    d = settings.dynamics
+    if not d.has_loop_couplings(settings.theory) or d.integrator == "leapfrog":
+        return
+    if not d.separate_networks:
+        problem = f"kicks of {d.integrator} differ: choose dynamics.integrator=leapfrog"
+        raise SettingsError("dynamics.separate_networks", d.separate_networks, problem)
+    if d.n_leapfrog % (forces := INTEGRATORS[d.integrator]):
+        problem = f"a step of {d.integrator} has {forces} forces: choose a multiple of {forces}"
+        raise SettingsError("dynamics.n_leapfrog", d.n_leapfrog, problem)
 
 
 def refuse_jumps(settings: Settings) -> None:

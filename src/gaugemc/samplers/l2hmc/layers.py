@@ -33,6 +33,8 @@ class Layers(eqx.Module):
     log_step_sizes: Float[Array, " _"]
     separate: bool = True
     train_step_sizes: bool = True
+    signs: tuple[int, ...] | None = eqx.field(default=None, static=True)
+    """Of the step sizes; all positive by default. Integrators of fourth order go back in places."""
 
     def __check_init__(self) -> None:
         if self.n_layers < 1:
@@ -60,6 +62,7 @@ class Layers(eqx.Module):
     def step_sizes(self) -> Float[Array, " layer"]:
         """The step size of each layer."""
         e = jnp.exp(self.log_step_sizes)
+        e = e if self.signs is None else e * jnp.asarray(self.signs)
         return e if self.train_step_sizes else jax.lax.stop_gradient(e)
 
     def check_space(self, space: Space) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Key, Shaped
+from jaxtyping import Array, Float, Key, Shaped
 
+from gaugemc.samplers.hmc.integrator import LEAPFROG, Integrator, integrator_of
 from gaugemc.samplers.l2hmc.generalised_leapfrog import GeneralisedLeapfrog
 from gaugemc.samplers.l2hmc.group_networks import (
     PlaneFunction,
@@ -43,19 +45,20 @@ def trainable_leapfrog(
     kernel_size: int | None = None,
     bound: float = 4.0,
     rectangles: bool = False,
+    integrator: Integrator | str = LEAPFROG,
     separate: bool = True,
     x_networks: int = 2,
     train_step_sizes: bool = True,
     masks: Shaped[Array, "layer ..."] | None = None,
     compute_dtype: DTypeLike | None = None,
 ) -> GeneralisedLeapfrog:
-    """A generalised leapfrog that is the ordinary leapfrog until it is trained.
+    """A generalised leapfrog that is the ordinary leapfrog, or another integrator, until trained.
 
     Args:
         key: the source of the networks' weights and of random masks.
         space: R^n, or links of any group; dense and convolutional networks read angles alone.
         n_layers: leapfrog steps of one pass.
-        step_size: of every layer, to begin with.
+        step_size: of every layer, to begin with; the mean, where the integrator's drifts differ.
         network: "dense"; "conv", circular convolutions; "gauge", gauge-equivariant functions of
             loops; or "force", the gauge-equivariant force of the momentum update alone, without
             scales and position networks: a function of plaquettes in two-dimensional U(1), trained
@@ -65,6 +68,8 @@ def trainable_leapfrog(
         bound: bound of |s| and |q|.
         rectangles: "force" has a force of rectangles too, which is compiled for SU(N) alone; not in
             two-dimensional U(1), where the force is any function of the plaquette.
+        integrator: what the leapfrog is before training. All but the ordinary leapfrog need the
+            trained couplings of loops, one set for each layer, and whole steps of the integrator.
         separate: networks of each layer's own, or the same for all.
         x_networks: 2, one for each half of the position update, or 1; "force" has none.
         train_step_sizes: whether step sizes are trained.
@@ -83,6 +88,8 @@ def trainable_leapfrog(
         raise ValueError(f"network {network}: choose {', '.join(NETWORKS)}")
     if network in ("dense", "conv") and isinstance(space, Links) and space.group.link_shape:
         raise ValueError(f"network {network}: knows no {space.group.name}; choose force or gauge")
+    integrator = integrator_of(integrator)
+    drifts, factors = _layers_of(integrator, n_layers, step_size)
     network_key, mask_key = jax.random.split(key)
     usual_hidden, usual_size = NETWORKS[network]
     size = usual_size if kernel_size is None else kernel_size
@@ -119,18 +126,43 @@ def trainable_leapfrog(
         momentum, positions = eqx.filter_jit(eqx.filter_vmap(networks))(keys)
     else:
         momentum, positions = eqx.filter_jit(networks)(network_key)
+    if integrator is not LEAPFROG:
+        if not (isinstance(momentum, LoopCouplings) and separate):
+            raise ValueError(
+                f"integrator {integrator.name}: needs the couplings of network force in each layer,"
+                " not in two-dimensional U(1)"
+            )
+        weights = momentum.weights.at[:, 0].set(factors - 1)
+        momentum = eqx.tree_at(lambda m: m.weights, momentum, weights)
     if masks is None:
         masks = default_masks(mask_key, space, n_layers, network)
     leapfrog = GeneralisedLeapfrog(
         momentum,
         positions,
         masks,
-        jnp.full(n_layers, math.log(step_size), jnp.float64),
+        jnp.log(jnp.abs(drifts)),
         separate,
         train_step_sizes,
+        None if min(drifts) > 0 else tuple(int(sign) for sign in np.sign(drifts)),
     )
     leapfrog.check_space(space)
     return leapfrog
+
+
+def _layers_of(
+    integrator: Integrator, n_layers: int, step_size: float
+) -> tuple[Float[np.ndarray, " layer"], Float[np.ndarray, " layer"]]:
+    """The drifts of the layers that make whole steps of an integrator, and the factors 1 + w_0 of
+    the kicks before them."""
+    stages = integrator.forces_per_step
+    if n_layers % stages:
+        raise ValueError(
+            f"n_leapfrogs {n_layers}: {integrator.name} needs a multiple of {stages}, its forces"
+        )
+    drifts, kicks = np.asarray(integrator.drifts), np.asarray(integrator.kicks[:-1])
+    kicks[0] += integrator.kicks[-1]  # two steps share the kick between them
+    drifts, kicks = (np.tile(a, n_layers // stages) * stages * step_size for a in (drifts, kicks))
+    return drifts, 2 * kicks / (drifts + np.roll(drifts, 1))
 
 
 def default_masks(
