@@ -9,6 +9,8 @@ In four dimensions HMC and heatbath share no code but the action's loops. A diff
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -22,11 +24,20 @@ from test_exactness import tuned
 from gaugemc.chains import sample
 from gaugemc.chains.driver import start_chains
 from gaugemc.exact.solved import exact_observables
+from gaugemc.flows import matrix_multiscale, stout_flow
 from gaugemc.groups import SUN
-from gaugemc.samplers import HMC, L2HMC, OMELYAN, Heatbath, Sampler, trainable_leapfrog
+from gaugemc.samplers import (
+    HMC,
+    L2HMC,
+    OMELYAN,
+    Heatbath,
+    Independence,
+    Sampler,
+    trainable_leapfrog,
+)
 from gaugemc.spaces import Links
 from gaugemc.statistics.autocorrelation import Estimate, estimate, z_score
-from gaugemc.theories import Improved, Wilson
+from gaugemc.theories import Improved, Theory, Wilson
 
 SEEDS = 60
 CHAINS = 32
@@ -46,7 +57,7 @@ UNSOLVED = [
 ]
 
 
-def hmc(theory: Wilson, key: Array) -> HMC:
+def hmc(theory: Theory, key: Array) -> HMC:
     return tuned(HMC(theory, 0.2, 5, OMELYAN), 1.0, key)
 
 
@@ -73,21 +84,43 @@ def test_two_dimensions(n: int, beta: float, kind: str, key: Array):
     assert abs(z.std(ddof=1) - 1) < 0.35
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("network", ["force", "gauge"])
-@pytest.mark.parametrize(("n", "beta"), [(2, 2.0), (3, 4.0)])
-def test_l2hmc_in_two_dimensions(n: int, beta: float, network: str, key: Array):
-    """20 seeds, with parameters far from those of HMC: limits of 4 standard errors each."""
-    theory = Wilson(Links(SUN(n), (4, 4), jnp.float32), beta)
+def l2hmc(theory: Wilson, key: Array, network: str) -> Sampler:
+    """With parameters far from those of HMC."""
     leapfrog = trainable_leapfrog(
         key, theory.space, n_layers=3, step_size=0.12, network=network, rectangles=True
     )
-    sampler = L2HMC(theory, disturbed(leapfrog, key, 0.03))
+    return L2HMC(theory, disturbed(leapfrog, key, 0.03))
+
+
+def stout_hmc(theory: Wilson, key: Array) -> Sampler:
+    """FT-HMC in the variables of a stout flow with large coefficients."""
+    flow = disturbed(stout_flow(theory.space, sweeps=2, rho=0.1), key, 0.3)
+    return hmc(theory.pullback(flow), key)
+
+
+def independence(theory: Wilson, key: Array) -> Sampler:
+    """Proposals of the multiscale flow before training."""
+    return Independence(theory, matrix_multiscale(key, theory))
+
+
+TRAINED: dict[str, Callable[[Wilson, Array], Sampler]] = {
+    "L2HMC force": partial(l2hmc, network="force"),
+    "L2HMC gauge": partial(l2hmc, network="gauge"),
+    "FT-HMC stout": stout_hmc,
+    "independence multiscale": independence,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", TRAINED)
+@pytest.mark.parametrize(("n", "beta"), [(2, 2.0), (3, 4.0)])
+def test_trained_samplers_in_two_dimensions(n: int, beta: float, kind: str, key: Array):
+    """20 seeds: limits of 4 standard errors each."""
+    theory = Wilson(Links(SUN(n), (4, 4), jnp.float32), beta)
+    sampler = TRAINED[kind](theory, key)
     exact = exact_observables(theory)["plaquette"]
     z = np.array([z_score(plaquette(sampler, seed, 32, 200), exact) for seed in range(20)], float)
-    print(
-        f"SU({n}), beta {beta}, L2HMC {network}: mean z {z.mean():+.2f}, width {z.std(ddof=1):.2f}"
-    )
+    print(f"SU({n}), beta {beta}, {kind}: mean z {z.mean():+.2f}, width {z.std(ddof=1):.2f}")
     assert abs(z.mean()) < 0.9
     assert abs(z.std(ddof=1) - 1) < 0.65
 

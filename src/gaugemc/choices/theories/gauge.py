@@ -96,9 +96,9 @@ class SU3In2D(GaugeTheory):
 FOUR_DIMENSIONS: dict[str, Any] = {
     "chains": 8,
     "sampler": {"integrator": "omf4"},
-    "dynamics": {"integrator": "omf4", "n_leapfrog": 10, "eps": 0.08},
+    "dynamics": {"integrator": "omf4", "n_leapfrog": 5, "eps": 0.1},
     "loss": PLAQUETTE_JUMP,
-    "training": {"steps": 200, "batch": 8, "learning_rate": 1e-2, "quality_every": 100},
+    "training": {"steps": 100, "batch": 4, "learning_rate": 1e-2, "quality_every": 50},
     "evaluate": {
         "draws": 600,
         "hmc_draws": 600,
