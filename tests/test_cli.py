@@ -362,6 +362,8 @@ MISTAKES = [
     ("flow=stout flow.rho=0.45", ["flow.rho=0.45", "2 plaquettes", "flow.contraction"]),
     ("flow=stout flow.contraction=1", ["flow.contraction=1", "between 0 and 1"]),
     ("flow=stout theory.lattice=[4,5]", ["theory.lattice=[4, 5]", "even extents"]),
+    ("flow=stout flow.rectangles=true theory.lattice=[4,6]", ["theory.lattice=[4, 6]", "of 4"]),
+    ("flow=stout flow.rectangles=true theory.lattice=[2,4]", ["theory.lattice=[2, 4]", "of 4"]),
     ("flow=stout theory=su3_4d training.objective=levels", ["objective=levels", "reverse_kl"]),
     ("training.objective=forces training.force_beta=9", ["training.force_beta=9", "theory.beta=4"]),
     ("flow=multiscale flow.start=zero", ["flow.start=zero", "quantiles, identity"]),

@@ -18,9 +18,12 @@ class StoutFlow(FlowChoice):
         "coefficient of every plaquette before training; 0 is the identity",
         must(lambda rho: -1 < rho < 1, "must lie between -1 and 1"),
     )
+    rectangles: bool = option(
+        False, "whether rectangles, and chairs from three dimensions on, move links too"
+    )
     contraction: float = option(
         0.9,
-        "bound of the sum of the sizes of rho over the plaquettes of a link",
+        "bound of the sum of the sizes of rho over the loops of a link",
         must(lambda q: 0 < q < 1, "must lie between 0 and 1, without the ends"),
     )
 
@@ -34,5 +37,9 @@ class StoutFlow(FlowChoice):
         from gaugemc.flows import stout_flow
 
         return stout_flow(
-            theory.space, sweeps=self.sweeps, rho=self.rho, contraction=self.contraction
+            theory.space,
+            sweeps=self.sweeps,
+            rho=self.rho,
+            rectangles=self.rectangles,
+            contraction=self.contraction,
         )
