@@ -725,6 +725,12 @@ def test_a_flow_of_another_architecture_is_not_loaded(command: Command, copy: Pa
     assert not Path("new").exists()
 
 
+def test_a_flow_of_another_group_is_not_loaded(command: Command, copy: Path) -> None:
+    code, _, err = command("theory=su2_2d", "flow=stout", f"flow.load={copy}", "hydra.run.dir=new")
+    assert code == 2
+    assert err == f"gaugemc: flow.load={copy}: trained for theory.group=U1\n"
+
+
 GOOD, BAD, OPEN = bounded(0.0, 1.0), bounded(2.0, 1.0), undecided("charge is frozen")
 
 

@@ -10,7 +10,6 @@ class StoutFlow(FlowChoice):
 
     name: str = "stout"
     label = "stout flow"
-    has_network = False
     depth = "sweeps"
     sweeps: int = option(4, "sweeps of stout layers, each of which moves all links once")
     rho: float = option(
@@ -21,13 +20,22 @@ class StoutFlow(FlowChoice):
     rectangles: bool = option(
         False, "whether rectangles, and chairs from three dimensions on, move links too"
     )
+    network: bool = option(
+        False, "whether networks make the coefficients of each link from frozen loops"
+    )
     contraction: float = option(
         0.9,
         "bound of the sum of the sizes of rho over the loops of a link",
         must(lambda q: 0 < q < 1, "must lie between 0 and 1, without the ends"),
     )
 
+    @property
+    def has_network(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether coefficients come from networks."""
+        return self.network
+
     def refuse(self, settings: Settings) -> None:
+        super().refuse(settings)
         plaquettes = 2 * max(len(settings.theory.lattice) - 1, 1)
         if abs(self.rho) >= self.contraction / plaquettes:
             problem = f"{plaquettes} plaquettes of a link would have flow.contraction or more"
@@ -42,4 +50,6 @@ class StoutFlow(FlowChoice):
             rho=self.rho,
             rectangles=self.rectangles,
             contraction=self.contraction,
+            key=key if self.network else None,
+            **settings.networks(),
         )

@@ -18,6 +18,7 @@ from gaugemc.arrays import Field, Scalar
 from gaugemc.flows.flow import Flow
 from gaugemc.flows.stout.coefficients import Coefficients, bounded, staples_of_kinds
 from gaugemc.flows.stout.link import log_det, slope, stout, unstout
+from gaugemc.flows.stout.network import CoefficientNetwork
 from gaugemc.lattice import of_colour, with_colour
 from gaugemc.spaces import Links, total
 
@@ -28,7 +29,8 @@ class Stout(Flow):
     Each moving link is multiplied by exp(A), A = -sum_k rho_k TA(loop_k) over the loops through the
     link: its 2 (d - 1) plaquettes, or also its rectangles and chairs. One coefficient belongs to
     each kind of loop in each plane. `bounded` makes the coefficients of trained weights, with
-    sum_k |rho_k| < contraction < 1: the map is a bijection.
+    sum_k |rho_k| < contraction < 1: the map is a bijection. A network adds to the weights of each
+    link what it reads from frozen loops.
 
     The flow commutes with gauge transformations, and with translations that keep colours.
     """
@@ -38,6 +40,7 @@ class Stout(Flow):
     colour: Int[Array, "*layer"]
     weights: Coefficients
     contraction: float
+    network: CoefficientNetwork | None = None
 
     def __check_init__(self) -> None:
         lattice, period = self.space.lattice, self.period
@@ -66,8 +69,16 @@ class Stout(Flow):
 
     @property
     def rho(self) -> Coefficients:
-        """The coefficients of the loops."""
+        """The coefficients of the loops, without what a network adds."""
         return bounded(self.weights, self.contraction)
+
+    def rho_of_links(self, x: Field) -> Coefficients:
+        """The coefficients of the loops of each link that moves, at every site, or of all links."""
+        if self.network is None:
+            return self.rho
+        added = self.network(self.space.group, x, *self._subset[1:])
+        weights = self.weights + added.reshape(*added.shape[:-1], *self.weights.shape)
+        return bounded(weights, self.contraction)
 
     def on(self, lattice: tuple[int, ...]) -> Stout:
         """The same layer: its parameters know no lattice."""
@@ -85,10 +96,11 @@ class Stout(Flow):
     def _moving(self, x: Field) -> tuple[Field, Field]:
         """The links that move, and the weighted sums of their staples, which are frozen."""
         self.space.check_shape(x)
-        group, rho = self.space.group, self.rho.astype(x.real.dtype)
+        group, rho = self.space.group, self.rho_of_links(x).astype(x.real.dtype)
+        one = jnp.ones((), rho.dtype)
         kinds = staples_of_kinds(group, x, self.direction, self.has_rectangles)
         terms = [
-            group.sum_staples(staples, rho[kind, plane])
+            group.sum_staples(staples, one) * group.expanded(rho[..., kind, plane])
             for kind, planes in enumerate(kinds)
             for plane, staples in enumerate(planes)
         ]

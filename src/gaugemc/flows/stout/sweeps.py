@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Int, Key
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.flows.flow import Chain, Flow, Repeat
 from gaugemc.flows.stout.coefficients import Coefficients, numbers, weight_of_plaquettes
+from gaugemc.flows.stout.network import CoefficientNetwork
 from gaugemc.flows.stout.stout import Stout
 from gaugemc.kernels import native
 from gaugemc.spaces import Links
+
+Keys = Key[Array, "..."] | None
 
 
 class Sweep(Flow):
     """Layers that move every link once: each direction in turn, colour after colour.
 
-    The compiled kernels serve plaquettes. With rectangles the layers run in XLA's code.
+    The compiled kernels serve constant coefficients of plaquettes. All else runs in XLA's code.
     """
 
     layers: Chain
@@ -43,8 +47,9 @@ class Sweep(Flow):
     @property
     def kernels(self) -> frozenset[str]:
         """The names of the compiled kernels that serve this sweep."""
-        others = any(layers.has_rectangles for layers in self._of_directions)
-        return frozenset() if others else self.space.kernels
+        first = self._of_directions[0]
+        served = not first.has_rectangles and first.network is None
+        return self.space.kernels if served else frozenset()
 
     def on(self, lattice: tuple[int, ...]) -> Sweep:
         return Sweep(self.layers.on(lattice))
@@ -114,6 +119,10 @@ def stout_flow(
     rho: float = 0.0,
     rectangles: bool = False,
     contraction: float = 0.9,
+    key: Key[Array, ""] | None = None,
+    hidden: Sequence[int] = (8, 8),
+    kernel_size: int = 3,
+    compute_dtype: DTypeLike | None = None,
 ) -> Sweeps:
     """Sweeps of stout layers, each of which moves all links once: 2 d layers a sweep.
 
@@ -130,6 +139,11 @@ def stout_flow(
             rectangles and chairs are 0 before training.
         contraction: the bound of sum_k |rho_k| over the loops of a link, between 0 and 1. It is the
             factor by which each iteration of the inverse makes the error smaller, at least.
+        key: with a key, every layer has a network, which makes coefficients of each link from
+            frozen loops. Without one coefficients are constants.
+        hidden: channels of the hidden layers of a network.
+        kernel_size: extent of the convolutions of a network, odd.
+        compute_dtype: type of the arithmetic inside networks.
 
     Raises:
         ValueError: an extent does not fit, sweeps is not positive, or rho or contraction is out of
@@ -151,15 +165,24 @@ def stout_flow(
     weight = weight_of_plaquettes(rho, planes, rectangles, contraction)
     weights = weights.at[..., 0, :].set(weight)
 
+    def network(key: Key[Array, ""] | None) -> CoefficientNetwork | None:
+        if key is None:
+            return None
+        options = {"hidden": hidden, "kernel_size": kernel_size, "compute_dtype": compute_dtype}
+        return CoefficientNetwork(key, space, colours, kinds * planes, **options)
+
     @eqx.filter_vmap
-    def sweep(weights: Float[Array, "colour kind plane"]) -> Sweep:
-        return Sweep(Chain(tuple(subsets(weights, direction) for direction in range(planes + 1))))
+    def sweep(weights: Float[Array, "colour kind plane"], keys: Keys) -> Sweep:
+        layers = [subsets(weights, None if keys is None else keys[mu], mu) for mu in directions]
+        return Sweep(Chain(tuple(layers)))
 
-    def subsets(weights: Float[Array, "colour kind plane"], direction: int) -> Repeat:
+    def subsets(weights: Float[Array, "colour kind plane"], keys: Keys, direction: int) -> Repeat:
         @eqx.filter_vmap
-        def layer(colour: Int[Array, ""], weights: Coefficients) -> Stout:
-            return Stout(space, direction, colour, weights, contraction)
+        def layer(colour: Int[Array, ""], weights: Coefficients, key: Keys) -> Stout:
+            return Stout(space, direction, colour, weights, contraction, network(key))
 
-        return Repeat(layer(jnp.arange(colours), weights), colours)
+        return Repeat(layer(jnp.arange(colours), weights, keys), colours)
 
-    return Sweeps(Repeat(sweep(weights), sweeps, remat=True))
+    directions = range(planes + 1)
+    keys = None if key is None else jax.random.split(key, (sweeps, planes + 1, colours))
+    return Sweeps(Repeat(sweep(weights, keys), sweeps, remat=True))
