@@ -362,6 +362,8 @@ MISTAKES = [
     ("flow=stout flow.rho=0.45", ["flow.rho=0.45", "2 plaquettes", "flow.contraction"]),
     ("flow=stout flow.contraction=1", ["flow.contraction=1", "between 0 and 1"]),
     ("flow=stout theory.lattice=[4,5]", ["theory.lattice=[4, 5]", "even extents"]),
+    ("flow=stout flow.rectangles=true theory.lattice=[4,6]", ["theory.lattice=[4, 6]", "of 4"]),
+    ("flow=stout flow.rectangles=true theory.lattice=[2,4]", ["theory.lattice=[2, 4]", "of 4"]),
     ("flow=stout theory=su3_4d training.objective=levels", ["objective=levels", "reverse_kl"]),
     ("training.objective=forces training.force_beta=9", ["training.force_beta=9", "theory.beta=4"]),
     ("flow=multiscale flow.start=zero", ["flow.start=zero", "quantiles, identity"]),
@@ -731,6 +733,12 @@ def test_a_flow_of_another_architecture_is_not_loaded(command: Command, copy: Pa
     assert err.count("\n") == 1
     assert "another architecture" in err
     assert not Path("new").exists()
+
+
+def test_a_flow_of_another_group_is_not_loaded(command: Command, copy: Path) -> None:
+    code, _, err = command("theory=su2_2d", "flow=stout", f"flow.load={copy}", "hydra.run.dir=new")
+    assert code == 2
+    assert err == f"gaugemc: flow.load={copy}: trained for theory.group=U1\n"
 
 
 GOOD, BAD, OPEN = bounded(0.0, 1.0), bounded(2.0, 1.0), undecided("charge is frozen")

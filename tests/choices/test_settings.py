@@ -85,6 +85,8 @@ def test_an_absurd_value_is_refused_in_one_line_or_valid(base: str, key: str) ->
             "network.hidden flow.n_layers training.annealing training.eras",
             "flow.start flow.load training.batch sampler.force_scale",
         ),
+        (["flow=stout"], "network.hidden", "flow.rectangles flow.network flow.rho"),
+        (["flow=stout", "flow.network=true"], "flow.n_layers", "network.hidden"),
         (
             ["sampler=l2hmc"],
             "flow.load dynamics.bound dynamics.split_x_networks loss.plaquette_scale",

@@ -17,7 +17,7 @@ from gaugemc.checks.tangent import basis, gradient_error, log_det_error, real
 from gaugemc.flows import Flow, Stout, stout_flow
 from gaugemc.flows.stout.link import exponent, log_det, slope, stout, unstout
 from gaugemc.groups import SUN, U1, Group
-from gaugemc.lattice import gauge_transform, of_parity, with_parity
+from gaugemc.lattice import colours, gauge_transform, of_colour, with_colour
 from gaugemc.samplers import HMC
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
@@ -62,34 +62,46 @@ def test_inverse_undoes_forward_to_rounding(space: Links, key: Array):
     assert float(space.distance(z, x)) > 0.1
 
 
-@pytest.mark.parametrize("direction", [0, 1, 2, 3])
-@pytest.mark.parametrize("parity", [0, 1])
+@pytest.mark.parametrize("direction", [0, 1, 2])
+@pytest.mark.parametrize("rectangles", [False, True])
 def test_a_layer_moves_its_links_and_each_depends_on_no_other_of_them(
-    direction: int, parity: int, key: Array
+    direction: int, rectangles: bool, key: Array
 ):
-    """The dense Jacobian in U(1): rows and columns of moving links are diagonal."""
-    space = Links(U1(), (2, 2, 4, 2))
-    layer = Stout(space, direction, jnp.asarray(parity), jnp.asarray([0.2, -0.1, 0.15]), 0.9)
+    """Columns of the dense Jacobian in U(1)."""
+    space = Links(U1(), (4, 4, 4) if rectangles else (2, 2, 4, 2))
+    period, kinds = (4, 4) if rectangles else (2, 1)
+    weights = jax.random.normal(key, (kinds, len(space.lattice) - 1))
+
+    @jax.jit
+    def columns(colour: Array, z: Array, along: Array) -> tuple[Array, Array]:
+        layer = Stout(space, direction, colour, weights, 0.9)
+        x, derivative = jax.linearize(lambda z: layer.forward(z)[0], z)
+        return x, jax.vmap(derivative)(along)
+
     z = space.random(key)
-    dense = jax.jit(jax.jacfwd(lambda z: layer.forward(z)[0]))(z).reshape(z.size, z.size)
-    moving = np.zeros(z.shape, bool)
-    moving[direction] = np.sum(np.indices(space.lattice), 0) % 2 == parity
-    moving = moving.ravel()
-    blocks = dense[np.ix_(moving, moving)]
-    np.testing.assert_array_equal(blocks, np.diag(np.diag(blocks)))
-    assert np.all(np.diag(blocks) != 1)
-    np.testing.assert_array_equal(dense[~moving], np.eye(z.size)[~moving])
+    for colour in range(period):
+        moving = np.zeros(z.shape, bool)
+        moving[direction] = colours(space.lattice, direction, period) == colour
+        basis = np.eye(z.size)[moving.ravel()].reshape(-1, *z.shape)
+        x, along = columns(jnp.asarray(colour), z, jnp.asarray(basis))
+        np.testing.assert_array_equal(np.asarray(x != z), moving)
+        block = np.asarray(along)[:, moving]
+        np.testing.assert_array_equal(block, np.diag(np.diag(block)))
+        assert np.all(np.diag(block) != 1)
+        assert not np.any(np.asarray(along)[:, ~moving])
 
 
-def test_sites_of_one_parity_are_taken_and_put_back(key: Array):
-    lattice = (4, 2, 6)
+@pytest.mark.parametrize("period", [2, 4])
+@pytest.mark.parametrize("mu", [0, 1, 2])
+def test_sites_of_one_colour_are_taken_and_put_back(mu: int, period: int, key: Array):
+    lattice = (4, 8, 12)
     field = jax.random.normal(key, (*lattice, 2))
-    odd = np.sum(np.indices(lattice), 0) % 2 == 1
-    part = of_parity(field, lattice, 1)
-    assert part.shape == (2, 2, 6, 2)
-    np.testing.assert_array_equal(np.sort(part.ravel()), np.sort(np.asarray(field)[odd].ravel()))
-    moved = with_parity(field, lattice, 1, part + 1)
-    np.testing.assert_array_equal(moved, np.where(odd[..., None], field + 1, field))
+    of_it = colours(lattice, mu, period) == 1
+    part = of_colour(field, lattice, mu, period, 1)
+    assert part.size == field.size // period
+    np.testing.assert_array_equal(np.sort(part.ravel()), np.sort(np.asarray(field)[of_it].ravel()))
+    moved = with_colour(field, lattice, mu, period, 1, part + 1)
+    np.testing.assert_array_equal(moved, np.where(of_it[..., None], field + 1, field))
 
 
 def test_flow_commutes_with_gauge_transformations_and_even_translations(space: Links, key: Array):

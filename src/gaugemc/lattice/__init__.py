@@ -13,10 +13,12 @@ from gaugemc.lattice.loops import plaquettes as plaquettes
 from gaugemc.lattice.loops import polyakov_loops as polyakov_loops
 from gaugemc.lattice.loops import rectangle_sum as rectangle_sum
 from gaugemc.lattice.loops import wilson_loops as wilson_loops
-from gaugemc.lattice.parity import of_parity as of_parity
-from gaugemc.lattice.parity import with_parity as with_parity
 from gaugemc.lattice.shift import shift as shift
+from gaugemc.lattice.staples import chair_staples as chair_staples
 from gaugemc.lattice.staples import plaquette_staples as plaquette_staples
 from gaugemc.lattice.staples import rectangle_staples as rectangle_staples
 from gaugemc.lattice.staples import staple_sum as staple_sum
+from gaugemc.lattice.subset import colours as colours
+from gaugemc.lattice.subset import of_colour as of_colour
+from gaugemc.lattice.subset import with_colour as with_colour
 from gaugemc.lattice.tree import links_from_plaquettes as links_from_plaquettes

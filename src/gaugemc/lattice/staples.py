@@ -1,10 +1,11 @@
-"""Staples: what closes a link to plaquettes and to 1 x 2 rectangles.
+"""Staples: what closes a link to plaquettes, to 1 x 2 rectangles and to chairs.
 
 Links have shape (d, L_0, ..., L_{d-1}, *link_shape). A staple A leads from n + e_mu back to n, so
 that trace(U_mu(n) A(n)) is a loop through the link. Forces and local updates read the same staples.
 """
 
 import functools
+import itertools
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -39,6 +40,22 @@ def rectangle_staples(group: Group, links: Sequence[Field] | Field, mu: int) -> 
             far = side(group, links, mu, nu, sign)
             detours = (left, links[mu], links[nu]), (links[nu], far, links[nu])
             for path in (*detours, (links[nu], links[mu], right)):
+                result.append(group.adjoint(_around(group, *path, mu, nu, sign)))
+    return result
+
+
+def chair_staples(group: Group, links: Sequence[Field] | Field, mu: int) -> list[Field]:
+    """The 8 (d - 1) (d - 2) fields A such that trace(U_mu A) are the chairs with a leg U_mu.
+
+    A chair is a plaquette with U_mu, whose link on the one or the other side of U_mu makes a detour
+    around a plaquette in the third direction. Chairs whose fold is parallel to U_mu are left out:
+    each of those holds links of direction mu on sites that differ by a diagonal.
+    """
+    result: list[Field] = []
+    for nu, rho in itertools.permutations([nu for nu in range(len(links)) if nu != mu], 2):
+        detours = [side(group, links, nu, rho, sign) for sign in (1, -1)]
+        for sign, detour in itertools.product((1, -1), detours):
+            for path in ((detour, links[mu], links[nu]), (links[nu], links[mu], detour)):
                 result.append(group.adjoint(_around(group, *path, mu, nu, sign)))
     return result
 

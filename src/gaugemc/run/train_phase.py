@@ -235,6 +235,8 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
     try:
         stored = directory.settings()
         lattice, trained_by = stored.theory.lattice, stored.training
+        if stored.theory.group != settings.theory.group:
+            raise ValueError(f"trained for theory.group={stored.theory.group}")
         source = dataclasses.replace(
             settings,
             theory=dataclasses.replace(settings.theory, lattice=lattice),

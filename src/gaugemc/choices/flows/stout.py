@@ -10,7 +10,6 @@ class StoutFlow(FlowChoice):
 
     name: str = "stout"
     label = "stout flow"
-    has_network = False
     depth = "sweeps"
     sweeps: int = option(4, "sweeps of stout layers, each of which moves all links once")
     rho: float = option(
@@ -18,13 +17,25 @@ class StoutFlow(FlowChoice):
         "coefficient of every plaquette before training; 0 is the identity",
         must(lambda rho: -1 < rho < 1, "must lie between -1 and 1"),
     )
+    rectangles: bool = option(
+        False, "whether rectangles, and chairs from three dimensions on, move links too"
+    )
+    network: bool = option(
+        False, "whether networks make the coefficients of each link from frozen loops"
+    )
     contraction: float = option(
         0.9,
-        "bound of the sum of the sizes of rho over the plaquettes of a link",
+        "bound of the sum of the sizes of rho over the loops of a link",
         must(lambda q: 0 < q < 1, "must lie between 0 and 1, without the ends"),
     )
 
+    @property
+    def has_network(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether coefficients come from networks."""
+        return self.network
+
     def refuse(self, settings: Settings) -> None:
+        super().refuse(settings)
         plaquettes = 2 * max(len(settings.theory.lattice) - 1, 1)
         if abs(self.rho) >= self.contraction / plaquettes:
             problem = f"{plaquettes} plaquettes of a link would have flow.contraction or more"
@@ -34,5 +45,11 @@ class StoutFlow(FlowChoice):
         from gaugemc.flows import stout_flow
 
         return stout_flow(
-            theory.space, sweeps=self.sweeps, rho=self.rho, contraction=self.contraction
+            theory.space,
+            sweeps=self.sweeps,
+            rho=self.rho,
+            rectangles=self.rectangles,
+            contraction=self.contraction,
+            key=key if self.network else None,
+            **settings.networks(),
         )
