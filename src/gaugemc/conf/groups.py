@@ -42,6 +42,7 @@ MODES: dict[str, dict[str, Any]] = {
             "hmc_draws": 200,
             "heatbath_draws": 0,
             "hmc_warmup": 40,
+            "burn_in": 0,
             "chunks": 4,
             "lengths": [1.0],
             "targets": [0.8],
