@@ -51,9 +51,7 @@ def test_burn_in_leaves_the_other_draws_as_they_are(burnt: Path, tmp_path: Path)
     run(settings("evaluate.cold=false"), tmp_path)
     for phase in ("evaluate", "hmc"):
         one, other = (read_draws(path / f"chains/{phase}.h5")[0] for path in (burnt, tmp_path))
-        np.testing.assert_array_equal(
-            one.observables["plaquette"], other.observables["plaquette"]
-        )
+        np.testing.assert_array_equal(one.observables["plaquette"], other.observables["plaquette"])
     assert json.loads((tmp_path / "summary.json").read_text())["evaluate"]["burn_in"] is None
 
 

@@ -47,7 +47,7 @@ def burn_in_rows(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         for name in names
     ]
     for title, key, write in (
-        ("All of them, in forces", "force_evaluations", format_number),
+        ("All of them, in forces", "force_evaluations", format_integer),
         ("All of them, in time of all chains", "seconds_per_draw", format_seconds),
     ):
         costs = [number(result.get(key)) for result in results]
@@ -81,7 +81,7 @@ def level_rows(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         return []
     levels = [o.get(name) or {} for o in observed]
     ratio = ratio_text(levels[0], levels[1]) if len(levels) > 1 else ""
-    what = "of the action <i>S</i>" + ("" if name == "action" else ", which is the plaquette’s")
+    what = "of the action <i>S</i>" + ("" if name == "action" else ", read off the plaquette")
     return [["Mixing between energy levels"], [f"{TAU} {what}", *map(tau_text, levels), ratio]]
 
 
