@@ -139,7 +139,7 @@ def test_burn_in_has_its_draws_and_its_cost(tmp_path: pathlib.Path) -> None:
     assert "Plaquette1212" in text
     assert "Charge squared Q²30not within 200" in text
     assert "All of them, in forces240> 1,600" in text
-    assert "read off the plaquette1.71(19)410(50)×" in text
+    assert "read off the plaquette1.71(19)410(50)" in text
     assert "240(40)" in text
 
 

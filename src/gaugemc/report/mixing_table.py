@@ -15,7 +15,6 @@ from gaugemc.statistics.notation import (
     MISSING,
     format_bound,
     format_integer,
-    format_number,
     format_seconds,
     number,
 )
