@@ -78,7 +78,8 @@ def grouped(scan: Scan, key: str, places: Iterable[float]) -> dict[str, Placed]:
     """The finished runs by all that varies but the abscissa."""
     groups: dict[str, Placed] = {}
     for job, place in zip((job for job in scan.jobs if job.run), places):
-        said = [setting_text(other, job.settings) for other in scan.varied if other != key]
+        used = [other for other in scan.varied if other in job.settings and other != key]
+        said = [setting_text(other, job.settings) for other in used]
         assert job.run is not None
         groups.setdefault(", ".join(said), []).append((place, job.run))
     return groups
