@@ -294,6 +294,8 @@ def study(tmp_path: pathlib.Path) -> pathlib.Path:
         settings: dict[str, Any] = {"theory": {"beta": beta}}
         if name != "heatbath":
             settings["training"] = {"steps": 0 if name == "fthmc" else 100}
+        if name == "fthmc":
+            settings["flow"] = {"name": "stout"}
         ratio = ratios[name] | (of_fthmc if name == "fthmc" else {})
         run = put_run(tmp_path / str(index), settings, label=name, ratio=ratio)
         path = run / "summary.json"
@@ -310,8 +312,9 @@ def test_samplers_are_compared_at_each_place_in_words(study: pathlib.Path) -> No
     text = text.replace("\N{NO-BREAK SPACE}", " ")
     assert (
         "Independent values of Q at β = 5.9, against tuned HMC: Per second more: Heatbath 8.0(5);"
-        " fewer: FT-HMC (not trained) 0.25(2); undecided: L2HMC (both chains too short)."
-        " Per own force more: FT-HMC (not trained) 2.50(10)."
+        " fewer: FT-HMC on a stout flow (not trained) 0.25(2);"
+        " undecided: L2HMC (both chains too short)."
+        " Per own force more: FT-HMC on a stout flow (not trained) 2.50(10)."
     ) in text
     noisy = text.partition("Independent values of plaquette at β = 5.7, ")[2]
     assert noisy.startswith("against tuned HMC: Per second undecided: Heatbath 8(9), FT-HMC")
@@ -322,7 +325,7 @@ def test_training_is_in_the_cost_and_a_draw_costs_forces(study: pathlib.Path) ->
     source = read_page(study)[0]
     table = source.partition('aria-label="Samplers"')[2].partition("</table>")[0]
     rows = [re.sub(r"<[^>]+>", " ", row).split() for row in table.split("<tr")]
-    loser = next(row for row in rows if "trained)" in row[:5])
+    loser = next(row for row in rows if "trained)" in row[:9])
     assert "0.125(10)" in " ".join(loser)
     assert "never" in loser
     assert "65.6" in loser  # 8 forces of HMC in 5 s, 41 s

@@ -1,5 +1,6 @@
 """The study of samplers of 4D SU(3): its members, and the modes that run all of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 STOUT = [{"override /sampler": "fthmc"}, {"override /flow": "stout"}]
@@ -78,3 +79,8 @@ STUDIES = {
     ),
 }
 """Modes of the study; the quick one shows the page, and decides nothing."""
+
+
+def is_study(overrides: Sequence[str]) -> bool:
+    """Whether the words of a command line are a sweep without --multirun."""
+    return not {f"mode={name}" for name in STUDIES}.isdisjoint(overrides)
