@@ -12,7 +12,7 @@ from gaugemc.report.panels import section
 from gaugemc.report.report import write_page, write_report
 from gaugemc.report.scan import Job, Scan, key_text, read_scan, setting_text
 from gaugemc.report.scan_curves import curves
-from gaugemc.report.scan_samplers import OF_SAMPLERS, headline, samplers, samplers_differ
+from gaugemc.report.scan_samplers import headline, place_keys, samplers, samplers_differ
 from gaugemc.report.scan_table import overview
 from gaugemc.report.sections import folded
 from gaugemc.statistics.notation import format_bound, format_lattice, number
@@ -63,8 +63,7 @@ def question_keys(scan: Scan) -> str:
     """What varies, in words; the sampler stands for all settings of samplers."""
     keys = list(scan.varied)
     if samplers_differ(scan):
-        keys = [key for key in keys if key.partition(".")[0] not in OF_SAMPLERS]
-        keys.append("sampler.name")
+        keys = [*place_keys(scan), "sampler.name"]
     return " and ".join(map(key_text, keys))
 
 

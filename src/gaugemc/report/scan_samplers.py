@@ -11,8 +11,9 @@ from gaugemc.choices.menu import label
 from gaugemc.report.names import called, heading
 from gaugemc.report.panels import section
 from gaugemc.report.scan import Job, Scan, setting_text
-from gaugemc.report.table import TAU, reason_of, table, tagged
-from gaugemc.report.tables import mean_text, ratio_text, tau_text
+from gaugemc.report.scan_table import PER_SECOND, ratio, tau
+from gaugemc.report.table import TAU, table
+from gaugemc.report.tables import mean_text
 from gaugemc.statistics.notation import (
     MISSING,
     format_bound,
@@ -28,10 +29,13 @@ SIGNIFICANT = 2.0
 """Errors by which a ratio must differ from 1 to decide."""
 
 COSTS = {
-    "Per second": ("ess_per_second_ratio", "error"),
+    "Per second": PER_SECOND,
     "Per own force": ("ess_per_force_ratio", "force_error"),
 }
 """The keys of a comparison, value and error, by what is counted."""
+
+COST_HEADER = ["Sampler", "Own forces", "In forces of HMC", "Time of all chains", "Training"]
+TUNED = '<span class="hmc">HMC</span>, tuned'
 
 Winner = Literal["sampler", "hmc", "open"]
 
@@ -45,15 +49,19 @@ def sampler_text(job: Job) -> str:
     """The sampler of a run, with its flow, and without its training where there is none."""
     assert job.run is not None
     flow, steps = job.settings.get("flow.name"), job.settings.get("training.steps")
-    words = [job.run.labels[0]]
-    words += [f"on a {label('flow', str(flow))}"] if flow else []
-    words += ["(not trained)"] if steps == 0 else []
-    return " ".join(words)
+    words = [label("flow", str(flow))] if flow else []
+    words += ["not trained"] if steps == 0 else []
+    return job.run.labels[0] + (f" ({', '.join(words)})" if words else "")
+
+
+def place_keys(scan: Scan) -> list[str]:
+    """The settings that vary, but for those of the samplers."""
+    return [key for key in scan.varied if key.partition(".")[0] not in OF_SAMPLERS]
 
 
 def places(scan: Scan) -> dict[str, list[Job]]:
     """The finished runs by what they sample."""
-    keys = [key for key in scan.varied if key.partition(".")[0] not in OF_SAMPLERS]
+    keys = place_keys(scan)
     found: dict[str, list[Job]] = {}
     for job in scan.jobs:
         if job.run:
@@ -66,29 +74,34 @@ def samplers(scan: Scan) -> str:
     """What each sampler found and cost at each place, and the verdicts in words."""
     if not samplers_differ(scan):
         return ""
-    tuned = '<span class="hmc">HMC</span>'
-    header = ["Sampler", "Mean", "<i>z</i>", f"{TAU} in draws", "Own forces<br>a draw"]
-    header += ["Draw, in<br>HMC forces", "Per own<br>force", "Per second", "Training"]
+    header = ["Sampler", "Mean", "<i>z</i>", f"{TAU} in draws", "Per own<br>force", "Per second"]
     header += ["Per second,<br>with training", "Paid<br>back after"]
     rows: list[list[str]] = []
+    costs: list[list[str]] = []
     for where, jobs in places(scan).items():
+        reference = next((job.run.part("hmc") for job in jobs if job.run), {})
+        title = html.escape(f"{where}: ") if where else ""
+        costs += [[html.escape(where)]] if where else []
+        costs += [[TUNED, *cost_cells(reference, reference, math.nan)]] if reference else []
+        costs += [[sampler_cell(job), *costs_of(job)] for job in jobs]
         for name in observables(jobs):
-            title = html.escape(f"{where}: ") if where else ""
             rows.append([title + heading(name)])
-            runs = [job.run for job in jobs if job.run]
-            reference = next((run.part("hmc") for run in runs if run.part("hmc")), {})
-            if reference:
-                rows.append([f"{tuned}, tuned", *baseline_cells(reference, name)])
+            found = observed(reference, name)
+            rows += [[TUNED, mean_text(found), "", tau(found), "1", "1", "", ""]] if found else []
             rows += [[sampler_cell(job), *cells(job, name, reference)] for job in jobs]
     note = (
-        '<p class="note">≥ and ≤ mark bounds. <i>z</i>: the mean against that of HMC. Ratios are to'
-        " tuned HMC of the same run, timed in turns with it. <i>Per own force</i> counts a force of"
-        " the sampler as one, whatever it costs. <i>Per second</i> counts it as what it costs, in"
-        " forces of HMC: so it does with an update of heatbath. <i>With training</i>: at the length"
-        " of this run. <i>Paid back after</i>: independent values until training has paid.</p>"
+        '<p class="note">≥ and ≤ mark bounds; ? where the chains of both leave open which is'
+        " larger. <i>z</i>: the mean against that of HMC in errors, too large where an error is a"
+        " bound. Ratios are to tuned HMC of the same run, timed in turns with it. <i>Per own"
+        " force</i> counts a force of the sampler as one, whatever it costs. <i>Per second</i>"
+        " counts it as what it costs in forces of HMC, and so an update of heatbath. <i>With"
+        " training</i>: at the length of this run. <i>Paid back after</i>: independent values until"
+        " training has paid.</p>"
     )
+    found = table("Samplers", header, rows, kind="scan samplers")
+    found += table("Cost of a draw", COST_HEADER, costs, kind="scan samplers")
     words = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in verdicts(scan))
-    return section("Samplers", "", words + table("Samplers", header, rows, kind="scan") + note)
+    return section("Samplers", "", words + found + note)
 
 
 def observables(jobs: list[Job]) -> list[str]:
@@ -108,11 +121,26 @@ def sampler_cell(job: Job) -> str:
     return f'<span class="sampler">{html.escape(sampler_text(job))}</span>'
 
 
-def baseline_cells(part: Mapping[str, Any], name: str) -> list[str]:
-    """The row of tuned HMC, whose ratios are 1."""
-    forces = format_number(number(part.get("force_evaluations")), 3)
-    found = observed(part, name)
-    return [mean_text(found), "", tau_text(found), forces, forces, *["1"] * 2, "", "", ""]
+def costs_of(job: Job) -> list[str]:
+    """What a draw of a run costs, and its training."""
+    assert job.run is not None
+    seconds = number(job.run.part("training").get("seconds"))
+    return cost_cells(job.run.part("evaluate"), job.run.part("hmc"), seconds)
+
+
+def cost_cells(part: Mapping[str, Any], hmc: Mapping[str, Any], training: float) -> list[str]:
+    """What a draw costs in forces of the sampler, in forces of HMC and in time, and the training.
+
+    The forces of HMC are those that HMC makes in the time of the draw.
+    """
+    seconds = [number(p.get("seconds_per_draw")) for p in (part, hmc)]
+    forces = [number(p.get("force_evaluations")) for p in (part, hmc)]
+    return [
+        format_number(forces[0] or math.nan, 3),
+        format_number(forces[1] * seconds[0] / seconds[1], 3),
+        format_seconds(seconds[0]),
+        format_seconds(training or math.nan),
+    ]
 
 
 def cells(job: Job, name: str, reference: Mapping[str, Any]) -> list[str]:
@@ -121,52 +149,44 @@ def cells(job: Job, name: str, reference: Mapping[str, Any]) -> list[str]:
     assert run is not None
     part, hmc = run.part("evaluate"), run.part("hmc")
     compared = run.part("comparison").get(name) or {}
-    found, reasons = observed(part, name), [reason_of(observed(p, name)) for p in (part, hmc)]
+    found, parts = observed(part, name), [observed(p, name) for p in (part, hmc)]
     seconds = number(run.part("training").get("seconds"))
     return [
         mean_text(found),
         distance_text(found, observed(reference, name)),
-        tau_text(found),
-        format_number(number(part.get("force_evaluations")) or math.nan, 3),
-        format_number(forces_of_hmc(part, hmc), 3),
-        ratio_text(compared, *COSTS["Per own force"], reasons),
-        ratio_text(compared, *COSTS["Per second"], reasons),
-        format_seconds(seconds),
-        with_training(part, compared, seconds, reasons),
+        tau(found),
+        ratio(compared, parts, COSTS["Per own force"]),
+        ratio(compared, parts),
+        with_training(part, compared, seconds, parts),
         paid_back(part, found, compared, seconds),
     ]
 
 
 def distance_text(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """The difference of two means in its errors, an upper bound where an error is a lower one."""
+    """The difference of two means in its errors."""
     error = math.hypot(number(one.get("error")), number(other.get("error")))
-    z = (number(one.get("mean")) - number(other.get("mean"))) / error if error > 0 else math.nan
-    high = bool(one.get("lower_bound") or other.get("lower_bound"))
-    return tagged(format_signed(z), upper=high)
-
-
-def forces_of_hmc(part: Mapping[str, Any], hmc: Mapping[str, Any]) -> float:
-    """What a draw costs in forces of HMC: the forces that HMC makes in its time."""
-    seconds = [number(p.get("seconds_per_draw")) for p in (part, hmc)]
-    return number(hmc.get("force_evaluations")) * seconds[0] / seconds[1]
+    distance = number(one.get("mean")) - number(other.get("mean"))
+    return format_signed(distance / error if error > 0 else math.nan)
 
 
 def with_training(
-    part: Mapping[str, Any], compared: Mapping[str, Any], seconds: float, reasons: list[str]
+    part: Mapping[str, Any],
+    compared: Mapping[str, Any],
+    seconds: float,
+    parts: list[Mapping[str, Any]],
 ) -> str:
     """Independent values per second of training and draws, over those of HMC."""
     drawn = number(part.get("draws")) * number(part.get("seconds_per_draw"))
     share = drawn / (drawn + (0.0 if math.isnan(seconds) else seconds))
-    keys = COSTS["Per second"]
-    scaled = {**compared, **{key: share * number(compared.get(key)) for key in keys}}
-    return ratio_text(scaled, *keys, reasons)
+    scaled = {**compared, **{key: share * number(compared.get(key)) for key in PER_SECOND}}
+    return ratio(scaled, parts)
 
 
 def paid_back(
     part: Mapping[str, Any], found: Mapping[str, Any], compared: Mapping[str, Any], seconds: float
 ) -> str:
     """Independent values after which training and sampler took less time than HMC."""
-    wins = winner(compared, *COSTS["Per second"])
+    wins = winner(compared, *PER_SECOND)
     if math.isnan(seconds) or wins != "sampler":
         return "never" if seconds > 0 and wins == "hmc" else MISSING
     cost = 2 * number(found.get("tau_int")) * number(part.get("seconds_per_draw"))
@@ -216,16 +236,14 @@ def ranking(jobs: list[Job], name: str, value: str, error: str) -> str:
     for job in jobs:
         compared = (job.run.part("comparison") if job.run else {}).get(name) or {}
         if math.isfinite(number(compared.get(value))):
-            text = f"{sampler_text(job)} {times(compared, value, error)}"
+            text = sampler_text(job) + times(compared, value, error)
             groups[winner(compared, value, error)].append(text)
     words = {"sampler": "more", "hmc": "fewer", "open": "undecided"}
     return "; ".join(f"{words[who]}: {', '.join(found)}" for who, found in groups.items() if found)
 
 
 def times(compared: Mapping[str, Any], value: str, error: str) -> str:
-    """A ratio in a sentence; one that is bounded on neither side is unknown."""
+    """A ratio in a sentence, after a space; nothing where it is bounded on neither side."""
     low, high = bool(compared.get("lower_bound")), bool(compared.get("upper_bound"))
-    if low and high:
-        return "(both chains too short)"
     ratio, spread = number(compared.get(value)), number(compared.get(error))
-    return format_bound(ratio, spread, lower=low, upper=high)
+    return "" if low and high else f" {format_bound(ratio, spread, lower=low, upper=high)}"
