@@ -18,7 +18,7 @@ from gaugemc.observables.plaquette import Plaquette
 from gaugemc.observables.wilson_loop import WilsonLoop
 from gaugemc.samplers import HMC
 from gaugemc.spaces import Links, Space
-from gaugemc.theories import GradientFlow, Ring, Theory, Wilson, flow_kernel
+from gaugemc.theories import GradientFlow, Improved, Ring, Theory, Wilson, flow_kernel
 
 THEORY = Wilson(Links(U1(), (4, 4)), 2.0)
 CHAINS, DRAWS, WARMUP = 2, 10, 4
@@ -80,6 +80,20 @@ def test_a_theory_without_leading_observables_is_measured_on_every_third_draw(
     assert {n: int(np.isfinite(v[0]).sum()) for n, v in found.items()} == dict.fromkeys(
         ("first", "first_squared", "radius"), 3
     )
+
+
+def test_the_action_is_measured_on_every_draw_unless_the_plaquette_stands_for_it(
+    key: jax.Array,
+) -> None:
+    """The action of the physical configuration, also in the variables of a flow."""
+    improved = Improved(THEORY.space, 2.0, c1=-0.3)
+    moved = improved.pullback(Chain((Translate((1, 0)),)))
+    z = THEORY.space.random(key)
+    action = improved.action(moved.configuration(z))
+    np.testing.assert_allclose(moved.measure(z)["action"], action, rtol=1e-12)
+    found = draws(improved, key, Measurement(every=3))
+    assert np.isfinite(found["action"]).all()
+    assert "action" not in THEORY.measure(z)
 
 
 def test_names_choose_among_the_theorys_own(key: jax.Array) -> None:

@@ -95,7 +95,8 @@ def test_terminals_without_the_signs_get_ascii() -> None:
 def test_full_run_has_every_section_and_number(tmp_path: pathlib.Path) -> None:
     source, text = read_page(u1_run(tmp_path / "run"))
     sections = ["Histories", "Training history", "Topological charge", "Autocorrelation"]
-    sections += ["Cost of an independent sample", "Observables", "Exactness", "Tuning"]
+    sections += ["Cost of an independent sample", "Burn-in and mixing", "Observables"]
+    sections += ["Exactness", "Tuning"]
     sections += ["Training", "Configuration"]
     assert re.findall(r"<h2>(.*?)</h2>", source) == sections
     for shown in ("makes 31(4) times as many", "6 of 6 checks passed", "0.912402", "≥ 410(50)"):
@@ -124,6 +125,22 @@ def test_ratio_is_marked_as_a_bound(low: bool, high: bool, shown: str) -> None:
     text = ratio_text(compared, "ratio", "error")
     assert shown in text
     assert ("≥" in text, "≤" in text) == (low and not high, high and not low)
+
+
+def test_burn_in_has_its_draws_and_its_cost(tmp_path: pathlib.Path) -> None:
+    """8 forces a draw; the ratio is that of the autocorrelation times of the plaquette."""
+    run = u1_run(tmp_path / "run", draws=400)
+    summary = json.loads((run / "summary.json").read_text())
+    after = {"plaquette": 12, "charge_squared": 30}
+    evaluate = summary["evaluate"] | {"burn_in": {"draws": 200, "after": after}}
+    hmc = summary["hmc"] | {"burn_in": {"draws": 200, "after": after | {"charge_squared": None}}}
+    change(run, evaluate=evaluate, hmc=hmc)
+    text = read_page(run)[1]
+    assert "Plaquette1212" in text
+    assert "Charge squared Q²30not within 200" in text
+    assert "All of them, in forces240> 1,600" in text
+    assert "read off the plaquette1.71(19)410(50)" in text
+    assert "240(40)" in text
 
 
 def test_a_second_baseline_has_its_column_and_says_what_is_compared_with_it(

@@ -279,3 +279,58 @@ def test_steps_over_decades_are_drawn_on_a_logarithmic_axis() -> None:
     svg = svg_of(figure)
     for tick in ("100", "1,000", "10,000"):
         assert f">{tick}</text>" in svg
+
+
+@pytest.fixture
+def study(tmp_path: pathlib.Path) -> pathlib.Path:
+    """At two betas: heatbath that wins, FT-HMC that loses, L2HMC that is bounded on both sides."""
+    ratios = {
+        "heatbath": {"ess_per_second_ratio": 8.0, "error": 0.5},
+        "fthmc": {"ess_per_second_ratio": 0.25, "error": 0.02},
+        "l2hmc": {"ess_per_second_ratio": 1.6, "lower_bound": True, "upper_bound": True},
+    }
+    of_fthmc = {"ess_per_force_ratio": 2.5, "force_error": 0.1}
+    for index, (beta, name) in enumerate((beta, name) for beta in (5.7, 5.9) for name in ratios):
+        settings: dict[str, Any] = {"theory": {"beta": beta}}
+        if name != "heatbath":
+            settings["training"] = {"steps": 0 if name == "fthmc" else 100}
+        if name == "fthmc":
+            settings["flow"] = {"name": "stout"}
+        ratio = ratios[name] | (of_fthmc if name == "fthmc" else {})
+        run = put_run(tmp_path / str(index), settings, label=name, ratio=ratio)
+        path = run / "summary.json"
+        summary = json.loads(path.read_text())
+        summary["comparison"]["plaquette"] = summary["comparison"]["charge"] | {"error": 9.0}
+        summary["training"] = None if name == "heatbath" else {"seconds": 41.0}
+        path.write_text(json.dumps(summary))
+    return tmp_path
+
+
+def test_samplers_are_compared_at_each_place_in_words(study: pathlib.Path) -> None:
+    text = read_page(study)[1]
+    assert "scan of β and sampler" in text
+    text = text.replace("\N{NO-BREAK SPACE}", " ")
+    assert (
+        "Independent values of Q at β = 5.9, against tuned HMC: Per second more: Heatbath 8.0(5);"
+        " fewer: FT-HMC (stout flow, not trained) 0.25(2);"
+        " undecided: L2HMC."
+        " Per own force more: FT-HMC (stout flow, not trained) 2.50(10)."
+    ) in text
+    noisy = text.partition("Independent values of plaquette at β = 5.7, ")[2]
+    assert noisy.startswith("against tuned HMC: Per second undecided: Heatbath 8(9), FT-HMC")
+
+
+def test_training_is_in_the_cost_and_a_draw_costs_forces(study: pathlib.Path) -> None:
+    """41 s of draws and as many of training halve the gain; HMC makes a draw in 5 s of 3000."""
+    source = read_page(study)[0]
+    section = source.partition("<h2>Samplers")[2].partition("<h2>")[0]
+    rows = [re.sub(r"<[^>]+>", " ", row).partition(">")[2].split() for row in section.split("<tr")]
+    lost, cost = [row for row in rows if row[:2] == ["FT-HMC", "(stout"]][::4]
+    assert lost[-2:] == ["0.125(10)", "never"]
+    assert cost[-6:] == ["8.00", "65.6", "13.7", "ms", "41.0", "s"]  # 8 forces of HMC in 5 s, 41 s
+    won = next(row for row in rows if row[:1] == ["Heatbath"])
+    assert won.count("8.0(5)") == 2  # without training both ratios are the same
+
+
+def test_a_scan_of_one_sampler_compares_no_samplers(betas: pathlib.Path) -> None:
+    assert "Independent values of" not in read_page(betas)[1]

@@ -12,6 +12,7 @@ from jaxtyping import Array, Int, Shaped
 
 from gaugemc.arrays import Field
 from gaugemc.observables import Observable
+from gaugemc.observables.action import Action
 from gaugemc.observables.flowed import Flow, Flowed
 from gaugemc.theories import Theory
 
@@ -28,7 +29,8 @@ class Measurement(eqx.Module):
     names: tuple[str, ...] | None
     """Those of the theory's own observables that are wanted besides; None for all."""
     every: int = eqx.field(static=True)
-    """All but the leading observables are measured on every so manieth draw, and NaN between."""
+    """All but the leading observables and the action are measured on every so manieth draw, and are
+    NaN between."""
     _flow: Flow | None
     """The first flow, held once: of numbers that come twice, XLA would make the flow twice."""
     _more: tuple[Observable, ...]
@@ -92,7 +94,7 @@ class Measurement(eqx.Module):
 
     def is_dear(self, theory: Theory, name: str) -> bool:
         """Whether an observable is left out between the draws on which all are measured."""
-        return self.every > 1 and name not in theory.leading
+        return self.every > 1 and name not in (*theory.leading, Action.name)
 
     def kept(
         self, theory: Theory, observables: Mapping[str, np.ndarray], first: int

@@ -40,7 +40,7 @@ def flowed_observables(settings: Settings, theory: Theory) -> dict[str, Flowed]:
 
 def own_observables(theory: Theory) -> tuple[str, ...]:
     """The names of a theory's own observables."""
-    return tuple(eqx.filter_eval_shape(theory.observables, theory.space.origin()))
+    return tuple(eqx.filter_eval_shape(theory.measure, theory.space.origin()))
 
 
 def refuse_observables(settings: Settings, theory: Theory) -> None:

@@ -137,6 +137,12 @@ class EvaluateSettings:
         "draws of each chain of heatbath beside sampler=hmc, after evaluate.warmup; 0 for none",
         at_least(0),
     )
+    burn_in: int = option(
+        200,
+        "draws of further chains of each sampler, half hot and half cold, until whose agreement"
+        " burn-in is counted; 0 for none",
+        at_least(0),
+    )
     measure_every: int = option(
         1, "draws between measurements of all observables but the leading ones, for dear ones"
     )

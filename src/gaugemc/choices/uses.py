@@ -49,6 +49,11 @@ def baseline_draws(settings: Settings) -> int:
     return getattr(settings.evaluate, f"{name}_draws") if name else 0
 
 
+def measures_burn_in(settings: Settings) -> bool:
+    """Whether burn-in is measured: it needs two chains of each start."""
+    return settings.evaluate.burn_in > 0 and settings.chains >= 4
+
+
 UNANNEALED = ("levels", "forces")
 """Objectives that know one beta."""
 
@@ -186,6 +191,7 @@ RULES = (
         lambda s: s.sampler.is_baseline,
         f"{SAMPLER} runs beside tuned HMC",
     ),
+    Rule(("evaluate.burn_in",), lambda s: s.chains >= 4, "fewer than 2 chains of each start"),
     Rule(("evaluate.cold",), lambda s: s.evaluate.start is None, "evaluate.start is a file"),
     Rule(
         ("evaluate.flow_step", "evaluate.flow_kernel"),

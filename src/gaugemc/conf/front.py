@@ -15,6 +15,7 @@ from gaugemc.conf.conversion import conversion
 from gaugemc.conf.errors import BAD_INPUT, UsageError, one_line
 from gaugemc.conf.help import USAGE, VERBS, help_text
 from gaugemc.conf.measurement import measurement
+from gaugemc.conf.study import is_study
 
 HELP = ("--help", "-h")
 
@@ -68,7 +69,9 @@ def answer_to(arguments: list[str]) -> str | None:
         raise UsageError("--multirun and --cfg: give one of them")
     if flags.help:
         return help_text(composed(flags.overrides))
-    if not flags.multirun:  # the jobs of a sweep are looked at together, later
+    if not (
+        flags.multirun or is_study(flags.overrides)
+    ):  # the jobs of a sweep are looked at together, later
         settings = composed(flags.overrides)
         if not flags.cfg:
             refuse(settings)

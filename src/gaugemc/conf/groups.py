@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from gaugemc.choices.menu import DEFAULTS, menu
 from gaugemc.choices.schema import own, schema
 from gaugemc.choices.settings import Settings
+from gaugemc.conf.study import MEMBERS, STUDIES
 
 MODES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -42,6 +43,7 @@ MODES: dict[str, dict[str, Any]] = {
             "hmc_draws": 200,
             "heatbath_draws": 0,
             "hmc_warmup": 40,
+            "burn_in": 0,
             "chunks": 4,
             "lengths": [1.0],
             "targets": [0.8],
@@ -51,6 +53,7 @@ MODES: dict[str, dict[str, Any]] = {
             "timing_rounds": 2,
         },
     },
+    **STUDIES,
 }
 """Settings that a mode changes; what the command line says still wins."""
 
@@ -82,6 +85,7 @@ def words() -> dict[str, tuple[str, ...]]:
     """The choices of each group."""
     return {
         "mode": tuple(MODES),
+        "member": tuple(MEMBERS),
         **{group: tuple(choices) for group, choices in menu().items()},
         **{group: ("default",) for group in plain_groups()},
     }
@@ -98,6 +102,7 @@ def command() -> type:
         {"optional beside": "${theory}"},
         {"mode": "default"},
         {"optional coupling": "${mode}_${theory}"},
+        {"member": "none"},  # the last word of a study, whose mode is the same for all
         {"override hydra/job_logging": "none"},
         {"override hydra/hydra_logging": "none"},
     ]
@@ -125,6 +130,7 @@ def register() -> None:
                 put("beside", word, dict(choice.defaults))
                 for mode, beta in choice.mode_betas.items():  # pyright: ignore
                     put("coupling", f"{mode}_{word}", {"theory": {"beta": beta}})
-    for name, changes in MODES.items():
-        put("mode", name, changes)
+    for group, changed in (("mode", MODES), ("member", MEMBERS)):
+        for name, changes in changed.items():
+            put(group, name, changes)
     store.store(name="command", node=command())

@@ -104,7 +104,8 @@ def check_jobs(config: Any) -> int:
     """Refuse a sweep with the first of its jobs that cannot run, before any of them does."""
     if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
         return 0  # whose jobs follow from one another
-    sweep = jobs(list(config.hydra.overrides.task))
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    sweep = jobs([*params, *config.hydra.overrides.task])
     for number, overrides in enumerate(sweep):
         try:
             check(rooted(composed(overrides)))

@@ -17,6 +17,7 @@ from gaugemc.report.panels import panels, section
 from gaugemc.report.record import Run
 from gaugemc.report.scan import Scan, key_text, setting_text, value_text
 from gaugemc.report.scan_figure import COLOURS, Abscissa, Curve, Point, scan_figure
+from gaugemc.report.scan_samplers import OF_SAMPLERS, place_keys, sampler_text, samplers_differ
 from gaugemc.statistics.notation import number
 
 Placed = list[tuple[float, Run]]
@@ -40,12 +41,13 @@ def curves(scan: Scan) -> str:
 def abscissa_key(scan: Scan) -> str:
     """The setting that curves are drawn against: numbers before names, then the one with most."""
 
-    def rank(key: str) -> tuple[bool, int]:
+    def rank(key: str) -> tuple[bool, bool, int]:
         values = [job.settings.get(key) for job in scan.jobs if job.run]
         numeric = key != "seed" and all(coordinate(key, value) is not None for value in values)
-        return numeric, len({value_text(key, value) for value in values})
+        return numeric, key == "sampler.name", len({value_text(key, value) for value in values})
 
-    return max(scan.varied, key=rank, default="")
+    keys = place_keys(scan) or list(scan.varied) if samplers_differ(scan) else list(scan.varied)
+    return max(keys, key=rank, default="")
 
 
 def coordinate(key: str, value: Any) -> float | None:
@@ -77,8 +79,13 @@ def placed(scan: Scan, key: str) -> tuple[Abscissa, list[float]]:
 def grouped(scan: Scan, key: str, places: Iterable[float]) -> dict[str, Placed]:
     """The finished runs by all that varies but the abscissa."""
     groups: dict[str, Placed] = {}
+    named = samplers_differ(scan)
     for job, place in zip((job for job in scan.jobs if job.run), places):
-        said = [setting_text(other, job.settings) for other in scan.varied if other != key]
+        used = [other for other in scan.varied if other in job.settings and other != key]
+        if named:
+            used = [other for other in used if other.partition(".")[0] not in OF_SAMPLERS]
+        said = [sampler_text(job)] if named else []
+        said += [setting_text(other, job.settings) for other in used]
         assert job.run is not None
         groups.setdefault(", ".join(said), []).append((place, job.run))
     return groups

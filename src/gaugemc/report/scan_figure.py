@@ -74,7 +74,8 @@ def scan_figure(
     keys = [key_of(curve) for curve in curves if curve.label]
     if keys:
         # Below the axes, where the legend cannot hide a point.
-        figure.legend(handles=keys, fontsize=8, loc="outside lower left", ncols=3)
+        columns = 1 if max(len(curve.label) for curve in curves) > 24 else 3
+        figure.legend(handles=keys, fontsize=8, loc="outside lower left", ncols=columns)
     return figure
 
 

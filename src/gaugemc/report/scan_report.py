@@ -12,6 +12,7 @@ from gaugemc.report.panels import section
 from gaugemc.report.report import write_page, write_report
 from gaugemc.report.scan import Job, Scan, key_text, read_scan, setting_text
 from gaugemc.report.scan_curves import curves
+from gaugemc.report.scan_samplers import headline, place_keys, samplers, samplers_differ
 from gaugemc.report.scan_table import overview
 from gaugemc.report.sections import folded
 from gaugemc.statistics.notation import format_bound, format_lattice, number
@@ -33,7 +34,7 @@ def write_scan_report(directory: pathlib.Path) -> pathlib.Path:
                 write_report(job.run.directory)
             except (ValueError, OSError):
                 continue  # its row has no link
-    parts = [opening(scan), overview(scan), curves(scan), configuration(scan)]
+    parts = [opening(scan), samplers(scan), overview(scan), curves(scan), configuration(scan)]
     content = "\n".join(part for part in parts if part)
     return write_page(directory / "report.html", title_of(scan), content)
 
@@ -53,9 +54,17 @@ def title_of(scan: Scan) -> str:
         *([f"on {next(iter(lattices))}"] if len(lattices) == 1 else []),
         *([f"at β = {next(iter(betas)):g}"] if len(betas) == 1 else []),
     ]
-    keys = " and ".join(map(key_text, scan.varied))
+    keys = question_keys(scan)
     scan_of = f"scan of {keys}" if keys else "repeated runs"
     return f"{label}: {', '.join(part for part in (' '.join(words), scan_of) if part)}"
+
+
+def question_keys(scan: Scan) -> str:
+    """What varies, in words; the sampler stands for all settings of samplers."""
+    keys = list(scan.varied)
+    if samplers_differ(scan):
+        keys = [*place_keys(scan), "sampler.name"]
+    return " and ".join(map(key_text, keys))
 
 
 def opening(scan: Scan) -> str:
@@ -65,7 +74,7 @@ def opening(scan: Scan) -> str:
     ended += "" if finished == count else f", {finished} of them with results"
     dates = [str(run.part("software").get("date") or "") for run in scan.finished]
     setting = " · ".join(part for part in (ended, max(dates, default="").replace("T", " ")) if part)
-    keys = " and ".join(map(key_text, scan.varied))
+    keys = question_keys(scan)
     question = "How do acceptance and the cost of an independent sample "
     question += f"depend on {keys}?" if keys else "differ between runs of the same settings?"
     state, badge, said = outcome(scan)
@@ -101,7 +110,9 @@ def outcome(scan: Scan) -> tuple[str, str, str]:
 
 
 def gain(scan: Scan) -> str:
-    """The range of independent samples per second over those of tuned HMC, in a sentence."""
+    """Independent samples per second over those of tuned HMC: who wins, or from where to where."""
+    if samplers_differ(scan):
+        return headline(scan)
     compared = [(job, job.run) for job in scan.jobs if job.run and job.run.part("comparison")]
     names = {next(n for n in run.leading if n in run.part("comparison")) for _, run in compared}
     if len(names) != 1:

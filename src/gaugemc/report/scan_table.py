@@ -89,9 +89,19 @@ def tau(observable: Mapping[str, Any]) -> str:
     return explained(format_bound(value, error, lower=low), [reason_of(observable)])
 
 
-def ratio(compared: Mapping[str, Any], observed: Sequence[Mapping[str, Any]]) -> str:
-    """Independent samples per second over those of tuned HMC; "?" where nothing is known."""
-    value, error = number(compared.get("ess_per_second_ratio")), number(compared.get("error"))
+PER_SECOND = ("ess_per_second_ratio", "error")
+"""Keys of a comparison: a ratio and its error."""
+
+
+def ratio(
+    compared: Mapping[str, Any],
+    observed: Sequence[Mapping[str, Any]],
+    keys: tuple[str, str] = PER_SECOND,
+) -> str:
+    """Independent samples over those of tuned HMC; "?" where nothing is known."""
+    value, error = (number(compared.get(key)) for key in keys)
+    if math.isnan(value):
+        return MISSING
     low, high = bool(compared.get("lower_bound")), bool(compared.get("upper_bound"))
     text = "?" if low and high else format_bound(value, error, lower=low, upper=high)
     return explained(text, [reason_of(o) for o in observed])

@@ -17,6 +17,7 @@ from gaugemc.exact.solved import exact_observables
 from gaugemc.report.report import write_report
 from gaugemc.run import summary
 from gaugemc.run.baselines import run_baselines
+from gaugemc.run.burn_in import run_burn_in
 from gaugemc.run.chain_phase import Phase, run_chains
 from gaugemc.run.configurations import kept_start
 from gaugemc.run.run_directory import RunDirectory
@@ -60,8 +61,8 @@ def run(
 
 def finish(settings: Settings, directory: RunDirectory, console: Console) -> dict[str, Any]:
     """Do what is not yet done in a directory that is owned; returns the summary."""
-    train_key, evaluate_key, hmc_key, timing_key, check_key = jax.random.split(
-        jax.random.key(settings.seed), 5
+    train_key, evaluate_key, hmc_key, timing_key, check_key, burn_in_key = jax.random.split(
+        jax.random.key(settings.seed), 6
     )
     theory = build_theory(settings)
     start = kept_start(settings, directory, theory)
@@ -86,12 +87,18 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
     )
     baselines = run_baselines(settings, directory, theory, start, hmc_key)
     measured = [evaluate, *baselines]
+    burned_in = [
+        run_burn_in(settings, directory, chains, jax.random.fold_in(burn_in_key, index))
+        for index, chains in enumerate(measured)
+    ]
     with console.status("timing, analysis and exactness checks"):
         timing = time_draws(measured, timing_key, e.timing_rounds)
         analysed = [summary.estimates(chains) for chains in measured]
         results = [
-            summary.result(chains, estimates, exact, seconds)
-            for chains, estimates, seconds in zip(measured, analysed, timing.seconds)
+            summary.result(chains, estimates, exact, seconds, burned)
+            for chains, estimates, seconds, burned in zip(
+                measured, analysed, timing.seconds, burned_in
+            )
         ]
         compared = summary.comparisons(measured, analysed, timing) if baselines else None
         precise = in_float64(settings, evaluate.sampler, model)

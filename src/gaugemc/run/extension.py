@@ -18,6 +18,9 @@ from gaugemc.report.record import read_summary
 FREE = ("progress", "strict")
 """Settings that may change whenever a run goes on; config.yaml keeps the first ones."""
 
+BURN_IN = "burn-in-"
+"""Begins the name of a phase that measures the burn-in of another one."""
+
 DRAWS = {
     "evaluate.draws": "evaluate.warmup",
     "evaluate.hmc_draws": "evaluate.hmc_warmup",
@@ -84,6 +87,7 @@ def check_draws(key: str, settings: Settings, checkpoints: Path, summary: Path) 
 def most_draws(checkpoints: Path, *, of_baseline: bool) -> int:
     """Draws of each chain, warm-up included, in the checkpoints of the sampler or the baseline."""
     phases = {path.name.rpartition("-")[0] for path in checkpoints.glob("*-*.ckpt")}
+    phases = {phase for phase in phases if not phase.startswith(BURN_IN)}
     newest = [
         latest_checkpoint(checkpoints, phase, lambda _: None)
         for phase in phases

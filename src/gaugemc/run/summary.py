@@ -45,6 +45,7 @@ def result(
     analysed: dict[str, Estimate],
     exact: dict[str, float],
     seconds_per_draw: float,
+    burned_in: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The section of summary.json about one sampler."""
     info = chains.draws.info
@@ -73,6 +74,7 @@ def result(
             for name, e in analysed.items()
         },
         "flow": flow_section(chains, analysed),
+        "burn_in": burned_in,
         "tuning": chains.tuning,
     }
 

@@ -15,6 +15,7 @@ from jax.typing import ArrayLike
 from gaugemc.arrays import Field, Scalar, known
 from gaugemc.kernels import native
 from gaugemc.observables import Observable
+from gaugemc.observables.action import Action
 from gaugemc.spaces import Links, Space
 
 
@@ -95,7 +96,12 @@ class Theory(eqx.Module):
         """What is measured on every configuration, by name."""
 
     def measure(self, x: Field, more: Sequence[Observable] = ()) -> dict[str, Field]:
-        """The theory's observables, and more of the same physical configuration, by name."""
+        """The theory's observables, and more of the same physical configuration, by name.
+
+        On links the `action` is one of them, but for Wilson's: the plaquette says the same.
+        """
+        levels = isinstance(self.space, Links) and self.wilson_beta is None
+        more = (*((Action(self.action),) if levels else ()), *more)
         return self.observables(x) | {o.name: o(self.space, x) for o in more}
 
     @property

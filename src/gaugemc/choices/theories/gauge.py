@@ -105,6 +105,7 @@ FOUR_DIMENSIONS: dict[str, Any] = {
         "heatbath_draws": 600,
         "warmup": 200,
         "hmc_warmup": 200,
+        "burn_in": 100,
         "measure_every": 10,
         "flow_time": 1.4,  # t0 is 0.95 in SU(3) at beta = 5.7
         "flow_step": 0.1,

@@ -1,0 +1,97 @@
+"""The table of how chains forget: their start, and their energy."""
+
+# ruff: noqa: RUF001 (typographic signs are meant)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gaugemc.report.names import heading
+from gaugemc.report.table import TAU, reason_of, table, tagged
+from gaugemc.report.tables import tau_text
+from gaugemc.statistics.notation import (
+    MISSING,
+    format_bound,
+    format_integer,
+    format_seconds,
+    number,
+)
+
+LEVELS = ("action", "plaquette")
+"""Where the energy is read off: Wilson's action is the plaquette but for a factor."""
+
+
+def mixing_table(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> str:
+    """Burn-in of each sampler in draws, forces and seconds, and its autocorrelation of the action.
+
+    "" where neither was measured.
+    """
+    rows = [*burn_in_rows(results), *level_rows(results)]
+    header = ["", *labels, *(["Ratio"] if len(results) > 1 else [])]
+    width = len(header)
+    rows = [row if len(row) == 1 else [*row, *[""] * (width - len(row))] for row in rows]
+    return table("Burn-in and mixing", header, rows) if rows else ""
+
+
+def burn_in_rows(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Draws until hot and cold chains agree: of each observable, and of all with their cost."""
+    found = [result.get("burn_in") or {} for result in results]
+    names = list(dict.fromkeys(name for part in found for name in part.get("after") or {}))
+    if not names:
+        return []
+    rows = [
+        [heading(name), *(draws_text(part, (part.get("after") or {}).get(name)) for part in found)]
+        for name in names
+    ]
+    for title, key, write in (
+        ("All of them, in forces", "force_evaluations", format_integer),
+        ("All of them, in time of all chains", "seconds_per_draw", format_seconds),
+    ):
+        costs = [number(result.get(key)) for result in results]
+        rows.append([title, *(cost_text(part, cost, write) for part, cost in zip(found, costs))])
+    return [["Burn-in, in draws"], *(row for row in rows if set(row[1:]) != {MISSING})]
+
+
+def draws_text(part: Mapping[str, Any], after: Any) -> str:
+    """The draws of a burn-in; that there are too few of them is said."""
+    if not part:
+        return MISSING
+    draws = format_integer(number(part.get("draws")))
+    return f"not within {draws}" if after is None else format_integer(number(after))
+
+
+def cost_text(part: Mapping[str, Any], cost: float, write: Callable[[float], str]) -> str:
+    """What the draws cost until all observables agree; nothing of samplers without such a cost."""
+    after = [number(draws) for draws in (part.get("after") or {}).values()]
+    if not (after and cost > 0):
+        return MISSING
+    if any(map(math.isnan, after)):
+        return f"&gt; {write(number(part.get('draws')) * cost)}"
+    return write(max(after) * cost)
+
+
+def level_rows(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """tau_int of the action in draws, and that of the first baseline over that of the sampler."""
+    observed = [result.get("observables") or {} for result in results]
+    name = next((n for n in LEVELS if any(n in o for o in observed)), "")
+    if not name:
+        return []
+    levels = [o.get(name) or {} for o in observed]
+    ratio = ratio_text(levels[0], levels[1]) if len(levels) > 1 else ""
+    what = "of the action <i>S</i>" + ("" if name == "action" else ", read off the plaquette")
+    return [["Mixing between energy levels"], [f"{TAU} {what}", *map(tau_text, levels), ratio]]
+
+
+def ratio_text(sampler: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    """tau_int of the baseline over that of the sampler."""
+    taus = [number(o.get("tau_int")) for o in (baseline, sampler)]
+    errors = [number(o.get("tau_int_error")) for o in (baseline, sampler)]
+    if not taus[1] > 0:
+        return MISSING
+    ratio = taus[0] / taus[1]
+    error = ratio * math.hypot(*(e / t for e, t in zip(errors, taus)))
+    low, high = bool(baseline.get("lower_bound")), bool(sampler.get("lower_bound"))
+    text = format_bound(ratio, error, lower=low, upper=high)
+    return tagged(f"×&#8202;{text}", low, high, [reason_of(baseline), reason_of(sampler)])
