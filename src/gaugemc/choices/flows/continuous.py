@@ -1,0 +1,28 @@
+"""flow=continuous."""
+
+from typing import ClassVar
+
+from gaugemc.choices.built import Flow, RandomKey, Settings, Wilson
+from gaugemc.choices.choice import FlowChoice
+from gaugemc.choices.option import option
+
+
+class ContinuousFlow(FlowChoice):
+    """Links of 2D SU(N) that follow the gradient of loops, in continuous time."""
+
+    name: str = "continuous"
+    label = "continuous flow"
+    has_network = False
+    defaults: ClassVar = {
+        "training": {"steps": 300, "batch": 64, "learning_rate": 3e-2, "chunk": 20}
+    }
+    degree: int = option(2, "most plaquettes in a loop of continuous: 1, 2, 3 give 1, 8, 24 loops")
+    powers: int = option(2, "numbers in the polynomial in time that is the coefficient of a loop")
+    steps: int = option(4, "steps of order 8 of continuous, from time 0 to 1")
+
+    def build(self, settings: Settings, theory: Wilson, key: RandomKey) -> Flow:
+        from gaugemc.flows import continuous_flow
+
+        return continuous_flow(
+            theory.space, degree=self.degree, powers=self.powers, steps=self.steps
+        )
