@@ -14,11 +14,11 @@ class ContinuousFlow(FlowChoice):
     label = "continuous flow"
     has_network = False
     defaults: ClassVar = {
-        "training": {"steps": 300, "batch": 64, "learning_rate": 3e-2, "chunk": 20}
+        "training": {"steps": 150, "batch": 32, "learning_rate": 4e-2, "chunk": 10}
     }
     degree: int = option(2, "most plaquettes in a loop of continuous: 1, 2, 3 give 1, 8, 24 loops")
     powers: int = option(2, "numbers in the polynomial in time that is the coefficient of a loop")
-    steps: int = option(4, "steps of order 8 of continuous, from time 0 to 1")
+    steps: int = option(6, "steps of order 8 of continuous, from time 0 to 1")
 
     def build(self, settings: Settings, theory: Wilson, key: RandomKey) -> Flow:
         from gaugemc.flows import continuous_flow
