@@ -364,6 +364,7 @@ MISTAKES = [
     ("flow=stout theory.lattice=[4,5]", ["theory.lattice=[4, 5]", "even extents"]),
     ("flow=stout theory=su3_4d training.objective=levels", ["objective=levels", "reverse_kl"]),
     ("flow=continuous", ["sampler.name=fthmc", "2D SU(N)", "2D U(1)"]),
+    ("flow=continuous theory=su2_2d flow.degree=4", ["flow.degree=4", "1, 2 or 3"]),
     ("flow=continuous theory=su2_2d flow.steps=0", ["flow.steps=0", "at least 1"]),
     ("flow=continuous theory=su2_2d theory.lattice=[4,2]", ["theory.lattice=[4, 2]", "3 or more"]),
     ("training.objective=forces training.force_beta=9", ["training.force_beta=9", "theory.beta=4"]),

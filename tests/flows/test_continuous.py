@@ -13,7 +13,8 @@ import gaugemc as gm
 from gaugemc.checks.tangent import basis, log_det_error
 from gaugemc.exact import log_partition_function
 from gaugemc.flows import Continuous, continuous_flow
-from gaugemc.flows.continuous.loops import families, potential
+from gaugemc.flows.continuous.loops import potential
+from gaugemc.flows.continuous.words import terms
 from gaugemc.groups import SUN, U1
 from gaugemc.lattice import gauge_transform
 from gaugemc.spaces import Links
@@ -35,7 +36,7 @@ def far(space: Links, key: Array, steps: int = 4) -> Continuous:
 def test_laplacians_of_loops_are_second_derivatives(group: SUN, degree: int, key: Array):
     space = Links(group, (3, 3))
     x = space.random(key)
-    count = sum(len(family.loops) for family in families(degree, group.n))
+    count = len(terms(degree))
     assert count == {2: 8, 3: 24}[degree]
     coefficients = jax.random.normal(key, (count,))
 
@@ -156,6 +157,8 @@ def test_other_theories_and_numbers_are_refused():
             continuous_flow(other)
     with pytest.raises(ValueError, match=r"lattice \[4, 2\]: has 2 sites .* need 3 or more"):
         continuous_flow(Links(SUN(2), (4, 2)))
-    for name in ("degree", "powers", "steps"):
+    with pytest.raises(ValueError, match="degree 4: choose 1, 2 or 3"):
+        continuous_flow(SU2, degree=4)
+    for name in ("powers", "steps"):
         with pytest.raises(ValueError, match=f"{name} 0: must be positive"):
             continuous_flow(SU2, **{name: 0})

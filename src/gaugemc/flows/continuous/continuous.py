@@ -16,7 +16,8 @@ from jaxtyping import Array, Float
 from scipy.integrate import DOP853
 
 from gaugemc.arrays import Field, Scalar
-from gaugemc.flows.continuous.loops import families, potential
+from gaugemc.flows.continuous.loops import potential
+from gaugemc.flows.continuous.words import terms
 from gaugemc.flows.flow import Flow
 from gaugemc.groups import SUN
 from gaugemc.spaces import Links
@@ -149,11 +150,12 @@ def continuous_flow(
         steps: from t = 0 to 1, of twelve stages each.
 
     Raises:
-        ValueError: the space is another, or a number is not positive.
+        ValueError: the space is another, or a number is out of range.
     """
-    for name, value in (("degree", degree), ("powers", powers), ("steps", steps)):
+    if degree not in (1, 2, 3):
+        raise ValueError(f"degree {degree}: choose 1, 2 or 3")
+    for name, value in (("powers", powers), ("steps", steps)):
         if value < 1:
             raise ValueError(f"{name} {value}: must be positive")
-    n = space.group.n if isinstance(space.group, SUN) else 2
-    count = sum(len(family.loops) for family in families(degree, n))
-    return Continuous(space, degree, steps, jnp.zeros((count, powers), space.real_dtype))
+    coefficients = jnp.zeros((len(terms(degree)), powers), space.real_dtype)
+    return Continuous(space, degree, steps, coefficients)

@@ -41,9 +41,9 @@ def _family(chosen: Sequence[Term], n: int) -> Family:
     # Every pair has two orders.
     loops = [Counter({t: 1.0, swapped(t): 1.0} if is_pair(t) else {t: 1.0}) for t in chosen]
     laplacians = [Counter[Term]() for _ in loops]
-    for row, image in zip(loops, laplacians):
+    for row, laplacian_of_loop in zip(loops, laplacians):
         for t in row:
-            image.update(laplacian(t, n))
+            laplacian_of_loop.update(laplacian(t, n))
     columns = tuple(dict.fromkeys(t for row in (*loops, *laplacians) for t in row))
     shape = len(chosen), len(columns)
     matrices = (
@@ -64,12 +64,13 @@ def potential(
     p = plane_plaquettes(group, links, 0, 1)
     right, above = (group.transport(group.adjoint(links[mu]), shift(p, mu)) for mu in range(2))
     fields = {0: p}, {0: jnp.stack([p, above]), 2: jnp.stack([right, p])}
-    value = image = jnp.zeros((), jnp.float64)
+    value = divergence = jnp.zeros((), jnp.float64)
     for letters, family in zip(fields, families(degree, group.n)):
         own, coefficients = jnp.split(coefficients, [len(family.loops)])
         sums = _sums(group, letters, family.terms)
-        value, image = value + own @ family.loops @ sums, image + own @ family.laplacians @ sums
-    return value, image
+        value = value + own @ family.loops @ sums
+        divergence = divergence + own @ family.laplacians @ sums
+    return value, divergence
 
 
 def _sums(group: SUN, letters: dict[int, Field], of: Sequence[Term]) -> Float[Array, " term"]:
