@@ -20,6 +20,7 @@ from .flows import LineMap as LineMap
 from .flows import LineSpline as LineSpline
 from .flows import Repeat as Repeat
 from .flows import Spline as Spline
+from .flows import continuous_flow as continuous_flow
 from .flows import gauge_flow as gauge_flow
 from .flows import matrix_multiscale as matrix_multiscale
 from .flows import multiscale_flow as multiscale_flow

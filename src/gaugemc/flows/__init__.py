@@ -3,6 +3,8 @@
 from gaugemc.flows.circle.circle import CircleMap as CircleMap
 from gaugemc.flows.circle.ncp import NCP as NCP
 from gaugemc.flows.circle.spline import Spline as Spline
+from gaugemc.flows.continuous.continuous import Continuous as Continuous
+from gaugemc.flows.continuous.continuous import continuous_flow as continuous_flow
 from gaugemc.flows.coupling import GaugeCoupling as GaugeCoupling
 from gaugemc.flows.coupling import gauge_flow as gauge_flow
 from gaugemc.flows.flow import Chain as Chain
