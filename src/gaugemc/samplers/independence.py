@@ -22,7 +22,8 @@ class IndependenceState(NamedTuple):
 
 
 class Independence(Sampler):
-    """Proposals x = flow(z), z from the reference measure; exact for any flow.
+    """Proposals x = flow(z), z from the reference measure; exact for any flow whose
+    log-determinant is exact.
 
     The chain is uniformly ergodic where p/q is bounded. Its rejections say how good the flow is.
     On a theory that was pulled back along the flow, the identity `Chain(())` as a flow makes the
