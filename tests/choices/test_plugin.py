@@ -82,7 +82,10 @@ def test_help_and_refusals_know_its_choices(command: Command) -> None:
         ),
         ("theory=phi4 sampler=hmc theory.quartic=0", "theory.quartic=0.0: must be positive"),
         ("theory=phi4 sampler=hmc hydra.run.dir=/dev/null/x", "hydra.run.dir=/dev/null/x: cannot"),
-        ("flow=nope", "flow=nope: choose one of continuous, moebius, multiscale, ncp, pair, spline"),
+        (
+            "flow=nope",
+            "flow=nope: choose one of continuous, moebius, multiscale, ncp, pair, spline",
+        ),
     ):
         done = command("gaugemc", "sampler=walk", "flow=moebius", *mistake.split())
         assert done.returncode == 2

@@ -178,8 +178,9 @@ def mixing(run: Run) -> str:
         "Burn-in is measured with chains of their own, half from hot and half from cold starts. It"
         " ends with the first draw from which means of hot and cold chains, over windows of a tenth"
         " of the draws, agree within errors, and with them the mean distances from the median."
-        f" Ratio: {TAU} of the first baseline over that of the sampler."
     )
+    if len(run.results) > 1:
+        text += f" Ratio: {TAU} of the first baseline over that of the sampler."
     content = mixing_table(run.headings, run.results)
     return section("Burn-in and mixing", text, content)
 

@@ -132,7 +132,7 @@ def trainable_leapfrog(
                 f"integrator {integrator.name}: needs the couplings of network force in each layer,"
                 " not in two-dimensional U(1)"
             )
-        weights = momentum.weights.at[:, 0].set(factors - 1)
+        weights = momentum.weights.at[:, 0].set(jnp.asarray(factors - 1, space.real_dtype))
         momentum = eqx.tree_at(lambda m: m.weights, momentum, weights)
     if masks is None:
         masks = default_masks(mask_key, space, n_layers, network)
