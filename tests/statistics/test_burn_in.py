@@ -44,6 +44,17 @@ def test_no_agreement_is_no_burn_in(history: np.ndarray) -> None:
     assert burn_in(history, CHAINS // 2) is None
 
 
+def test_frozen_charges_are_no_agreement() -> None:
+    """Hot chains freeze at charges of width 1: in 1 of 20 cases all at 0, like the cold ones."""
+    blind = 0
+    for seed in range(100):
+        charges = np.round(np.random.default_rng(seed).normal(size=CHAINS // 2))
+        history = np.repeat(np.append(charges, np.zeros(CHAINS // 2)), DRAWS).reshape(CHAINS, DRAWS)
+        blind += burn_in(history, CHAINS // 2) is not None
+        assert (burn_in(history, CHAINS // 2) is None) == bool(charges.any())
+    assert blind < 10
+
+
 def test_a_difference_that_comes_back_counts() -> None:
     history = noise(4)
     history[: CHAINS // 2, 200:210] += 30

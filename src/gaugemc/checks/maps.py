@@ -11,7 +11,7 @@ from jaxtyping import Array, Key, Shaped
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.checks.outcome import Check, bounded, undecided
-from gaugemc.checks.tangent import basis, log_det_error
+from gaugemc.checks.tangent import basis, dimension, log_det_error
 from gaugemc.flows import Flow
 from gaugemc.kernels.once import once
 from gaugemc.samplers import L2HMC, Compose, GeneralisedLeapfrog, Sampler, on_lattice
@@ -116,12 +116,9 @@ def log_det(flow: Flow, space: Space, key: Key[Array, ""]) -> Check:
             flow, space = moved, smaller
         except Exception:  # a flow of this lattice alone
             pass
-    momenta = basis(space)
-    if len(momenta) > LARGEST:
-        return undecided(
-            f"{len(momenta)} dimensions: too many for a dense Jacobian, at most {LARGEST}"
-        )
-    return bounded(worst(_log_det_error, (flow, momenta), space, key), LIMIT, **place(space))
+    if (size := dimension(space)) > LARGEST:
+        return undecided(f"{size} dimensions: too many for a dense Jacobian, at most {LARGEST}")
+    return bounded(worst(_log_det_error, (flow, basis(space)), space, key), LIMIT, **place(space))
 
 
 @once
@@ -140,11 +137,9 @@ def log_det_of_proposal(sampler: L2HMC, key: Key[Array, ""]) -> Check:
         space = small_enough(space, lattices)
         theory = eqx.tree_at(lambda t: t.space, sampler.theory, space)
         sampler = L2HMC(theory, on_lattice(leapfrog, space), sampler.direction)
-    momenta = basis(space)
-    size = 2 * len(momenta)
-    if size > LARGEST:
+    if (size := 2 * dimension(space)) > LARGEST:
         return undecided(f"{size} dimensions: too many for a dense Jacobian, at most {LARGEST}")
-    subject = sampler, momenta
+    subject = sampler, basis(space)
     return bounded(worst(_proposal_error, subject, space, key), LIMIT, **place(space))
 
 

@@ -39,14 +39,22 @@ def basis(space: Space) -> Shaped[np.ndarray, "dimension ..."]:
     if isinstance(space, Euclidean):
         return np.eye(int(np.prod(space.shape)), dtype=space.dtype).reshape(-1, *space.shape)
     if isinstance(space, Links):
-        count = 2 * int(np.prod(space.group.link_shape)) + 4
-        drawn = space.group.random_algebra(jax.random.key(0), (count,), space.dtype)
-        of_link = span(np.asarray(drawn))
-        momenta = np.einsum("lm,a...->lam...", np.eye(space.n_links), of_link)
+        momenta = np.einsum("lm,a...->lam...", np.eye(space.n_links), _of_link(space))
         return momenta.reshape(-1, *space.field_shape).astype(space.dtype)
     one = space.random_momentum(jax.random.key(0))
     keys = jax.random.split(jax.random.key(0), 2 * one.size + 4)
     return span(np.asarray(jax.vmap(space.random_momentum)(keys)))
+
+
+def _of_link(space: Links) -> Shaped[np.ndarray, "dimension ..."]:
+    count = 2 * int(np.prod(space.group.link_shape)) + 4
+    drawn = space.group.random_algebra(jax.random.key(0), (count,), space.dtype)
+    return span(np.asarray(drawn))
+
+
+def dimension(space: Space) -> int:
+    """How many momenta a basis has, without the memory of the basis of a large lattice."""
+    return space.n_links * len(_of_link(space)) if isinstance(space, Links) else len(basis(space))
 
 
 def span(vectors: Shaped[np.ndarray, "count ..."]) -> Shaped[np.ndarray, "dimension ..."]:

@@ -69,9 +69,8 @@ def answer_to(arguments: list[str]) -> str | None:
         raise UsageError("--multirun and --cfg: give one of them")
     if flags.help:
         return help_text(composed(flags.overrides))
-    if not (
-        flags.multirun or is_study(flags.overrides)
-    ):  # the jobs of a sweep are looked at together, later
+    sweeps = flags.multirun or is_study(flags.overrides)
+    if not sweeps:  # the jobs of a sweep are looked at together, later
         settings = composed(flags.overrides)
         if not flags.cfg:
             refuse(settings)

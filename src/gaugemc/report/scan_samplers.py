@@ -195,12 +195,17 @@ def paid_back(
 
 
 def winner(compared: Mapping[str, Any], value: str, error: str) -> Winner:
-    """Who is cheaper, where the ratio differs from 1 by two errors and no bound leaves it open."""
+    """Who is cheaper, where the ratio differs from 1 by two errors and no bound leaves it open.
+
+    The logarithm is compared: a ratio and its inverse are as far from 1.
+    """
     ratio, spread = number(compared.get(value)), SIGNIFICANT * number(compared.get(error))
     low, high = bool(compared.get("lower_bound")), bool(compared.get("upper_bound"))
-    if ratio - spread > 1 and not high:
-        return "sampler"
-    return "hmc" if ratio + spread < 1 and not low else "open"
+    if not (ratio > 0 and abs(math.log(ratio)) > spread / ratio):
+        return "open"
+    if ratio > 1:
+        return "open" if high else "sampler"
+    return "open" if low else "hmc"
 
 
 def verdicts(scan: Scan) -> list[str]:

@@ -29,7 +29,7 @@ def run_burn_in(
     hot = (settings.chains + 1) // 2
     measured = {n: v for n, v in found.draws.observables.items() if v.ndim == 2 and v.size}
     after = {name: burn_in(series, hot) for name, series in measured.items()}
-    every = {name: draws // series.shape[1] for name, series in measured.items()}
+    every = {n: 1 if v.shape[1] == draws else evaluate.measure_every for n, v in measured.items()}
     return {
         "draws": draws,
         "after": {n: None if t is None else t * every[n] for n, t in after.items()},

@@ -5,12 +5,16 @@ from jaxtyping import Bool
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import stdtrit
 
-from gaugemc.statistics.autocorrelation import ChainDraws
+from gaugemc.statistics.autocorrelation import ChainDraws, r_hat
 
 WINDOWS = 10
 """A window has one such part of the draws."""
 CHANCE = 2.5e-4
 """Of chains that agree differing in one window; in any of all windows they then do in 1 of 20."""
+
+
+APART = 2.0
+"""R-hat of chains that have not mixed, whatever their means."""
 
 
 def burn_in(series: ChainDraws, hot: int) -> int | None:
@@ -20,7 +24,8 @@ def burn_in(series: ChainDraws, hot: int) -> int | None:
     from the median. The second sees chains of other widths (1903.08008). The difference of hot and
     cold chains must lie within its error times Student's t. The error is that of the spread of the
     chains of each start (Welch 1947) in the windows of the second half. The t is such that chains
-    from one ensemble differ in any window with a probability of about 5%.
+    from one ensemble differ in any window with a probability of about 5%. Few chains that hardly
+    move may agree by chance, so the R-hat of the second half must be below 2 too.
 
     Args:
         series: of shape [chain, draw], from the first draw on.
@@ -28,11 +33,15 @@ def burn_in(series: ChainDraws, hot: int) -> int | None:
             least two cold ones.
 
     Returns:
-        The draws before the first window from which on all agree; None where the last does not.
+        The draws before the first window from which on all agree; None where the last does not, or
+        where chains are apart.
     """
     window = max(1, series.shape[1] // WINDOWS)
     deviations = series - np.median(series[:, series.shape[1] // 2 :])
     agree = _agree(deviations, hot, window) & _agree(np.abs(deviations), hot, window)
+    late = series[:, series.shape[1] // 2 :]
+    if np.ptp(late) > 0 and r_hat(late) > APART:
+        return None
     first = agree.size - int(np.argmin(agree[::-1])) if not agree.all() else 0
     return first if first < agree.size else None
 

@@ -72,7 +72,8 @@ class MatrixLevelKL(eqx.Module):
 
     The estimate of D_KL is the mean of w - 1 - log w, with w = p / q: the mean of w is 1, and near
     q = p both the estimate and its gradient have no noise. Above w = 2 it goes on along its
-    tangent, so that no single matrix decides a step.
+    tangent in log w, so that no single matrix decides a step: there it is less than D_KL, and its
+    only minimum is q = p all the same.
     """
 
     batch: int
@@ -86,7 +87,7 @@ class MatrixLevelKL(eqx.Module):
         space, kinds = split_kinds_of(theory)
         assert isinstance(space.group, SUN)
         n, beta = space.group.n, float(theory.own_beta)
-        sums = irreps(n, beta, 2)
+        sums = irreps(n, beta, 2, smallest=1e-20)
         counts = dict.fromkeys(kinds, 0)
         for cut in cuts(space.lattice):
             if cut.kind in counts:

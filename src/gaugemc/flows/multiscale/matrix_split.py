@@ -32,7 +32,7 @@ CONTRACTION = 0.97
 _HIDDEN = (32, 32)
 _SCALE = 5.0
 _START = 0.3
-"""The coefficients of Re tr W_a and Re tr W_b before training, relative to the bound."""
+"""The coefficients of Re tr W_a and Re tr W_b before training, of all stages together."""
 
 
 class Polynomial(NamedTuple):
@@ -61,7 +61,7 @@ class MatrixSplit(eqx.Module):
         outputs = stages * (v + v**2 + v**3)
         network = Perceptron(key, (group.n, *_HIDDEN, outputs), 0, dtype=dtype)
         start = np.zeros((stages, outputs // stages))
-        start[:, [0, v // len(_LOOPS[group.n])]] = _START / _SCALE
+        start[:, [0, v // len(_LOOPS[group.n])]] = _START / stages / _SCALE
         bias = network.biases[-1] + jnp.asarray(start.ravel(), dtype)
         self.network = eqx.tree_at(lambda network: network.biases[-1], network, bias)
         self.group = group
