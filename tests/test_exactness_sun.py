@@ -105,7 +105,7 @@ def independence(theory: Wilson, key: Array) -> Sampler:
     adam = optimiser(1e-2, 200)
     state = start_training(matrix_multiscale(key, theory, stages=3), adam)
     ((state, _),) = train(objective, adam, state, key, 200, 200)
-    flow = disturbed(state.model, key, 0.02)
+    flow = disturbed(state.model, key, 0.01)
     assert 0.3 < quality(flow, theory, key).ess < 0.99
     return Independence(theory, flow)
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
 from gaugemc.samplers.hmc.integrator import PhasePoint
 from gaugemc.samplers.l2hmc.network import MomentumNetwork, PositionNetwork, Time
-from gaugemc.samplers.l2hmc.updates import Backward, Field, Mask
+from gaugemc.samplers.l2hmc.updates import Backward, Field
 from gaugemc.spaces import Links, Space
 from gaugemc.theories import Theory
 
@@ -92,7 +92,7 @@ class Layers(eqx.Module):
         separate, shared = self.split()
 
         def layer(
-            good: Bool[Array, ""], layer: tuple[Mask, Time, PyTree]
+            good: Bool[Array, ""], layer: tuple[Shaped[Array, "..."], Time, PyTree]
         ) -> tuple[Bool[Array, ""], None]:
             mask, time, arrays = layer
             momentum = eqx.combine(arrays[0], shared[0])
