@@ -35,6 +35,11 @@ CAPACITY = 64
 """Most draws of one compiled call: one number for all calls, so that a sampler compiles once."""
 
 
+def hot_starts(chains: int) -> int:
+    """Of so many chains, those that start hot; they come first."""
+    return (chains + 1) // 2
+
+
 def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int, cold: bool = True) -> PyTree:
     """New states of `chains` chains: the first half hot, the second half cold, unless all are hot.
 
@@ -43,7 +48,7 @@ def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int, cold: bool 
     Raises:
         ValueError: no chain can start there, in one line that says why.
     """
-    states, faults = _start_chains(sampler, key, chains, (chains + 1) // 2 if cold else chains)
+    states, faults = _start_chains(sampler, key, chains, hot_starts(chains) if cold else chains)
     for message, found in faults.items():
         if known(found) and np.any(found):
             raise ValueError(message)

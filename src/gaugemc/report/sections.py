@@ -12,7 +12,7 @@ from gaugemc.checks import tally
 from gaugemc.report import tables
 from gaugemc.report.checks_table import check_name, checks_table
 from gaugemc.report.gauge_panels import gradient_flow, polyakov_loops, scale_text
-from gaugemc.report.mixing_table import mixing_table
+from gaugemc.report.mixing import mixing
 from gaugemc.report.names import baseline_label, by_array, heading, symbol
 from gaugemc.report.panels import (
     autocorrelations,
@@ -170,19 +170,6 @@ def cost(run: Run) -> str:
     against = {name: run.baseline(name) for name in run.part("comparison")}
     content = tables.cost_table(run.headings, run.results, run.part("comparison"), against)
     return section("Cost of an independent sample", "", content + note)
-
-
-def mixing(run: Run) -> str:
-    """Burn-in, and autocorrelation of the action."""
-    text = (
-        "Burn-in is measured with chains of their own, half from hot and half from cold starts. It"
-        " ends with the first draw from which means of hot and cold chains, over windows of a tenth"
-        " of the draws, agree within errors, and with them the mean distances from the median."
-    )
-    if len(run.results) > 1:
-        text += f" Ratio: {TAU} of the first baseline over that of the sampler."
-    content = mixing_table(run.headings, run.results)
-    return section("Burn-in and mixing", text, content)
 
 
 def observables(run: Run) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxtyping import Array, Key
 
+from gaugemc.chains.driver import hot_starts
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import measures_burn_in
 from gaugemc.run.chain_phase import Phase, PhaseResult, run_chains
@@ -26,8 +27,8 @@ def run_burn_in(
     apart, draws = dataclasses.replace(settings, evaluate=evaluate), evaluate.burn_in
     phase = Phase(BURN_IN + chains.name, chains.sampler, draws, warmup=0, tune=False)
     found = run_chains(apart, directory, phase, None, key)
-    hot = (settings.chains + 1) // 2
     measured = {n: v for n, v in found.draws.observables.items() if v.ndim == 2 and v.size}
+    hot = hot_starts(settings.chains)
     after = {name: burn_in(series, hot) for name, series in measured.items()}
     every = {n: 1 if v.shape[1] == draws else evaluate.measure_every for n, v in measured.items()}
     return {

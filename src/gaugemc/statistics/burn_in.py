@@ -11,8 +11,6 @@ WINDOWS = 10
 """A window has one such part of the draws."""
 CHANCE = 2.5e-4
 """Of chains that agree differing in one window; in any of all windows they then do in 1 of 20."""
-
-
 APART = 2.0
 """R-hat of chains that have not mixed, whatever their means."""
 
@@ -37,11 +35,11 @@ def burn_in(series: ChainDraws, hot: int) -> int | None:
         where chains are apart.
     """
     window = max(1, series.shape[1] // WINDOWS)
-    deviations = series - np.median(series[:, series.shape[1] // 2 :])
-    agree = _agree(deviations, hot, window) & _agree(np.abs(deviations), hot, window)
     late = series[:, series.shape[1] // 2 :]
     if np.ptp(late) > 0 and r_hat(late) > APART:
         return None
+    deviations = series - np.median(late)
+    agree = _agree(deviations, hot, window) & _agree(np.abs(deviations), hot, window)
     first = agree.size - int(np.argmin(agree[::-1])) if not agree.all() else 0
     return first if first < agree.size else None
 

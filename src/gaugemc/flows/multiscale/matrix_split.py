@@ -11,17 +11,25 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int, Key
+from jaxtyping import Array, Complex, Float, Key
 
 from gaugemc.arrays import Scalar
-from gaugemc.flows.stout.link import LARGEST, log_det, slope, stout, turned_jacobian
+from gaugemc.flows.stout.link import (
+    LARGEST,
+    exponent,
+    fixed_point,
+    log_det,
+    newton_step,
+    slope,
+    stout,
+    turned_jacobian,
+)
 from gaugemc.groups import SUN
 from gaugemc.networks import Perceptron
 
@@ -153,43 +161,20 @@ def _gradient(
     return pull, slope(group, u, pull) + rank
 
 
-def _exponent(group: SUN, u: Matrix, pull: Matrix) -> Matrix:
-    """A."""
-    return -group.unit_beta * group.staple_gradient(u, pull)
-
-
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _unmoved(
     group: SUN, x: Matrix, loops: Complex[Array, "v N N"], potential: Polynomial
 ) -> Matrix:
-    """The u of x = exp(A(u)) u: the fixed point of u -> exp(-A(u)) x, which is a contraction.
-
-    It iterates until u changes by eps^(3/4) or less, with eps the rounding. Then a step of Newton's
-    method squares the error.
+    """The u of x = exp(A(u)) u, by `fixed_point` and then a step of Newton's method.
 
     Raises:
         RuntimeError: the iteration did not converge, as where a number is not finite.
     """
-    tolerance = float(jnp.finfo(x.dtype).eps) ** 0.75
-    most = 10 + math.ceil(math.log(tolerance) / math.log(CONTRACTION))
 
-    def iterate(state: tuple[Matrix, Scalar, Int[Array, ""]]) -> tuple[Matrix, Scalar, Array]:
-        u, _, done = state
-        a = _exponent(group, u, _gradient(group, u, loops, potential)[0])
-        new = group.multiply(group.exp(-a, LARGEST), x)
-        return new, jnp.max(jnp.abs(new - u)), done + 1
+    def a(u: Matrix) -> Matrix:
+        return exponent(group, u, _gradient(group, u, loops, potential)[0])
 
-    def moving(state: tuple[Matrix, Scalar, Int[Array, ""]]) -> Array:
-        return (state[1] > tolerance) & (state[2] < most)
-
-    start = (x, jnp.full((), jnp.inf, x.real.dtype), jnp.zeros((), int))
-    u, change, _ = jax.lax.while_loop(moving, iterate, start)
-    u = eqx.error_if(
-        u,
-        ~(change <= tolerance),
-        f"the inverse of a split did not converge to {tolerance:.1g} in {most} iterations: are its"
-        " parameters finite?",
-    )
+    u = fixed_point(group, x, a, CONTRACTION, "a split")
     return _newton(group, u, x, loops, potential)
 
 
@@ -205,9 +190,6 @@ def _newton(
 ) -> Matrix:
     """A step of Newton's method from u, whose own derivative plays no part."""
     pull, n = jax.lax.stop_gradient(_gradient(group, u, loops, potential))
-    half = group.exp(_exponent(group, u, pull) / 2, LARGEST)
+    half = group.exp(exponent(group, u, pull) / 2, LARGEST)
     there = stout(group, u, _gradient(group, u, loops, potential)[0])
-    missed = group.unit_beta * group.trace_gradient(group.multiply(there, group.adjoint(x)))
-    turned = group.components(group.transport(half, missed))
-    change = jnp.linalg.solve(turned_jacobian(n)[0], turned)
-    return group.multiply(group.exp(-group.element(change), LARGEST), u)
+    return newton_step(group, u, half, turned_jacobian(n)[0], there, x)

@@ -133,13 +133,30 @@ def _last(size: Callable[[int], float], n: Blocks) -> int:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def unstout(group: Group, contraction: float, x: Field, staples: Field) -> Field:
-    """The u of x = exp(A(u)) u: the fixed point of u -> exp(-A(u)) x, a contraction for q < 1.
-
-    An iteration makes the error q times as large, or smaller. The links iterate until none changes
-    by more than eps^(3/4), eps the rounding. Then a step of Newton's method squares the error.
+    """The u of x = exp(A(u)) u, by `fixed_point` and then a step of Newton's method.
 
     Args:
         contraction: at least q, and below 1.
+
+    Raises:
+        RuntimeError: the iteration did not converge, as where a number is not finite.
+    """
+    u = fixed_point(group, x, lambda u: exponent(group, u, staples), contraction, "a stout layer")
+    return _newton(group, u, staples)(x, staples)
+
+
+def fixed_point(
+    group: Group, x: Field, a: Callable[[Field], Field], contraction: float, name: str
+) -> Field:
+    """The u of x = exp(A(u)) u: the fixed point of u -> exp(-A(u)) x, a contraction for q < 1.
+
+    An iteration makes the error q times as large, or smaller. The links iterate until none changes
+    by more than eps^(3/4), eps the rounding. `newton_step` then squares the error.
+
+    Args:
+        a: the function A.
+        contraction: at least q, and below 1.
+        name: of the map, for the error.
 
     Raises:
         RuntimeError: the iteration did not converge, as where a number is not finite.
@@ -149,7 +166,7 @@ def unstout(group: Group, contraction: float, x: Field, staples: Field) -> Field
 
     def iterate(state: tuple[Field, Scalar, Int[Array, ""]]) -> tuple[Field, Scalar, Array]:
         u, _, done = state
-        new = group.multiply(group.exp(-exponent(group, u, staples), LARGEST), x)
+        new = group.multiply(group.exp(-a(u), LARGEST), x)
         return new, jnp.max(jnp.abs(new - u)), done + 1
 
     def moving(state: tuple[Field, Scalar, Int[Array, ""]]) -> Array:
@@ -157,13 +174,12 @@ def unstout(group: Group, contraction: float, x: Field, staples: Field) -> Field
 
     start = (x, jnp.full((), jnp.inf, x.real.dtype), jnp.zeros((), int))
     u, change, _ = jax.lax.while_loop(moving, iterate, start)
-    u = eqx.error_if(
+    return eqx.error_if(
         u,
         ~(change <= tolerance),
-        f"the inverse of a stout layer did not converge to {tolerance:.1g} in {most} iterations:"
+        f"the inverse of {name} did not converge to {tolerance:.1g} in {most} iterations:"
         " are its parameters finite?",
     )
-    return _newton(group, u, staples)(x, staples)
 
 
 @unstout.defjvp
@@ -181,10 +197,19 @@ def _newton(group: Group, u: Field, staples: Field) -> Callable[[Field, Field], 
     k = turned_jacobian(slope(group, u, staples))[0]
 
     def step(x: Field, staples: Field) -> Field:
-        ratio = group.multiply(stout(group, u, staples), group.adjoint(x))
-        missed = group.unit_beta * group.trace_gradient(ratio)
-        turned = group.components(group.transport(half, missed))
-        change = jnp.linalg.solve(k, turned[..., None])[..., 0]
-        return group.multiply(group.exp(-group.element(change), LARGEST), u)
+        return newton_step(group, u, half, k, stout(group, u, staples), x)
 
     return step
+
+
+def newton_step(group: Group, u: Field, half: Field, k: Blocks, there: Field, x: Field) -> Field:
+    """A step of Newton's method from u, whose image is `there`, to the u whose image is x.
+
+    Args:
+        half: exp(A(u) / 2).
+        k: K at u, as `turned_jacobian` gives it.
+    """
+    missed = group.unit_beta * group.trace_gradient(group.multiply(there, group.adjoint(x)))
+    turned = group.components(group.transport(half, missed))
+    change = jnp.linalg.solve(k, turned[..., None])[..., 0]
+    return group.multiply(group.exp(-group.element(change), LARGEST), u)

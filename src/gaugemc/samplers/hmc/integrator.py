@@ -59,7 +59,7 @@ OMF4 = Integrator(
 )
 """4MN5FV: fourth order, five forces a step, the smallest error constant (hep-lat/0505020).
 
-On 8^4 SU(3) it takes half as many forces as Omelyan's for trajectories of the same acceptance.
+On 8^4, SU(3) at beta = 5.7, at acceptance 0.8, a force of it goes 1.7 times as far as Omelyan's.
 """
 
 INTEGRATORS = {i.name: i for i in (LEAPFROG, OMELYAN, FOREST_RUTH, OMF4)}

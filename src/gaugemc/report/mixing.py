@@ -1,4 +1,4 @@
-"""The table of how chains forget: their start, and their energy."""
+"""The section of how chains forget: their start, and their energy."""
 
 # ruff: noqa: RUF001 (typographic signs are meant)
 
@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gaugemc.report.names import heading
+from gaugemc.report.panels import section
+from gaugemc.report.record import Run
 from gaugemc.report.table import TAU, reason_of, table, tagged
 from gaugemc.report.tables import tau_text
 from gaugemc.statistics.notation import (
@@ -21,6 +23,18 @@ from gaugemc.statistics.notation import (
 
 LEVELS = ("action", "plaquette")
 """Where the energy is read off: Wilson's action is the plaquette but for a factor."""
+
+
+def mixing(run: Run) -> str:
+    """Burn-in, and autocorrelation of the action."""
+    text = (
+        "Burn-in is measured with chains of their own, half from hot and half from cold starts. It"
+        " ends with the first draw from which means of hot and cold chains, over windows of a tenth"
+        " of the draws, agree within errors, and with them the mean distances from the median."
+    )
+    if len(run.results) > 1:
+        text += f" Ratio: {TAU} of the first baseline over that of the sampler."
+    return section("Burn-in and mixing", text, mixing_table(run.headings, run.results))
 
 
 def mixing_table(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> str:
