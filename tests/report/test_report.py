@@ -176,6 +176,19 @@ def test_run_of_hmc_alone_leaves_out_what_it_has_not(tmp_path: pathlib.Path) -> 
     assert source.count("<svg") == 2
 
 
+def test_mixing_has_the_ratio_of_autocorrelation_times(tmp_path: pathlib.Path) -> None:
+    """Of the plaquette, in place of the action: 40 +- 8 over 0.8 +- 0.1, and a bound of it."""
+    run = u1_run(tmp_path / "run", draws=50)
+    summary = json.loads((run / "summary.json").read_text())
+    taus = {"evaluate": (0.8, 0.1, False), "hmc": (40.0, 8.0, True)}
+    for part, (tau, error, bound) in taus.items():
+        found = summary[part]["observables"]["plaquette"]
+        found |= {"tau_int": tau, "tau_int_error": error, "lower_bound": bound}
+    change(run, evaluate=summary["evaluate"], hmc=summary["hmc"])
+    _, text = read_page(run)
+    assert "≥ × 50(12) lower bound" in text.partition("Mixing between energy levels")[2]  # noqa: RUF001
+
+
 def test_undecided_checks_are_amber_and_say_why(tmp_path: pathlib.Path) -> None:
     """Of the evaluated sampler; those of the baseline are only counted. Failures stay failures."""
     run = u1_run(tmp_path / "run", draws=200)

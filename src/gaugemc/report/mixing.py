@@ -1,7 +1,5 @@
 """The section of how chains forget: their start, and their energy."""
 
-# ruff: noqa: RUF001 (typographic signs are meant)
-
 from __future__ import annotations
 
 import math
@@ -11,11 +9,10 @@ from typing import Any
 from gaugemc.report.names import heading
 from gaugemc.report.panels import section
 from gaugemc.report.record import Run
-from gaugemc.report.table import TAU, reason_of, table, tagged
-from gaugemc.report.tables import tau_text
+from gaugemc.report.table import TAU, reason_of, table
+from gaugemc.report.tables import ratio_text, tau_text
 from gaugemc.statistics.notation import (
     MISSING,
-    format_bound,
     format_integer,
     format_seconds,
     number,
@@ -93,19 +90,22 @@ def level_rows(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     if not name:
         return []
     levels = [o.get(name) or {} for o in observed]
-    ratio = ratio_text(levels[0], levels[1]) if len(levels) > 1 else ""
+    ratio = tau_ratio(levels[0], levels[1]) if len(levels) > 1 else ""
     what = "of the action <i>S</i>" + ("" if name == "action" else ", read off the plaquette")
     return [["Mixing between energy levels"], [f"{TAU} {what}", *map(tau_text, levels), ratio]]
 
 
-def ratio_text(sampler: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+def tau_ratio(sampler: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
     """tau_int of the baseline over that of the sampler."""
     taus = [number(o.get("tau_int")) for o in (baseline, sampler)]
     errors = [number(o.get("tau_int_error")) for o in (baseline, sampler)]
     if not taus[1] > 0:
         return MISSING
     ratio = taus[0] / taus[1]
-    error = ratio * math.hypot(*(e / t for e, t in zip(errors, taus)))
-    low, high = bool(baseline.get("lower_bound")), bool(sampler.get("lower_bound"))
-    text = format_bound(ratio, error, lower=low, upper=high)
-    return tagged(f"×&#8202;{text}", low, high, [reason_of(baseline), reason_of(sampler)])
+    compared = {
+        "ratio": ratio,
+        "error": ratio * math.hypot(*(e / t for e, t in zip(errors, taus))),
+        "lower_bound": baseline.get("lower_bound"),
+        "upper_bound": sampler.get("lower_bound"),
+    }
+    return ratio_text(compared, "ratio", "error", [reason_of(baseline), reason_of(sampler)])
