@@ -10,6 +10,7 @@ from gaugemc.kernels.native.calls import local_updates as local_updates
 from gaugemc.kernels.native.calls import move as move
 from gaugemc.kernels.native.calls import plaquette_sum as plaquette_sum
 from gaugemc.kernels.native.calls import rectangle_sum as rectangle_sum
+from gaugemc.kernels.native.calls import stages as stages
 from gaugemc.kernels.native.calls import staples as staples
 from gaugemc.kernels.native.calls import stout as stout
 from gaugemc.kernels.native.calls import stout_pull as stout_pull

@@ -31,6 +31,20 @@ inline Algebra<N, T> anti_hermitian_traceless(const Matrix<N, T>& m, Lanes<T> sc
   return a;
 }
 
+// The same as a matrix.
+template <int N, class T>
+inline Matrix<N, T> matrix_of(const Algebra<N, T>& a) {
+  Matrix<N, T> m;
+  for (int j = 0; j < N; j++) {
+    m.re[j][j] = Lanes<T>{}, m.im[j][j] = a.diagonal[j];
+    for (int k = j + 1; k < N; k++) {
+      const int p = pair(N, j, k);
+      m.re[j][k] = a.re[p], m.im[j][k] = m.im[k][j] = a.im[p], m.re[k][j] = -a.re[p];
+    }
+  }
+  return m;
+}
+
 // sum + scale a.
 template <int N, class T>
 inline void add_multiple(Algebra<N, T>& sum, Lanes<T> scale, const Algebra<N, T>& a) {

@@ -30,6 +30,7 @@ HANDLERS = (
     "field_strength_products",
     "move",
     "trajectory",
+    "trajectory_pull",
     "flow",
     "local_updates",
     "stout",

@@ -89,16 +89,8 @@ inline Algebra<N, T> force_of(const Matrix<N, T>& c) {
 // u^dagger a u.
 template <int N, class T>
 inline Algebra<N, T> transported(const Matrix<N, T>& u, const Algebra<N, T>& a) {
-  Matrix<N, T> m;
-  for (int j = 0; j < N; j++) {
-    m.re[j][j] = Lanes<T>{}, m.im[j][j] = a.diagonal[j];
-    for (int k = j + 1; k < N; k++) {
-      const int p = pair(N, j, k);
-      m.re[j][k] = a.re[p], m.im[j][k] = m.im[k][j] = a.im[p], m.re[k][j] = -a.re[p];
-    }
-  }
   return anti_hermitian_traceless(
-      product<As::kDagger, As::kItself>(u, product<As::kItself, As::kItself>(m, u)),
+      product<As::kDagger, As::kItself>(u, product<As::kItself, As::kItself>(matrix_of(a), u)),
       Lanes<T>{} + T(1));
 }
 

@@ -74,8 +74,10 @@ class GeneralisedLeapfrog(Layers):
         couplings = None if observe else self._compiled_couplings(theory)
         if couplings is None:
             return GeneralisedLeapfrog._in_layers(*arguments, observe)
-        twin = GeneralisedLeapfrog._in_layers
-        run = native.twinned(_compiled, lambda _, *arguments: twin(*arguments))
+        run = _compiled
+        if "trajectory_pull" not in theory.space.kernels:
+            twin = GeneralisedLeapfrog._in_layers
+            run = native.twinned(_compiled, lambda _, *arguments: twin(*arguments))
         return run(couplings, *arguments)
 
     def _compiled_couplings(self, theory: Theory) -> Float[Array, "layer loops"] | None:
@@ -165,7 +167,6 @@ def _compiled(
     e = leapfrog.step_sizes[layers]
     kicks = (jnp.pad(e, (0, 1)) + jnp.pad(e, (1, 0))) / 2
     v = jnp.where(passes[0], -start.v, start.v)
-    one_step = jnp.ones(()), jnp.ones((), jnp.int32)
-    x, v, force = native.trajectory(start.x, v, start.force, couplings[nodes], kicks, e, *one_step)
+    x, v, force = native.stages(start.x, v, start.force, couplings[nodes], kicks, e)
     end = PhasePoint(x, jnp.where(passes[-1], -v, v), force)
     return end, jnp.zeros((), jnp.float64), None
