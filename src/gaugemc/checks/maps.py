@@ -135,6 +135,8 @@ def log_det_of_proposal(sampler: L2HMC, key: Key[Array, ""]) -> Check:
     if isinstance(space, Links) and not holds_lattice_size(leapfrog):
         lattices = _PROPOSAL_LATTICES if space.group.link_shape else _JACOBIAN_LATTICES
         space = small_enough(space, lattices)
+        # Compiled trajectories have a reverse pass alone.
+        space = Links(space.group.without_kernels(), space.lattice, space.real)
         theory = eqx.tree_at(lambda t: t.space, sampler.theory, space)
         sampler = L2HMC(theory, on_lattice(leapfrog, space), sampler.direction)
     if (size := 2 * dimension(space)) > LARGEST:

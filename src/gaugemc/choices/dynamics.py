@@ -24,6 +24,9 @@ class DynamicsSettings:
         one_of(*INTEGRATORS),
     )
     eps_trainable: bool = option(True, "train the step sizes, one for each layer")
+    length_trainable: bool = option(
+        True, "train the length of trajectories; without, the mean step size stays eps"
+    )
     network: str = option(
         "force",
         "force (gauge-equivariant, of loops), gauge (the same, all of L2HMC), conv or dense",
@@ -69,6 +72,7 @@ class DynamicsSettings:
             separate=self.separate_networks,
             x_networks=2 if self.split_x_networks else 1,
             train_step_sizes=self.eps_trainable,
+            keep_length=not self.length_trainable,
             **settings.networks(),
         )
 

@@ -80,12 +80,12 @@ class GeneralisedLeapfrog(Layers):
             run = native.twinned(_compiled, lambda _, *arguments: twin(*arguments))
         return run(couplings, *arguments)
 
-    def _compiled_couplings(self, theory: Theory) -> Float[Array, "layer loops"] | None:
+    def _compiled_couplings(self, theory: Theory) -> Float[Array, "node loops"] | None:
         """The couplings of each momentum network, if a kernel can make whole trajectories."""
         if self.positions or not isinstance(theory.space, Links):
             return None
-        of_layers = jax.vmap(lambda k: self.momentum_of(k).couplings(theory))
-        couplings = of_layers(jnp.arange(self.n_layers))
+        of_nodes = jax.vmap(lambda k: self.momentum_of(k).couplings(theory))
+        couplings = of_nodes(jnp.arange(self.n_layers + (self.turn is not None)))
         compiled = couplings and has_kernels(theory.space, len(couplings))
         return jnp.stack(couplings, axis=1) if compiled else None
 
@@ -152,7 +152,7 @@ class GeneralisedLeapfrog(Layers):
 
 
 def _compiled(
-    couplings: Float[Array, "layer loops"],
+    couplings: Float[Array, "node loops"],
     leapfrog: GeneralisedLeapfrog,
     theory: Theory,
     start: PhasePoint,

@@ -35,6 +35,10 @@ class Layers(eqx.Module):
     train_step_sizes: bool = True
     signs: tuple[int, ...] | None = eqx.field(default=None, static=True)
     """Of the step sizes; all positive by default. Integrators of fourth order go back in places."""
+    turn: MomentumNetwork | None = None
+    """The momentum network where a palindrome turns back; by default network 0."""
+    length: float | None = eqx.field(default=None, static=True)
+    """Of a pass, the sum of its step sizes, where training shall keep this length."""
 
     def __check_init__(self) -> None:
         if self.n_layers < 1:
@@ -44,6 +48,8 @@ class Layers(eqx.Module):
                 f"step sizes of shape {self.log_step_sizes.shape}: need one for each of"
                 f" {self.n_layers} masks"
             )
+        if self.turn is not None and not self.separate:
+            raise ValueError("turn: needs momentum networks of each layer's own")
         if len(self.positions) > 2:
             raise ValueError(f"{len(self.positions)} position networks: needs none, one or two")
 
@@ -63,6 +69,7 @@ class Layers(eqx.Module):
         """The step size of each layer."""
         e = jnp.exp(self.log_step_sizes)
         e = e if self.signs is None else e * jnp.asarray(self.signs)
+        e = e if self.length is None else e * (self.length / jnp.sum(e))
         return e if self.train_step_sizes else jax.lax.stop_gradient(e)
 
     def check_space(self, space: Space) -> None:
@@ -83,6 +90,8 @@ class Layers(eqx.Module):
         forward = np.roll(order, -1)
         layers = jnp.concatenate([jnp.where(back, order[::-1], order) for back in passes])
         nodes = jnp.concatenate([jnp.where(back, order[::-1], forward) for back in passes])
+        if self.turn is not None and len(passes) > 1:
+            nodes = nodes.at[self.n_layers - 1].set(self.n_layers)
         return layers, nodes
 
     def networks_are_finite(self, theory: Theory, at: PhasePoint) -> Bool[Array, ""]:
@@ -90,6 +99,7 @@ class Layers(eqx.Module):
         a point of phase space."""
         steps = jnp.exp(self.log_step_sizes)
         separate, shared = self.split()
+        turn = True if self.turn is None else finite(self.turn.force(theory, at.x))
 
         def layer(
             good: Bool[Array, ""], layer: tuple[Shaped[Array, "..."], Time, PyTree]
@@ -109,19 +119,22 @@ class Layers(eqx.Module):
 
             return jax.lax.scan(of_part, good, parts)
 
-        layers = (self.masks, self.times(theory.space), separate)
-        good = jnp.all((steps > 0) & jnp.isfinite(steps))
+        layers = (self.masks, self.times(theory.space)[:-1], separate)
+        good = jnp.all((steps > 0) & jnp.isfinite(steps)) & turn
         return jax.lax.scan(layer, good, layers)[0]
 
-    def times(self, space: Space) -> Float[Array, "layer 2"]:
-        """The time of each layer, by which its networks know their place."""
-        phase = 2 * np.pi * np.arange(self.n_layers) / self.n_layers
+    def times(self, space: Space) -> Float[Array, "node 2"]:
+        """The time of each layer, by which its networks know their place, and of the turn."""
+        phase = 2 * np.pi * np.arange(self.n_layers + 1) / self.n_layers
         return jnp.asarray(np.stack([np.cos(phase), np.sin(phase)], 1), space.real_dtype)
 
     def momentum_of(self, node: Int[Array, ""]) -> MomentumNetwork:
-        """The momentum network of that number."""
-        separate, shared = self.split()
-        return eqx.combine(select(separate[0], node), shared[0])
+        """The momentum network of that number, the last one that of the turn."""
+        (arrays, _), (shared, _) = self.split()
+        if self.turn is not None:
+            last = eqx.filter(self.turn, eqx.is_array)
+            arrays = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), arrays, last)
+        return eqx.combine(select(arrays, node), shared)
 
     def split(self) -> tuple[PyTree, PyTree]:
         """The networks' arrays that have an axis of layers, and the rest of the networks."""

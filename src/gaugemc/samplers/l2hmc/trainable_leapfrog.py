@@ -49,6 +49,7 @@ def trainable_leapfrog(
     separate: bool = True,
     x_networks: int = 2,
     train_step_sizes: bool = True,
+    keep_length: bool = False,
     masks: Shaped[Array, "layer ..."] | None = None,
     compute_dtype: DTypeLike | None = None,
 ) -> GeneralisedLeapfrog:
@@ -73,6 +74,7 @@ def trainable_leapfrog(
         separate: networks of each layer's own, or the same for all.
         x_networks: 2, one for each half of the position update, or 1; "force" has none.
         train_step_sizes: whether step sizes are trained.
+        keep_length: whether their sum stays n_layers * step_size, half the length of a palindrome.
         masks: frozen components, (n_layers, *field shape). By default random halves, or lines for
             gauge-equivariant networks.
         compute_dtype: type of the arithmetic inside networks; by default the type of the space.
@@ -134,6 +136,9 @@ def trainable_leapfrog(
             )
         weights = momentum.weights.at[:, 0].set(jnp.asarray(factors - 1, space.real_dtype))
         momentum = eqx.tree_at(lambda m: m.weights, momentum, weights)
+    turn = None
+    if isinstance(momentum, LoopCouplings) and separate:
+        turn = LoopCouplings(momentum.weights[0])
     if masks is None:
         masks = default_masks(mask_key, space, n_layers, network)
     leapfrog = GeneralisedLeapfrog(
@@ -144,6 +149,8 @@ def trainable_leapfrog(
         separate,
         train_step_sizes,
         None if min(drifts) > 0 else tuple(int(sign) for sign in np.sign(drifts)),
+        turn,
+        n_layers * step_size if keep_length else None,
     )
     leapfrog.check_space(space)
     return leapfrog
