@@ -21,11 +21,11 @@ def run_baselines(
     start: Field | None,
     key: Key[Array, ""],
 ) -> list[PhaseResult]:
-    """Run HMC as tuned for the theory's first leading observable, and for those that it is bad for.
+    """Run HMC as tuned for the slowest observable, and for those that this HMC is bad for.
 
     The first has the name "hmc". Another one, "hmc-OBSERVABLE", is run where the tuner found a
-    candidate that is significantly better for a leading observable. Beside HMC itself runs
-    heatbath. Empty where the settings leave nothing to compare.
+    candidate that is significantly better for another observable that is judged. Beside HMC itself
+    runs heatbath. Empty where the settings leave nothing to compare.
     """
     e = settings.evaluate
     if baseline(settings) == "heatbath":
