@@ -11,6 +11,7 @@ from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import baseline
 from gaugemc.run.chain_phase import Phase, PhaseResult, run_chains
 from gaugemc.run.run_directory import RunDirectory
+from gaugemc.run.sharing import take_hmc
 from gaugemc.theories import Theory
 
 
@@ -34,6 +35,7 @@ def run_baselines(
         return [run_chains(settings, directory, phase, start, key)]
     if baseline(settings) != "hmc":
         return []
+    take_hmc(settings, directory)
     hmc = settings.sampler.hmc(theory)
     first = Phase("hmc", hmc, e.hmc_draws, e.hmc_warmup, tune=True, each=True)
     main = run_chains(settings, directory, first, start, key)
