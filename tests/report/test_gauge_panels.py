@@ -51,7 +51,7 @@ def test_a_flow_that_ends_too_soon_says_so(tmp_path: pathlib.Path) -> None:
 def test_dear_observables_are_drawn_where_they_were_measured(tmp_path: pathlib.Path) -> None:
     run = read_run(flow_run(tmp_path / "run"))
     chains = run.chains[0]
-    assert run.drawn == ["flowed_charge", "flowed_energy", "plaquette"]
+    assert run.drawn == ["flowed_energy", "flowed_charge", "plaquette"]
     assert chains.draws == 400
     assert chains.observables["flowed_charge"].shape == (8, 80)
     assert np.isfinite(chains.observables["polyakov_loop[2]"]).all()

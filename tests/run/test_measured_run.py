@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gaugemc.choices.build import build_theory
+from gaugemc.choices.measuring import build_tuning_measurement, judged
 from gaugemc.choices.settings import Settings, SettingsError
 from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed
@@ -68,6 +70,38 @@ def test_a_run_goes_on_with_arrays(finished: Path, tmp_path: Path) -> None:
     whole, longer = (read_draws(path / "chains/evaluate.h5")[0] for path in (finished, tmp_path))
     for name, values in whole.observables.items():
         np.testing.assert_array_equal(longer.observables[name], values)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "names"),
+    [
+        (["theory=su3_4d"], ["flowed_energy", "flowed_charge", "plaquette"]),
+        (["theory=su3_4d", "evaluate.flow_time=0"], ["plaquette"]),
+        (["theory=u1_2d", "evaluate.flow_time=0.1"], ["charge", "flowed_energy", "plaquette"]),
+        (["theory=ring"], ["first", "radius"]),
+    ],
+)
+def test_samplers_are_judged_by_what_forgets_last(overrides: list[str], names: list[str]) -> None:
+    made = composed(["sampler=hmc", *overrides])
+    theory = build_theory(made)
+    assert list(judged(made, theory)) == names
+    measured = build_tuning_measurement(made, theory)
+    assert {o.name for o in measured.more} == {n for n in names if n.startswith("flowed")}
+
+
+def test_hmc_is_tuned_for_the_flowed_energy(tmp_path: Path) -> None:
+    """The flowed energy has a score, and the first choice is the choice for it."""
+    made = settings(
+        *("theory=su2_2d", "evaluate.flow_time=0.2", "evaluate.flow_step=0.1"),
+        *("evaluate.lengths=[0.5,1.0]", "evaluate.measure_every=2"),
+    )
+    tuning = run(made, tmp_path)["evaluate"]["tuning"]
+    for row in tuning:
+        assert set(row["scores"]) == {"plaquette", "flowed_energy"}
+        assert row["scores"]["flowed_energy"]["value"] > 0
+    chosen = [row for row in tuning if row["chosen"]]
+    assert len(chosen) == 1
+    assert "flowed_energy" in chosen[0]["chosen_for"]
 
 
 @pytest.mark.parametrize(

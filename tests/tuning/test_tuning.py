@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaugemc.chains import sample
+from gaugemc.chains import Measurement, sample
 from gaugemc.chains.driver import start_chains
 from gaugemc.groups import U1
 from gaugemc.samplers import HMC, OMELYAN
@@ -18,6 +19,7 @@ from gaugemc.tuning import tune, tune_step_size
 from gaugemc.tuning.choice import Rival, choose, choose_for_each, ties, worth_drawing
 from gaugemc.tuning.score import Series, changes, comparable, deviation, score, typical_size
 from gaugemc.tuning.step_size import missed, search, settle, with_length
+from gaugemc.tuning.tune import measure
 
 THEORY = Gaussian(jnp.zeros(64), jnp.eye(64))
 """Every trajectory of HMC has the period 2 pi."""
@@ -303,6 +305,27 @@ def test_tune_prefers_the_candidate_that_moves_farther(key: jax.Array) -> None:
     assert int(found.sampler.n_steps) == quarter.n_steps
     assert int(found.sampler_for("widest").n_steps) == quarter.n_steps
     assert jax.tree.leaves(found.states)[0].shape[0] == 64
+
+
+def test_what_is_measured_on_every_third_draw_costs_three(key: jax.Array) -> None:
+    """Q^2 is Q squared on these draws, and is scored over the forces between them."""
+    sampler = HMC(Wilson(Links(U1(), (4, 4)), 1.0), 0.2, 5)
+    states = start_chains(sampler, key, 4)
+    found = measure(sampler, key, states, 12, Measurement(every=3)).series
+    charge, squared = found["charge"], found["charge_squared"]
+    assert (charge.forces, squared.forces) == (5.0, 15.0)
+    np.testing.assert_array_equal(squared.parts[0], charge.parts[0][:, 2::3] ** 2)
+
+
+def test_tune_chooses_for_what_it_is_asked(key: jax.Array) -> None:
+    first = HMC(THEORY, 0.1, 10)
+    states = start_chains(first, key, 16)
+    options: dict[str, Any] = {"lengths": [1.5], "targets": [0.9], "iterations": 4, "draws": 4}
+    assert list(tune(first, key, states, **options).choices) == list(THEORY.leading)
+    found = tune(first, key, states, compared=("widest", "unknown"), **options)
+    assert list(found.choices) == ["widest"]
+    dear = tune(first, key, states, measurement=Measurement(every=5), **options)
+    assert dear.candidates[0].draws >= 10  # two measurements at least
 
 
 def test_candidates_that_tie_get_more_draws(key: jax.Array) -> None:

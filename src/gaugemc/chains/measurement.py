@@ -96,6 +96,10 @@ class Measurement(eqx.Module):
         """Whether an observable is left out between the draws on which all are measured."""
         return self.every > 1 and name not in (*theory.leading, Action.name)
 
+    def draws_between(self, theory: Theory, name: str) -> int:
+        """Draws from one measurement of an observable to the next."""
+        return self.every if self.is_dear(theory, name) else 1
+
     def kept(
         self, theory: Theory, observables: Mapping[str, np.ndarray], first: int
     ) -> dict[str, np.ndarray]:

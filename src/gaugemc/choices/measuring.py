@@ -1,12 +1,14 @@
 """What a run measures."""
 
+from dataclasses import replace
+
 import equinox as eqx
 
 from gaugemc.chains.measurement import Measurement
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import baseline_draws
-from gaugemc.observables import OBSERVABLES
+from gaugemc.observables import OBSERVABLES, SLOW
 from gaugemc.observables.flowed import Flowed
 from gaugemc.spaces import Links
 from gaugemc.theories import GradientFlow, Theory, flow_kernel, flow_times
@@ -25,6 +27,19 @@ def build_measurement(settings: Settings, theory: Theory) -> Measurement:
     wanted = [name for name in settings.observables if name not in (*own, *flowed)]
     more = (*(OBSERVABLES[name]() for name in wanted), *flowed.values())
     return Measurement(tuple(settings.observables), more, every)
+
+
+def build_tuning_measurement(settings: Settings, theory: Theory) -> Measurement:
+    """What HMC is tuned by: the theory's observables, and those of `SLOW` at the flow's end."""
+    flowed = flowed_observables(settings, theory)
+    more = tuple(replace(o, times=o.times[-1:]) for name, o in flowed.items() if name in SLOW)
+    return Measurement(more=more, every=settings.evaluate.measure_every if more else 1)
+
+
+def judged(settings: Settings, theory: Theory) -> tuple[str, ...]:
+    """The observables that samplers are tuned for, the slowest first."""
+    measured = (*flowed_observables(settings, theory), *theory.leading)
+    return tuple(dict.fromkeys(n for n in (*SLOW, *theory.leading) if n in measured))
 
 
 def flowed_observables(settings: Settings, theory: Theory) -> dict[str, Flowed]:

@@ -40,12 +40,15 @@ STUDIES = {
     "su3_4d_study": study(
         "5.7,5.9",
         theory={"lattice": [8, 8, 8, 8]},
+        chains=4,  # twice as long as 8 for the same cost: tau_int is tens of draws
         training={"steps": 100, "quality_every": 50},
         evaluate={
-            "draws": 1000,
-            "hmc_draws": 1000,
-            "measure_every": 4,
+            "draws": 600,
+            "hmc_draws": 1000,  # made once for all members, and in the error of every ratio
+            "burn_in": 60,
+            "measure_every": 2,
             "flow_time": 2.0,  # L^2 / 32
+            "tune_draws": 60,
         },
     ),
     "su3_4d_study_quick": study(

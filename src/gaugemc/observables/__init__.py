@@ -13,3 +13,6 @@ OBSERVABLES: dict[str, type[Observable]] = {
     if isinstance(cls, type) and issubclass(cls, Observable) and hasattr(cls, "name")
 }
 """All observables by name, from the files of this folder."""
+
+SLOW = ("charge", "flowed_energy", "flowed_charge")
+"""Observables that are the last to forget, where they are measured: samplers are judged by them."""

@@ -30,17 +30,18 @@ def mixing(run: Run) -> str:
         " of the draws, agree within errors, and with them the mean distances from the median."
     )
     if len(run.results) > 1:
-        text += f" Ratio: {TAU} of the first baseline over that of the sampler."
-    return section("Burn-in and mixing", text, mixing_table(run.headings, run.results))
+        text += f" Ratio: {TAU} of {run.baseline(level_of(run.results))} over that of the sampler."
+    return section("Burn-in and mixing", text, mixing_table(run))
 
 
-def mixing_table(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> str:
+def mixing_table(run: Run) -> str:
     """Burn-in of each sampler in draws, forces and seconds, and its autocorrelation of the action.
 
     "" where neither was measured.
     """
-    rows = [*burn_in_rows(results), *level_rows(results)]
-    header = ["", *labels, *(["Ratio"] if len(results) > 1 else [])]
+    results = run.results
+    rows = [*burn_in_rows(results), *level_rows(run)]
+    header = ["", *run.headings, *(["Ratio"] if len(results) > 1 else [])]
     width = len(header)
     rows = [row if len(row) == 1 else [*row, *[""] * (width - len(row))] for row in rows]
     return table("Burn-in and mixing", header, rows) if rows else ""
@@ -83,14 +84,22 @@ def cost_text(part: Mapping[str, Any], cost: float, write: Callable[[float], str
     return write(max(after) * cost)
 
 
-def level_rows(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """tau_int of the action in draws, and that of the first baseline over that of the sampler."""
+def level_of(results: Sequence[Mapping[str, Any]]) -> str:
+    """The observable that the energy is read off; "" where there is none."""
     observed = [result.get("observables") or {} for result in results]
-    name = next((n for n in LEVELS if any(n in o for o in observed)), "")
+    return next((n for n in LEVELS if any(n in o for o in observed)), "")
+
+
+def level_rows(run: Run) -> list[list[str]]:
+    """tau_int of the action in draws, and that of its baseline over that of the sampler."""
+    name = level_of(run.results)
     if not name:
         return []
-    levels = [o.get(name) or {} for o in observed]
-    ratio = tau_ratio(levels[0], levels[1]) if len(levels) > 1 else ""
+    levels = [(result.get("observables") or {}).get(name) or {} for result in run.results]
+    ratio = ""
+    if len(levels) > 1:
+        compared = list(run.phases).index(run.compared_with(name))
+        ratio = tau_ratio(levels[0], levels[compared])
     what = "of the action <i>S</i>" + ("" if name == "action" else ", read off the plaquette")
     return [["Mixing between energy levels"], [f"{TAU} {what}", *map(tau_text, levels), ratio]]
 

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 
 from gaugemc.choices.menu import label
+from gaugemc.observables import SLOW
 from gaugemc.report.chains import Chains
 from gaugemc.report.names import baseline_label, by_array
 from gaugemc.statistics.notation import number
 
 COLOURS = ("sampler", "hmc", "second")
 """Of the evaluated sampler and of the baselines, keys of `style.PALETTE`."""
-SLOW = ("charge", "flowed_charge", "flowed_energy")
-"""Observables whose histories say most, where they are measured."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Run:
 
     @property
     def drawn(self) -> list[str]:
-        """The observables whose histories are drawn, the slowest first."""
+        """The observables whose histories are drawn, those that say most first."""
         slow = [name for name in SLOW if name in self.numbers]
         others = [name for name in self.numbers if name not in (*slow, "flowed_t2_energy")]
         return [*slow, *others[: 1 if slow else 2]]
@@ -94,10 +93,15 @@ class Run:
             for label, c in zip(self.labels, COLOURS)
         ]
 
+    def compared_with(self, name: str) -> str:
+        """The phase of the baseline that an observable is compared with; by default the first."""
+        first, *others = [*list(self.phases)[1:], "hmc"]
+        phase = (self.part("comparison").get(name) or {}).get("baseline")
+        return phase if phase in others else first
+
     def baseline(self, name: str) -> str:
         """The label of the baseline that an observable is compared with."""
-        phase = (self.part("comparison").get(name) or {}).get("baseline") or "hmc"
-        return baseline_label(phase)
+        return baseline_label(self.compared_with(name))
 
     @property
     def checks(self) -> dict[str, Mapping[str, Any]]:

@@ -73,8 +73,8 @@ class Scan:
 
     @property
     def leading(self) -> list[str]:
-        """The two leading observables of every run, each once."""
-        return list(dict.fromkeys(name for run in self.finished for name in run.numbers[:2]))
+        """The two observables of every run that say most, each once."""
+        return list(dict.fromkeys(name for run in self.finished for name in run.drawn[:2]))
 
     @property
     def varied(self) -> dict[str, list[str]]:

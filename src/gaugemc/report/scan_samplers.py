@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from gaugemc.choices.menu import label
-from gaugemc.report.names import called, heading
+from gaugemc.observables import SLOW
+from gaugemc.report import seeds
+from gaugemc.report.names import baseline_label, called, heading
 from gaugemc.report.panels import section
-from gaugemc.report.scan import Job, Scan, setting_text
+from gaugemc.report.record import Run
+from gaugemc.report.scan import Job, Scan, setting_text, value_text
 from gaugemc.report.scan_table import PER_SECOND, ratio, tau
+from gaugemc.report.seeds import COSTS, Found
 from gaugemc.report.table import TAU, table
 from gaugemc.report.tables import mean_text
 from gaugemc.statistics.notation import (
@@ -28,16 +34,53 @@ OF_SAMPLERS = ("sampler", "flow", "network", "dynamics", "loss", "training")
 SIGNIFICANT = 2.0
 """Errors by which a ratio must differ from 1 to decide."""
 
-COSTS = {
-    "Per second": PER_SECOND,
-    "Per own force": ("ess_per_force_ratio", "force_error"),
-}
-"""The keys of a comparison, value and error, by what is counted."""
-
 COST_HEADER = ["Sampler", "Own forces", "In forces of HMC", "Time of all chains", "Training"]
-TUNED = '<span class="hmc">HMC</span>, tuned'
 
 Winner = Literal["sampler", "hmc", "open"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A sampler at one place: runs that differ in their seed alone."""
+
+    name: str
+    runs: Sequence[Run]
+
+    @property
+    def label(self) -> str:
+        """Its name, and the number of seeds where there are several."""
+        return self.name if len(self.runs) == 1 else f"{self.name}, {len(self.runs)} seeds"
+
+    @property
+    def cell(self) -> str:
+        """The label in a table."""
+        return f'<span class="sampler">{html.escape(self.label)}</span>'
+
+    def baselines(self, name: str) -> list[str]:
+        """The phase that an observable is compared with, in each run."""
+        return [run.compared_with(name) for run in self.runs]
+
+    def compared(self, name: str) -> Found:
+        """The comparison of an observable with tuned HMC."""
+        return seeds.comparison([run.part("comparison").get(name) or {} for run in self.runs])
+
+    def observed(self, name: str) -> list[Found]:
+        """What each run measured of an observable."""
+        return [observed(run.part("evaluate"), name) for run in self.runs]
+
+    def of_hmc(self, name: str) -> list[Found]:
+        """What the HMC of each run measured that the observable is compared with."""
+        phases = zip(self.runs, self.baselines(name))
+        return [observed(run.phases.get(phase) or {}, name) for run, phase in phases]
+
+    def cost(self, phase: str) -> Found:
+        """What a draw of a phase costs, in the runs that have the phase."""
+        return seeds.cost([run.phases[phase] for run in self.runs if run.phases.get(phase)])
+
+    @property
+    def training(self) -> float:
+        """Seconds, on average; NaN where nothing was trained."""
+        return statistics.fmean(number(run.part("training").get("seconds")) for run in self.runs)
 
 
 def samplers_differ(scan: Scan) -> bool:
@@ -59,15 +102,28 @@ def place_keys(scan: Scan) -> list[str]:
     return [key for key in scan.varied if key.partition(".")[0] not in OF_SAMPLERS]
 
 
-def places(scan: Scan) -> dict[str, list[Job]]:
-    """The finished runs by what they sample."""
-    keys = place_keys(scan)
-    found: dict[str, list[Job]] = {}
+def places(scan: Scan) -> dict[str, list[Member]]:
+    """The samplers with finished runs, by what they sample."""
+    keys = [key for key in place_keys(scan) if key != seed_key(scan)]
+    apart = [key for key in scan.varied if key != seed_key(scan)]
+    found: dict[str, dict[tuple[str, ...], list[Job]]] = {}
     for job in scan.jobs:
         if job.run:
             where = ", ".join(setting_text(key, job.settings) for key in keys)
-            found.setdefault(where, []).append(job)
-    return found
+            same = tuple(value_text(key, job.settings.get(key)) for key in apart)
+            found.setdefault(where, {}).setdefault((sampler_text(job), *same), []).append(job)
+    return {
+        where: [
+            Member(name, [job.run for job in jobs if job.run])
+            for (name, *_), jobs in members.items()
+        ]
+        for where, members in found.items()
+    }
+
+
+def seed_key(scan: Scan) -> str:
+    """The key of the seed, where nothing else varies along with it; else nothing."""
+    return "seed" if scan.varied.get("seed") == [] else ""
 
 
 def samplers(scan: Scan) -> str:
@@ -78,25 +134,22 @@ def samplers(scan: Scan) -> str:
     header += ["Per second,<br>with training", "Paid<br>back after"]
     rows: list[list[str]] = []
     costs: list[list[str]] = []
-    for where, jobs in places(scan).items():
-        reference = next((job.run.part("hmc") for job in jobs if job.run), {})
+    for where, members in places(scan).items():
         title = html.escape(f"{where}: ") if where else ""
         costs += [[html.escape(where)]] if where else []
-        costs += [[TUNED, *cost_cells(reference, reference, math.nan)]] if reference else []
-        costs += [[sampler_cell(job), *costs_of(job)] for job in jobs]
-        for name in observables(jobs):
-            rows.append([title + heading(name)])
-            found = observed(reference, name)
-            rows += [[TUNED, mean_text(found), "", tau(found), "1", "1", "", ""]] if found else []
-            rows += [[sampler_cell(job), *cells(job, name, reference)] for job in jobs]
+        costs += cost_rows(members)
+        for name in observables(members):
+            rows += [[title + heading(name)], *observable_rows(members, name)]
     note = (
         '<p class="note">≥ and ≤ mark bounds; ? where the chains of both leave open which is'
         " larger. <i>z</i>: the mean against that of HMC in errors, too large where an error is a"
-        " bound. Ratios are to tuned HMC of the same run, timed in turns with it. <i>Per own"
-        " force</i> counts a force of the sampler as one, whatever it costs. <i>Per second</i>"
-        " counts it as what it costs in forces of HMC, and so an update of heatbath. <i>With"
-        " training</i>: at the length of this run. <i>Paid back after</i>: independent values until"
-        " training has paid.</p>"
+        " bound. Ratios are to tuned HMC of the same run, timed in turns with it; of several HMC to"
+        " the one that is tuned for the observable. <i>Per own force</i> counts a force of the"
+        " sampler as one, whatever it costs. <i>Per second</i> counts it as what it costs in forces"
+        " of HMC, and so an update of heatbath. <i>With training</i>: at the length of this run."
+        " <i>Paid back after</i>: independent values until training has paid. Several seeds are one"
+        " row: the mean over the seeds, of the logarithm where it is a ratio. Its error is that of"
+        " the runs, or of their spread where the spread is larger.</p>"
     )
     found = table("Samplers", header, rows, kind="scan samplers")
     found += table("Cost of a draw", COST_HEADER, costs, kind="scan samplers")
@@ -104,31 +157,58 @@ def samplers(scan: Scan) -> str:
     return section("Samplers", "", words + found + note)
 
 
-def observables(jobs: list[Job]) -> list[str]:
-    """The numbers that all runs measured; t^2 E is E again."""
-    runs = [job.run for job in jobs if job.run]
+def observable_rows(members: Sequence[Member], name: str) -> list[list[str]]:
+    """The rows of one observable; before samplers stands the HMC that they are compared with."""
+    rows: list[list[str]] = []
+    shown: list[list[Found]] = []
+    for member in members:
+        reference = member.of_hmc(name)
+        if all(reference) and reference not in shown:
+            shown.append(reference)
+            found = seeds.observable(reference)
+            title = hmc_cell(member.baselines(name), len(reference))
+            rows.append([title, mean_text(found), "", tau(found), "1", "1", "", ""])
+        rows.append([member.cell, *cells(member, name)])
+    return rows
+
+
+def hmc_cell(phases: Sequence[str], count: int) -> str:
+    """The name of tuned HMC in so many seeds, and what each HMC is tuned for where all agree."""
+    label = baseline_label(phases[0] if len(set(phases)) == 1 else "hmc")
+    return f'<span class="hmc">{html.escape(label)}</span>, tuned' + (
+        f", {count} seeds" if count > 1 else ""
+    )
+
+
+def observables(members: Sequence[Member]) -> list[str]:
+    """The numbers that all runs measured, the slowest first; t^2 E is E again."""
+    runs = [run for member in members for run in member.runs]
     names = [name for name in runs[0].numbers if name != "flowed_t2_energy"]
-    return [name for name in names if all(name in run.numbers for run in runs)]
+    common = [name for name in names if all(name in run.numbers for run in runs)]
+    return sorted(common, key=lambda name: [*SLOW, *common].index(name))
 
 
-def observed(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def observed(part: Mapping[str, Any], name: str) -> Found:
     """What was measured of an observable."""
     return (part.get("observables") or {}).get(name) or {}
 
 
-def sampler_cell(job: Job) -> str:
-    """The name of a sampler."""
-    return f'<span class="sampler">{html.escape(sampler_text(job))}</span>'
+def cost_rows(members: Sequence[Member]) -> list[list[str]]:
+    """What a draw costs: of each HMC, in the runs of the first sampler, and of the samplers."""
+    runs = members[0].runs
+    phases = dict.fromkeys(p for run in runs for p in run.phases if p.partition("-")[0] == "hmc")
+    rows = []
+    for phase in phases:
+        count = sum(phase in run.phases for run in runs)
+        costs = members[0].cost(phase), members[0].cost("hmc")
+        rows.append([hmc_cell([phase], count), *cost_cells(*costs, math.nan)])
+    for member in members:
+        costs = member.cost("evaluate"), member.cost("hmc")
+        rows.append([member.cell, *cost_cells(*costs, member.training)])
+    return rows
 
 
-def costs_of(job: Job) -> list[str]:
-    """What a draw of a run costs, and its training."""
-    assert job.run is not None
-    seconds = number(job.run.part("training").get("seconds"))
-    return cost_cells(job.run.part("evaluate"), job.run.part("hmc"), seconds)
-
-
-def cost_cells(part: Mapping[str, Any], hmc: Mapping[str, Any], training: float) -> list[str]:
+def cost_cells(part: Found, hmc: Found, training: float) -> list[str]:
     """What a draw costs in forces of the sampler, in forces of HMC and in time, and the training.
 
     The forces of HMC are those that HMC makes in the time of the draw.
@@ -143,38 +223,24 @@ def cost_cells(part: Mapping[str, Any], hmc: Mapping[str, Any], training: float)
     ]
 
 
-def cells(job: Job, name: str, reference: Mapping[str, Any]) -> list[str]:
+def cells(member: Member, name: str) -> list[str]:
     """The row of a sampler behind its name."""
-    run = job.run
-    assert run is not None
-    part, hmc = run.part("evaluate"), run.part("hmc")
-    compared = run.part("comparison").get(name) or {}
-    found, parts = observed(part, name), [observed(p, name) for p in (part, hmc)]
-    seconds = number(run.part("training").get("seconds"))
+    part, compared = member.cost("evaluate"), member.compared(name)
+    found, reference = member.observed(name), member.of_hmc(name)
+    one = seeds.observable(found)
+    parts = [one, seeds.bounds(reference)]
     return [
-        mean_text(found),
-        distance_text(found, observed(reference, name)),
-        tau(found),
+        mean_text(one),
+        format_signed(seeds.distance(found, reference)),
+        tau(one),
         ratio(compared, parts, COSTS["Per own force"]),
         ratio(compared, parts),
-        with_training(part, compared, seconds, parts),
-        paid_back(part, found, compared, seconds),
+        with_training(part, compared, member.training, parts),
+        paid_back(part, one, compared, member.training),
     ]
 
 
-def distance_text(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """The difference of two means in its errors."""
-    error = math.hypot(number(one.get("error")), number(other.get("error")))
-    distance = number(one.get("mean")) - number(other.get("mean"))
-    return format_signed(distance / error if error > 0 else math.nan)
-
-
-def with_training(
-    part: Mapping[str, Any],
-    compared: Mapping[str, Any],
-    seconds: float,
-    parts: list[Mapping[str, Any]],
-) -> str:
+def with_training(part: Found, compared: Found, seconds: float, parts: Sequence[Found]) -> str:
     """Independent values per second of training and draws, over those of HMC."""
     drawn = number(part.get("draws")) * number(part.get("seconds_per_draw"))
     share = drawn / (drawn + (0.0 if math.isnan(seconds) else seconds))
@@ -182,16 +248,18 @@ def with_training(
     return ratio(scaled, parts)
 
 
-def paid_back(
-    part: Mapping[str, Any], found: Mapping[str, Any], compared: Mapping[str, Any], seconds: float
-) -> str:
-    """Independent values after which training and sampler took less time than HMC."""
+def paid_back(part: Found, found: Found, compared: Found, seconds: float) -> str:
+    """Independent values after which training and sampler took less time than HMC.
+
+    The error is that of the ratio, and no smaller than it is: tau_int of the sampler is in both.
+    """
     wins = winner(compared, *PER_SECOND)
     if math.isnan(seconds) or wins != "sampler":
         return "never" if seconds > 0 and wins == "hmc" else MISSING
     cost = 2 * number(found.get("tau_int")) * number(part.get("seconds_per_draw"))
-    gain = number(compared.get("ess_per_second_ratio")) - 1
-    return format_number(seconds * number(part.get("chains")) / (cost * gain), 2)
+    gain, error = (number(compared.get(key)) - least for key, least in zip(PER_SECOND, (1, 0)))
+    values = seconds * number(part.get("chains")) / (cost * gain)
+    return format_bound(values, values * error / gain, upper=bool(compared.get("lower_bound")))
 
 
 def winner(compared: Mapping[str, Any], value: str, error: str) -> Winner:
@@ -211,37 +279,39 @@ def winner(compared: Mapping[str, Any], value: str, error: str) -> Winner:
 def verdicts(scan: Scan) -> list[str]:
     """Who beats tuned HMC, per second and per own force: a sentence an observable and place."""
     return [
-        sentence(where, jobs, name)
-        for where, jobs in places(scan).items()
-        for name in observables(jobs)
+        sentence(where, members, name)
+        for where, members in places(scan).items()
+        for name in observables(members)
     ]
 
 
 def headline(scan: Scan) -> str:
-    """The verdicts on the first leading observable."""
+    """The verdicts on the slowest observable."""
     return " ".join(
-        sentence(where, jobs, name)
-        for where, jobs in places(scan).items()
-        for name in observables(jobs)[:1]
+        sentence(where, members, name)
+        for where, members in places(scan).items()
+        for name in observables(members)[:1]
     )
 
 
-def sentence(where: str, jobs: list[Job], name: str) -> str:
+def sentence(where: str, members: Sequence[Member], name: str) -> str:
     """The verdict on one observable at one place."""
     said = [
-        f"{cost} {found}." for cost, keys in COSTS.items() if (found := ranking(jobs, name, *keys))
+        f"{cost} {found}."
+        for cost, keys in COSTS.items()
+        if (found := ranking(members, name, *keys))
     ]
     what = f"Independent values of {called(name)}{f' at {where}' if where else ''}"
     return f"{what}, against tuned HMC: {' '.join(said) or 'not compared.'}"
 
 
-def ranking(jobs: list[Job], name: str, value: str, error: str) -> str:
+def ranking(members: Sequence[Member], name: str, value: str, error: str) -> str:
     """Who makes more than tuned HMC, who fewer, and for whom that is open; "" without numbers."""
     groups: dict[Winner, list[str]] = {"sampler": [], "hmc": [], "open": []}
-    for job in jobs:
-        compared = (job.run.part("comparison") if job.run else {}).get(name) or {}
+    for member in members:
+        compared = member.compared(name)
         if math.isfinite(number(compared.get(value))):
-            text = sampler_text(job) + times(compared, value, error)
+            text = member.label + times(compared, value, error)
             groups[winner(compared, value, error)].append(text)
     words = {"sampler": "more", "hmc": "fewer", "open": "undecided"}
     return "; ".join(f"{words[who]}: {', '.join(found)}" for who, found in groups.items() if found)

@@ -11,6 +11,7 @@ from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import baseline
 from gaugemc.run.chain_phase import Phase, PhaseResult, run_chains
 from gaugemc.run.run_directory import RunDirectory
+from gaugemc.run.sharing import take_hmc
 from gaugemc.theories import Theory
 
 
@@ -21,11 +22,11 @@ def run_baselines(
     start: Field | None,
     key: Key[Array, ""],
 ) -> list[PhaseResult]:
-    """Run HMC as tuned for the theory's first leading observable, and for those that it is bad for.
+    """Run HMC as tuned for the slowest observable, and for those that this HMC is bad for.
 
     The first has the name "hmc". Another one, "hmc-OBSERVABLE", is run where the tuner found a
-    candidate that is significantly better for a leading observable. Beside HMC itself runs
-    heatbath. Empty where the settings leave nothing to compare.
+    candidate that is significantly better for another observable that is judged. Beside HMC itself
+    runs heatbath. Empty where the settings leave nothing to compare.
     """
     e = settings.evaluate
     if baseline(settings) == "heatbath":
@@ -34,6 +35,7 @@ def run_baselines(
         return [run_chains(settings, directory, phase, start, key)]
     if baseline(settings) != "hmc":
         return []
+    take_hmc(settings, directory)
     hmc = settings.sampler.hmc(theory)
     first = Phase("hmc", hmc, e.hmc_draws, e.hmc_warmup, tune=True, each=True)
     main = run_chains(settings, directory, first, start, key)

@@ -13,7 +13,7 @@ from gaugemc.arrays import Field
 from gaugemc.chains.driver import Draws, chunks, concatenate
 from gaugemc.chains.measurement import Measurement
 from gaugemc.chains.progress import progress_bar
-from gaugemc.choices.measuring import build_measurement
+from gaugemc.choices.measuring import build_measurement, build_tuning_measurement, judged
 from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import (
     CheckpointError,
@@ -44,7 +44,7 @@ class Phase(NamedTuple):
     warmup: int
     tune: bool
     each: bool = False
-    """Whether other leading observables get a phase of their own where they need another HMC."""
+    """Whether other observables get a phase of their own where they need another HMC."""
 
 
 class Tuned(NamedTuple):
@@ -163,6 +163,8 @@ def tuned(
             draws=e.tune_draws,
             doublings=e.tune_doublings,
             most_steps=e.most_steps,
+            measurement=build_tuning_measurement(settings, hmc.theory),
+            compared=judged(settings, hmc.theory),
             progress=settings.progress,
         )
         if not phase.each:

@@ -65,10 +65,11 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
     rates = jax.jit(
         learning_rates(t.learning_rate, max(t.steps, 1), cast(Rates, t.schedule), t.warmup)
     )
-    state = trainee.start(optimise, init_key, chain_key)
+    started = time.perf_counter()
+    state = trainee.start(optimise, init_key, chain_key)  # some objectives warm chains up
+    seconds = time.perf_counter() - started if t.steps else 0.0
     columns = (*FIRST_COLUMNS, *trainee.columns, *LAST_COLUMNS)
     rows: list[dict[str, Any]] = []
-    seconds = 0.0
     watch = noise_watch(t.steps, t.clip)
     newest = directory.newest("train")
     if newest is None and trainee.load is not None:

@@ -37,7 +37,7 @@ class Series(NamedTuple):
     parts: list[Shaped[np.ndarray, "chain draw *axes"]]
     """One or more runs of all chains."""
     forces: float
-    """Force evaluations of a draw."""
+    """Force evaluations between two of its draws: of all draws, or of those it was measured on."""
 
 
 class Jumps(NamedTuple):

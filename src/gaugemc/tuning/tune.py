@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from gaugemc.chains.driver import chunks
+from gaugemc.chains.measurement import OWN, Measurement
 from gaugemc.chains.progress import progress_bar
 from gaugemc.samplers.hmc.hmc import HMC
 from gaugemc.tuning.choice import Choice, Rival, choose_for_each, worth_drawing
@@ -63,14 +64,17 @@ def tune(
     draws: int = 60,
     doublings: int = 2,
     most_steps: int = 100,
+    measurement: Measurement = OWN,
+    compared: Sequence[str] = (),
     progress: bool = False,
 ) -> Tuning:
     """Try every trajectory length and target acceptance; keep the best for each observable.
 
     The best moves an observable farthest per force evaluation, and is only called so where the
     difference is significant. Candidates that tie are given more draws where these may tell them
-    apart; then the next observable decides between them (the theory's leading ones first), and last
-    the cost of an accepted trajectory.
+    apart; then the next observable decides between them (those that are compared first), and last
+    the cost of an accepted trajectory. The cost counts forces of trajectories alone: what is
+    measured is as dear for all candidates.
 
     Args:
         sampler: HMC; its step size and number of steps are replaced.
@@ -83,11 +87,14 @@ def tune(
             less, as they are cheaper, or dearer.
         doublings: how often this number may be doubled for candidates that tie.
         most_steps: the most steps that a trajectory may have.
+        measurement: what candidates are scored by; by default the theory's observables.
+        compared: observables to choose a candidate for, the most important first; by default the
+            theory's leading ones, or the first observable where it names none.
         progress: show a progress bar on stderr.
 
     Returns:
-        The tuned sampler, all candidates, the choice for each of the theory's leading observables
-        (for the first observable where it names none), and the chains' states.
+        The tuned sampler, all candidates, the choice for each observable that is compared, and the
+        chains' states.
     """
     grid = [(length, target) for length in lengths for target in targets]
     settle_key, search_key, score_key = jax.random.split(key, 3)
@@ -114,13 +121,14 @@ def tune(
         measured: list[Measured] = []
         budget = draws * sum(forces_of(one.sampler) for one in found) / len(found)
         for index, one in enumerate(found):  # all from the same states: none has an older start
-            count = max(2, round(budget / forces_of(one.sampler)))
+            count = max(2 * measurement.every, round(budget / forces_of(one.sampler)))
             draw_key = jax.random.fold_in(score_key, index)
-            measured.append(measure(one.sampler, draw_key, states, count))
+            measured.append(measure(one.sampler, draw_key, states, count, measurement))
             report(len(grid) + index + 1, f"acceptance {measured[-1].acceptance.mean():.2f}")
         states = measured[-1].states
         names = list(measured[0].series)
-        compared = [name for name in sampler.theory.leading if name in names] or names[:1]
+        wanted = compared or sampler.theory.leading
+        compared = [name for name in wanted if name in names] or names[:1]
         for done in range(doublings):
             rivals = rivals_of(measured)
             near = {i for name in compared for i in worth_drawing(rivals, name, doublings - done)}
@@ -128,7 +136,7 @@ def tune(
             for index in sorted(near):
                 count = measured[index].acceptance.shape[1]
                 draw_key = jax.random.fold_in(score_key, (1 + done) * len(grid) + index)
-                more = measure(found[index].sampler, draw_key, start_states, count)
+                more = measure(found[index].sampler, draw_key, start_states, count, measurement)
                 measured[index], states = added(measured[index], more), more.states
                 report(2 * len(grid), f"{2 * count} draws of candidate {index + 1}")
     rivals = rivals_of(measured)
@@ -146,6 +154,8 @@ class Measured(NamedTuple):
 
     series: dict[str, Series]
     """By observable."""
+    forces: float
+    """Of a draw."""
     acceptance: np.ndarray
     """[chain, draw]."""
     states: PyTree
@@ -156,12 +166,17 @@ def forces_of(sampler: HMC) -> float:
     return float(sampler.n_steps * sampler.integrator.forces_per_step)
 
 
-def measure(sampler: HMC, key: Key[Array, ""], states: PyTree, draws: int) -> Measured:
+def measure(
+    sampler: HMC, key: Key[Array, ""], states: PyTree, draws: int, measurement: Measurement
+) -> Measured:
     """Draw from a candidate."""
-    (_, samples), *_ = chunks(sampler, key, states, draws, draws)
-    observables, acceptance = samples.draws.observables, np.asarray(samples.draws.info.acceptance)
-    series = {name: Series([values], forces_of(sampler)) for name, values in observables.items()}
-    return Measured(series, acceptance, samples.states)
+    (_, samples), *_ = chunks(sampler, key, states, draws, draws, measurement=measurement)
+    theory, forces = sampler.theory, forces_of(sampler)
+    series = {
+        name: Series([values], forces * measurement.draws_between(theory, name))
+        for name, values in measurement.kept(theory, samples.draws.observables, 0).items()
+    }
+    return Measured(series, forces, np.asarray(samples.draws.info.acceptance), samples.states)
 
 
 def added(first: Measured, more: Measured) -> Measured:
@@ -171,15 +186,14 @@ def added(first: Measured, more: Measured) -> Measured:
         for name, one in first.series.items()
     }
     acceptance = np.concatenate([first.acceptance, more.acceptance], axis=1)
-    return Measured(series, acceptance, None)
+    return first._replace(series=series, acceptance=acceptance)
 
 
 def rivals_of(measured: Sequence[Measured]) -> list[Rival]:
     """The candidates as the choice sees them."""
     jumps = {name: comparable([m.series[name] for m in measured]) for name in measured[0].series}
-    forces = [next(iter(m.series.values())).forces for m in measured]
     accepted = [float(m.acceptance.mean()) for m in measured]
-    costs = [f / a if a > 0 else float("inf") for f, a in zip(forces, accepted)]
+    costs = [m.forces / a if a > 0 else float("inf") for m, a in zip(measured, accepted)]
     return [Rival({n: j[i] for n, j in jumps.items()}, cost) for i, cost in enumerate(costs)]
 
 

@@ -110,7 +110,7 @@ FOUR_DIMENSIONS: dict[str, Any] = {
         "flow_time": 1.4,  # t0 is 0.95 in SU(3) at beta = 5.7
         "flow_step": 0.1,
         "cold": False,  # HMC that is tuned in equilibrium accepts nothing from there
-        "lengths": [1.0, 1.5, 2.0],  # shorter trajectories take long to come from a hot start
+        "lengths": [1.0, 2.0, 4.0],  # shorter trajectories take long to come from a hot start
         "tune_iterations": 30,
         "tune_draws": 30,
         "tune_doublings": 1,
