@@ -81,7 +81,12 @@ class DynamicsSettings:
 class LossSettings:
     """The expected squared jumps that l2hmc maximises, a weighted sum."""
 
-    form: str = option("mixed", "mixed, 1 / jump - jump, or plain, -jump", one_of("mixed", "plain"))
+    form: str = option(
+        "mixed",
+        "mixed, 1 / jump - jump; plain, -jump; or energy, the square of the energy error alone, at"
+        " a length that is not trained",
+        one_of("mixed", "plain", "energy"),
+    )
     charge_weight: float = option(
         1.0,
         "weight of the jump of the charge: in 2D U(1) the sine charge, in 4D SU(N) the clover's"

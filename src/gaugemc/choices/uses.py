@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from gaugemc.choices.dynamics import LossSettings
 from gaugemc.choices.menu import menu
 from gaugemc.choices.schema import schema
 from gaugemc.choices.settings import Settings
@@ -56,6 +57,16 @@ def measures_burn_in(settings: Settings) -> bool:
 
 UNANNEALED = ("levels", "forces")
 """Objectives that know one beta."""
+
+
+def has_jumps(settings: Settings) -> bool:
+    """Whether a leapfrog is trained for jumps, and not for small energy errors."""
+    return settings.sampler.trains != "dynamics" or settings.loss.form != "energy"
+
+
+def anneals(settings: Settings) -> bool:
+    """Whether what is trained may be trained at smaller beta first."""
+    return settings.training.objective not in UNANNEALED and has_jumps(settings)
 
 
 def force_beta(settings: Settings) -> float:
@@ -118,6 +129,11 @@ RULES = (
         has_loop_couplings,
         "of dynamics.network=force on links, not in two-dimensional U(1)",
     ),
+    Rule(
+        tuple(f"loss.{f.name}" for f in dataclasses.fields(LossSettings) if f.name != "form"),
+        has_jumps,
+        "loss.form=energy has no jumps",
+    ),
     *(
         Rule(
             (f"loss.{part}_scale",),
@@ -143,9 +159,10 @@ RULES = (
     ),
     Rule(
         ("training.annealing", "training.anneal_start", "training.anneal_fraction"),
-        lambda s: s.training.objective not in UNANNEALED,
-        "training.objective={s.training.objective} does not anneal",
+        anneals,
+        "what is trained knows one beta",
     ),
+    Rule(("training.clip",), has_jumps, "loss.form=energy has steps of bounded reach"),
     Rule(
         ("training.force_beta",),
         lambda s: s.training.objective == "forces",

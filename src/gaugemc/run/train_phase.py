@@ -29,6 +29,7 @@ from gaugemc.run.best import Best, load_best, save_best, settle
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.run.trainee import Trainee, build_trainee
 from gaugemc.training import (
+    EnergyError,
     Plateau,
     TrainingDivergedError,
     TrainingState,
@@ -189,6 +190,7 @@ def build_optimiser(trainee: Trainee) -> optax.GradientTransformationExtraArgs:
         warmup=t.warmup,
         clip=t.clip,
         plateau=Plateau(t.plateau_factor, t.plateau_window, t.patience, trainee.beta.settled),
+        adam=not isinstance(trainee.objective, EnergyError),
     )
 
 

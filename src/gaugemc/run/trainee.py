@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from gaugemc.chains.driver import chunks
 from gaugemc.choices.build import Model, build_model
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import UNANNEALED, force_beta, trained
+from gaugemc.choices.uses import anneals, force_beta, trained
 from gaugemc.exact.solved import exact_observables, log_partition_function
 from gaugemc.flows import Flow
 from gaugemc.kernels.once import once
@@ -26,6 +26,7 @@ from gaugemc.training import (
     BetaSchedule,
     ChargeJump,
     DistanceJump,
+    EnergyError,
     ExpectedJump,
     FlowedJump,
     ForceMatch,
@@ -60,7 +61,7 @@ class Trainee(abc.ABC):
     def __init__(self, settings: Settings, theory: Theory):
         t = settings.training
         self.settings, self.theory = settings, theory
-        annealing = "none" if t.objective in UNANNEALED else cast(Annealing, t.annealing)
+        annealing = cast(Annealing, t.annealing) if anneals(settings) else "none"
         self.beta = BetaSchedule(
             theory.own_beta, t.steps, annealing, t.anneal_start, t.anneal_fraction, t.eras
         )
@@ -181,6 +182,16 @@ class LeapfrogTrainee(Trainee):
         super().__init__(settings, theory)
         self.columns = ("acceptance", *(f"{name}_jump" for name in theory.leading), "step_size")
         loss = settings.loss
+        direction = settings.dynamics.direction
+        self.objective: ExpectedJump | EnergyError = EnergyError(theory, direction)
+        if loss.form != "energy":
+            form, aux = loss.form, loss.aux_weight
+            jumps = self.jumps()
+            self.objective = ExpectedJump(theory, jumps, direction, form, self.beta, aux)
+
+    def jumps(self) -> tuple[Jump, ...]:
+        """The jumps that the settings give a weight."""
+        loss, theory = self.settings.loss, self.theory
         jumps: list[Jump] = []
         if not isinstance(theory.space, Links):
             jumps.append(DistanceJump(scale=loss.distance_scale))
@@ -200,13 +211,11 @@ class LeapfrogTrainee(Trainee):
             jumps.append(FlowedJump(*of))
         if loss.plaquette_weight:
             jumps.append(PlaquetteJump(loss.plaquette_weight, loss.plaquette_scale))
-        self.objective = self.expected_jump = ExpectedJump(
-            theory, tuple(jumps), settings.dynamics.direction, loss.form, self.beta, loss.aux_weight
-        )
+        return tuple(jumps)
 
     def chains(self, model: Model, key: Key[Array, ""]) -> PyTree:
         assert isinstance(model, GeneralisedLeapfrog)
-        return self.expected_jump.start(model, key, self.settings.training.batch)
+        return self.objective.start(model, key, self.settings.training.batch)
 
     def carried(self, model: Model) -> Model:
         assert isinstance(model, GeneralisedLeapfrog)
@@ -222,7 +231,8 @@ class LeapfrogTrainee(Trainee):
         # An array, so that another beta does not compile anew.
         theory = self.theory.at(jnp.asarray(self.beta(state.step)))
         sampler = L2HMC(theory, state.model, self.settings.dynamics.direction)
-        states = eqx.filter_jit(lambda s, x: jax.vmap(s.state)(x))(sampler, state.chains)
+        x = state.chains.x if isinstance(self.objective, EnergyError) else state.chains
+        states = eqx.filter_jit(lambda s, x: jax.vmap(s.state)(x))(sampler, x)
         draws = max(2, -(-t.ess_samples // t.batch))
         (_, samples), *_ = chunks(sampler, key, states, draws, draws)
         observables = samples.draws.observables
@@ -230,7 +240,10 @@ class LeapfrogTrainee(Trainee):
             f"{name}_jump": float(np.mean(np.diff(observables[name], axis=1) ** 2))
             for name in self.theory.leading
         }
-        losses = np.asarray(_losses(self.expected_jump, state, key, draws))
+        if isinstance(self.objective, EnergyError):
+            losses = np.asarray(samples.draws.info.delta_h) ** 2 / 2
+        else:
+            losses = np.asarray(_losses(self.objective, state, key, draws))
         return {
             "loss": float(np.mean(losses)),
             "loss_error": standard_error(losses.mean(axis=1)),

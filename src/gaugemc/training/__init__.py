@@ -1,5 +1,6 @@
 """Training of samplers: objectives, schedules, the one loop."""
 
+from gaugemc.training.energy_error import EnergyError as EnergyError
 from gaugemc.training.fit import Fit as Fit
 from gaugemc.training.fit import TrainingWarning as TrainingWarning
 from gaugemc.training.fit import fit as fit

@@ -81,13 +81,17 @@ def optimiser(
     clip: float = 1.0,
     beta2: float = 0.99,
     plateau: Plateau = Plateau(),  # noqa: B008
+    adam: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
     """Adam with gradient clipping by global norm, warm-up, and a schedule of the learning rate.
 
+    Without `adam`, plain descent: for gradients that are steps already, as of `EnergyError`.
     `update` needs the loss as `value` where the schedule is "plateau".
     """
-    adam = optax.adam(learning_rates(learning_rate, steps, schedule, warmup), b2=beta2)
-    parts = [optax.clip_by_global_norm(clip), adam]
+    rates = learning_rates(learning_rate, steps, schedule, warmup)
+    parts = [optax.sgd(rates)]
+    if adam:
+        parts = [optax.clip_by_global_norm(clip), optax.adam(rates, b2=beta2)]
     if schedule == "plateau":
         parts.append(on_plateaus(plateau._replace(start=max(plateau.start, warmup))))
     return optax.with_extra_args_support(optax.chain(*parts))

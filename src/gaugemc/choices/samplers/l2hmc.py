@@ -26,6 +26,9 @@ class L2HMCSampler(SamplerChoice):
     }
 
     def refuse(self, settings: Settings) -> None:
+        if settings.loss.form == "energy" and settings.dynamics.length_trainable:
+            problem = "loss.form=energy would make trajectories short: set it to false"
+            raise SettingsError("dynamics.length_trainable", True, problem)
         if settings.theory.group is None:
             refuse_of_a_toy(settings)
             return
@@ -33,7 +36,8 @@ class L2HMCSampler(SamplerChoice):
         if group != "U1" and network in ("dense", "conv"):
             problem = f"reads angles, not links of {settings.theory.name}: choose force or gauge"
             raise SettingsError("dynamics.network", network, problem)
-        refuse_jumps(settings)
+        if settings.loss.form != "energy":
+            refuse_jumps(settings)
         refuse_layers(settings)
 
     def build(self, settings: Settings, theory: Theory, model: Any) -> Sampler:

@@ -96,9 +96,16 @@ class SU3In2D(GaugeTheory):
 FOUR_DIMENSIONS: dict[str, Any] = {
     "chains": 8,
     "sampler": {"integrator": "omf4"},
-    "dynamics": {"integrator": "omf4", "n_leapfrog": 5, "eps": 0.1},
-    "loss": PLAQUETTE_JUMP,
-    "training": {"steps": 100, "batch": 4, "learning_rate": 1e-2, "quality_every": 50},
+    "dynamics": {"integrator": "omf4", "n_leapfrog": 10, "eps": 0.14, "length_trainable": False},
+    "loss": {**PLAQUETTE_JUMP, "form": "energy"},
+    "training": {
+        "steps": 150,
+        "batch": 4,
+        "learning_rate": 0.5,
+        "warmup": 30,
+        "quality_every": 50,
+        "ess_samples": 256,
+    },
     "evaluate": {
         "draws": 600,
         "hmc_draws": 600,

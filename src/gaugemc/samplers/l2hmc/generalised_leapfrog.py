@@ -74,6 +74,7 @@ class GeneralisedLeapfrog(Layers):
         couplings = None if observe else self._compiled_couplings(theory)
         if couplings is None:
             return GeneralisedLeapfrog._in_layers(*arguments, observe)
+        assert isinstance(theory.space, Links)
         run = _compiled
         if "trajectory_pull" not in theory.space.kernels:
             twin = GeneralisedLeapfrog._in_layers

@@ -1,0 +1,117 @@
+"""Training for small energy errors at a fixed length, by Gauss and Newton's method."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int, Key, Shaped
+
+from gaugemc.arrays import Field, Scalar
+from gaugemc.chains.driver import sample, start_chains
+from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, Heatbath
+from gaugemc.samplers.metropolis import metropolis
+from gaugemc.theories import Theory
+
+MOST = 1000
+"""Parameters: the curvature is a matrix of them."""
+WARMUP = 100
+"""Heatbath draws of the chains before the first step."""
+_MEMORY = 0.98
+"""Of the curvature from one step to the next."""
+_DAMPING = 1e-4
+"""Added to the curvature, relative to its diagonal (Levenberg and Marquardt)."""
+_REACH = 1.0
+"""By how much a step may change dH, to first order, or by a quarter of the whole step's change."""
+
+
+class Chains(NamedTuple):
+    """What goes on from step to step."""
+
+    x: Shaped[Array, "chain ..."]
+    curvature: Float[Array, "parameter parameter"]
+    """The sum over steps of the mean of (d dH)(d dH)^T, older steps with less weight."""
+    weight: Float[Array, ""]
+    """The sum of the weights."""
+
+
+class EnergyError(eqx.Module):
+    """The mean of dH^2 / 2 of proposals, at the length of trajectories that the leapfrog keeps.
+
+    dH = H' - H - log |det J| is what the acceptance follows from. All dH are small together where
+    the parameters are good, so this is a problem of least squares. Its gradient here is Gauss and
+    Newton's step, (J^T J)^-1 J^T dH with J the derivatives of dH, for plain gradient descent with a
+    learning rate up to 1: coefficients of an integrator differ in how much they matter by orders of
+    magnitude, and nothing that looks at gradients alone finds the small ones. J^T J is averaged
+    over steps. dH^2 grows with the volume for all parameters alike, so the minimum does not depend
+    on the volume.
+
+    Raises:
+        ValueError: the leapfrog does not keep its length, or has too many parameters.
+    """
+
+    theory: Theory
+    direction: str = "palindrome"
+
+    def start(self, leapfrog: GeneralisedLeapfrog, key: Key[Array, ""], chains: int) -> Chains:
+        """Chains in equilibrium where the theory has a heatbath, and no curvature yet."""
+        if leapfrog.length is None:
+            raise ValueError("energy error: the leapfrog must keep its length, or it shrinks to 0")
+        size = ravel_pytree(eqx.filter(leapfrog, eqx.is_inexact_array))[0].size
+        if size > MOST:
+            raise ValueError(f"energy error: {size} parameters, at most {MOST}")
+        if self.theory.loop_couplings:
+            heatbath = Heatbath(self.theory, overrelaxation=1)
+            x = sample(heatbath, key, chains=chains, draws=1, warmup=WARMUP).states.x
+        else:
+            x = start_chains(L2HMC(self.theory, leapfrog, self.direction), key, chains).x
+        return Chains(x, jnp.zeros((size, size), jnp.float64), jnp.zeros((), jnp.float64))
+
+    def __call__(
+        self,
+        leapfrog: GeneralisedLeapfrog,
+        key: Key[Array, ""],
+        step: Int[Array, ""],
+        chains: Chains,
+    ) -> tuple[Scalar, Chains]:
+        arrays, static = eqx.partition(leapfrog, eqx.is_inexact_array)
+        parameters, unravel = ravel_pytree(arrays)
+        here = jax.lax.stop_gradient(parameters)
+
+        def draw(key: Key[Array, ""], x: Field) -> tuple[Scalar, Float[Array, " parameter"], Field]:
+            momentum_key, accept_key, direction_key = jax.random.split(key, 3)
+            v = self.theory.space.random_momentum(momentum_key)
+            forward = jax.random.bernoulli(direction_key)
+
+            def energy_error(parameters: Float[Array, " parameter"]):
+                model = eqx.combine(unravel(parameters), static)
+                sampler = L2HMC(self.theory, model, self.direction)
+                state = sampler.state(x)
+                proposal, delta_h = sampler.propose(state, v, forward)
+                return delta_h, metropolis(accept_key, state, proposal, delta_h)[0].x
+
+            (delta_h, x), slope = jax.value_and_grad(energy_error, has_aux=True)(here)
+            return delta_h, slope, x
+
+        keys = jax.random.split(key, len(chains.x))
+        delta_h, slopes, x = jax.vmap(draw)(keys, chains.x)
+        slopes = slopes.astype(jnp.float64)
+        curvature = _MEMORY * chains.curvature + slopes.T @ slopes / len(x)
+        weight = _MEMORY * chains.weight + 1
+        move = descent(curvature / weight, slopes.T @ delta_h / len(x))
+        # The value of the loss, with the step as its gradient.
+        loss = jnp.mean(delta_h**2) / 2 + move @ (parameters - here)
+        return loss, Chains(x, curvature, weight)
+
+
+def descent(
+    curvature: Float[Array, "parameter parameter"], gradient: Float[Array, " parameter"]
+) -> Float[Array, " parameter"]:
+    """Gauss and Newton's step, shortened where it would change dH by more than its reach."""
+    scale = jnp.diagonal(curvature)
+    tiny = jnp.finfo(jnp.float64).tiny
+    damped = curvature + jnp.diag(_DAMPING * scale + tiny)
+    step = jnp.linalg.solve(damped, gradient)
+    change = jnp.sqrt(jnp.maximum(step @ damped @ step, tiny))
+    return step * jnp.minimum(1.0, jnp.maximum(_REACH / change, 0.25))
