@@ -29,6 +29,10 @@ NAME_RULE = "must be of letters a to z, digits and - _ . alone"
 """For the name of a run, which becomes part of a directory's."""
 
 
+BURN_IN_CHAINS, BURN_IN_DRAWS = 4, 20
+"""With fewer chains, or fewer measured draws of each, burn-in is not measured."""
+
+
 def part_of_a_path(key: str, value: str) -> None:
     """Refuse a name that cannot be part of a path."""
     if not re.fullmatch(r"[\w.-]+", value, re.ASCII) or not value.strip("."):
@@ -139,9 +143,11 @@ class EvaluateSettings:
     )
     burn_in: int = option(
         200,
-        "draws of further chains of each sampler, half hot and half cold, until whose agreement"
-        " burn-in is counted; 0 for none",
-        at_least(0),
+        "draws of extra chains, half hot, half cold, that measure burn-in; needs 4 chains; 0: none",
+        must(
+            lambda draws: draws == 0 or draws >= BURN_IN_DRAWS,
+            f"must be 0 or at least {BURN_IN_DRAWS}",
+        ),
     )
     measure_every: int = option(
         1, "draws between measurements of all observables but the leading ones, for dear ones"

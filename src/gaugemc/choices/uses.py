@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gaugemc.choices.menu import menu
 from gaugemc.choices.schema import schema
-from gaugemc.choices.settings import Settings
+from gaugemc.choices.settings import BURN_IN_CHAINS, Settings
 
 
 def trained(settings: Settings) -> Any:
@@ -47,11 +47,6 @@ def baseline_draws(settings: Settings) -> int:
     """The draws of each chain of the baseline, 0 without one."""
     name = baseline(settings)
     return getattr(settings.evaluate, f"{name}_draws") if name else 0
-
-
-def measures_burn_in(settings: Settings) -> bool:
-    """Whether burn-in is measured: it needs two chains of each start."""
-    return settings.evaluate.burn_in > 0 and settings.chains >= 4
 
 
 UNANNEALED = ("levels", "forces")
@@ -191,7 +186,11 @@ RULES = (
         lambda s: s.sampler.is_baseline,
         f"{SAMPLER} runs beside tuned HMC",
     ),
-    Rule(("evaluate.burn_in",), lambda s: s.chains >= 4, "fewer than 2 chains of each start"),
+    Rule(
+        ("evaluate.burn_in",),
+        lambda s: s.evaluate.burn_in == 0 or s.chains >= BURN_IN_CHAINS,
+        f"needs {BURN_IN_CHAINS} chains",
+    ),
     Rule(("evaluate.cold",), lambda s: s.evaluate.start is None, "evaluate.start is a file"),
     Rule(
         ("evaluate.flow_step", "evaluate.flow_kernel"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gaugemc.report.names import heading
+from gaugemc.report.names import by_array, heading
 from gaugemc.report.panels import section
 from gaugemc.report.record import Run
 from gaugemc.report.table import TAU, reason_of, table
@@ -24,14 +25,37 @@ LEVELS = ("action", "plaquette")
 
 def mixing(run: Run) -> str:
     """Burn-in, and autocorrelation of the action."""
-    text = (
-        "Burn-in is measured with chains of their own, half from hot and half from cold starts. It"
-        " ends with the first draw from which means of hot and cold chains, over windows of a tenth"
-        " of the draws, agree within errors, and with them the mean distances from the median."
-    )
+    said = burn_in_text(run.headings, run.results)
     if len(run.results) > 1:
-        text += f" Ratio: {TAU} of the first baseline over that of the sampler."
-    return section("Burn-in and mixing", text, mixing_table(run.headings, run.results))
+        said.append(f"Ratio: {TAU} of the first baseline over that of the sampler.")
+    table = mixing_table(run.headings, run.results)
+    return section("Burn-in and mixing", " ".join(said), table)
+
+
+def burn_in_text(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How burn-in was measured, and of which samplers it was not, and why: sentences."""
+    found = {name: r["burn_in"] for name, r in zip(labels, results) if r.get("burn_in")}
+    reasons: dict[str, list[str]] = {}
+    for name, part in found.items():
+        if why := part.get("reason"):
+            reasons.setdefault(str(why), []).append(name)
+    said = [
+        f"Burn-in of {' and '.join(names)} is not measured: {html.escape(why)}."
+        for why, names in reasons.items()
+    ]
+    after = {name for part in found.values() for name in part.get("after") or {}}
+    if after:
+        said.insert(
+            0,
+            "Burn-in is measured with chains of their own, half from hot and half from cold starts."
+            " It ends with the first draw from which means of hot and cold chains, over windows of"
+            " a tenth of the draws, agree within errors, and with them the mean distances from the"
+            " median.",
+        )
+        observed = (r.get("observables") or {} for r in results if r.get("burn_in"))
+        if any(name not in after for names in observed for name in by_array(names)[""]):
+            said.append("Observables that are measured on few of these draws are left out.")
+    return said
 
 
 def mixing_table(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> str:
@@ -69,6 +93,8 @@ def draws_text(part: Mapping[str, Any], after: Any) -> str:
     """The draws of a burn-in; that there are too few of them is said."""
     if not part:
         return MISSING
+    if part.get("reason"):
+        return "not measured"
     draws = format_integer(number(part.get("draws")))
     return f"not within {draws}" if after is None else format_integer(number(after))
 
