@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gaugemc.choices.uses import used
 from gaugemc.choices.validation import refuse
 from gaugemc.conf.composition import composed, jobs
 from gaugemc.conf.study import MEMBERS, STUDIES
@@ -30,6 +31,15 @@ def test_every_member_of_a_study_can_run(mode: str) -> None:
             assert (training.objective, training.steps > 0) == (TRAINED[member], True)
         elif settings.sampler.trains:
             assert training.steps == 0
+
+
+def test_the_untrained_member_stays_untrained() -> None:
+    """Whatever is said of steps; the page tells it by the steps that config.yaml has."""
+    for member, steps in {"l2hmc": 50, "stout": 0, "trained_stout": 50}.items():
+        settings = composed(["mode=su3_4d_study", f"member={member}", "training.steps=50"])
+        refuse(settings)
+        assert used(settings)["training.steps"] == steps
+        assert ("training.learning_rate" in used(settings)) == (steps > 0)
 
 
 def test_the_command_line_wins_over_the_study(

@@ -17,7 +17,8 @@ class SettingsError(ValueError):
 
     def __init__(self, key: str, value: Any, problem: str):
         name = key.rpartition(".")[2]
-        problem = problem.removeprefix(f"{name} {value}: ").removeprefix(f"{value}: ")
+        for said in (f"{name} {value}: ", f"{value}: ", f"{name}: "):
+            problem = problem.removeprefix(said)
         shown = ascii(value) if isinstance(value, str) and not value.isprintable() else value
         super().__init__(f"{key}={shown}: {problem}")
 

@@ -77,7 +77,7 @@ class TrainingSettings:
     objective: str = option(
         "reverse_kl",
         "reverse_kl or path_gradient on configurations, forces: those of a smaller beta, levels"
-        " (multiscale only): split by split, or jump (l2hmc)",
+        " (multiscale only): split by split, jump (l2hmc), or none: no steps, whatever steps says",
     )
     force_beta: float | None = option(
         None,
@@ -86,7 +86,8 @@ class TrainingSettings:
     )
     steps: int = option(2000, "gradient steps; 0 uses what is loaded as it is", at_least(0))
     batch: int = option(
-        64, "configurations (l2hmc: chains) in each step; nodes a side of the grid of levels"
+        64,
+        "configurations (l2hmc: chains) in each step; of levels in U(1), nodes a side of the grid",
     )
     doublings: int = option(
         0,
@@ -124,6 +125,10 @@ class TrainingSettings:
     quality_every: int = option(500, "steps between measurements of the quality")
     ess_samples: int = option(4096, "fresh configurations (l2hmc: draws) to measure it")
     keep: int = option(3, "checkpoints to keep")
+
+    def __post_init__(self) -> None:
+        if self.objective == "none":
+            self.steps = 0
 
 
 @dataclass

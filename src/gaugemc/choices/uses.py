@@ -49,7 +49,7 @@ def baseline_draws(settings: Settings) -> int:
     return getattr(settings.evaluate, f"{name}_draws") if name else 0
 
 
-UNANNEALED = ("levels", "forces")
+UNANNEALED = ("levels", "forces", "none")
 """Objectives that know one beta."""
 
 
@@ -111,7 +111,7 @@ RULES = (
     Rule(
         ("dynamics.rectangles", "dynamics.integrator"),
         has_loop_couplings,
-        "of dynamics.network=force on links, not in two-dimensional U(1)",
+        "only dynamics.network=force has such couplings, and not in two-dimensional U(1)",
     ),
     *(
         Rule(
@@ -135,6 +135,11 @@ RULES = (
         ("loss.distance_scale",),
         lambda s: s.theory.group is None or s.loss.distance_weight > 0,
         "loss.distance_weight=0",
+    ),
+    Rule(
+        ("training.learning_rate", "training.warmup", "training.clip"),
+        lambda s: s.training.objective != "none",
+        "training.objective=none takes no steps",
     ),
     Rule(
         ("training.annealing", "training.anneal_start", "training.anneal_fraction"),

@@ -79,4 +79,7 @@ def answer_to(arguments: list[str]) -> str | None:
 
 def misused(message: str) -> None:
     """Instead of argparse's own report, which has many lines."""
+    _, late, words = message.partition("unrecognized arguments: ")
+    if late and not words.startswith("-"):
+        raise UsageError(f"{words}: write all KEY=VALUE together, behind flags such as --multirun")
     raise UsageError(f"{message}; gaugemc --help lists what there is")

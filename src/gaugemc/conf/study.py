@@ -11,7 +11,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
     "stout": {
         "defaults": STOUT,
         "flow": {"sweeps": 1, "rho": 0.08},
-        "training": {"steps": 0},
+        "training": {"objective": "none"},
     },
     "trained_stout": {
         "defaults": STOUT,
