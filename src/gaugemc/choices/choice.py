@@ -74,6 +74,8 @@ class FlowChoice(Choice):
     """Whether the settings of networks have a meaning for it."""
     objectives: ClassVar[tuple[str, ...]] = ("reverse_kl", "path_gradient", "forces", "none")
     """What can train it."""
+    free: ClassVar[tuple[str, ...]] = ("load",)
+    """Settings that may be others than those of a flow that is loaded."""
     depth: ClassVar[str] = ""
     """The setting that is its number of layers, for an estimate of memory."""
 

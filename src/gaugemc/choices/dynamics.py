@@ -18,6 +18,7 @@ class DynamicsSettings:
     has_network: ClassVar[bool] = True
     objectives: ClassVar[tuple[str, ...]] = ("jump",)
     depth: ClassVar[str] = "n_leapfrog"
+    free: ClassVar[tuple[str, ...]] = ("load", "eps", "integrator", "direction")
 
     n_leapfrog: int = option(4, "layers: leapfrog steps of one pass; a palindrome makes two")
     eps: float = option(0.2, "step size of every layer before training, or their mean")

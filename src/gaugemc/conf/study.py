@@ -81,6 +81,18 @@ STUDIES = {
 """Modes of the study; the quick one shows the page, and decides nothing."""
 
 
+def set_by(member: str) -> dict[str, str]:
+    """The groups that a member chooses, with their words."""
+    defaults = MEMBERS.get(member, {}).get("defaults", [])
+    return {k.removeprefix("override /"): v for entry in defaults for k, v in entry.items()}
+
+
+def swept(overrides: Sequence[str]) -> dict[str, str]:
+    """The keys that the study of a command line sweeps over, and their values; {} without one."""
+    modes = [word.removeprefix("mode=") for word in overrides if is_study([word])]
+    return dict(STUDIES[modes[-1]]["hydra"]["sweeper"]["params"]) if modes else {}
+
+
 def is_study(overrides: Sequence[str]) -> bool:
     """Whether the words of a command line are a sweep without --multirun."""
     return not {f"mode={name}" for name in STUDIES}.isdisjoint(overrides)

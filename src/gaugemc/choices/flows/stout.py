@@ -13,6 +13,7 @@ class StoutFlow(FlowChoice):
     name: str = "stout"
     label = "stout flow"
     depth = "sweeps"
+    free = ("load", "rho")
     sweeps: int = option(4, "sweeps of stout layers, each of which moves all links once")
     rho: float = option(
         0.0,
