@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gaugemc.report.names import by_array, heading
+from gaugemc.report.names import MULTIPLES, by_array, heading
 from gaugemc.report.panels import section
 from gaugemc.report.record import Run
 from gaugemc.report.table import TAU, reason_of, table
@@ -25,7 +25,7 @@ LEVELS = ("action", "plaquette")
 
 def mixing(run: Run) -> str:
     """Burn-in, and autocorrelation of the action."""
-    said = burn_in_text(run.headings, run.results)
+    said = burn_in_text(run.names, run.results)
     if len(run.results) > 1:
         said.append(f"Ratio: {TAU} of the first baseline over that of the sampler.")
     table = mixing_table(run.headings, run.results)
@@ -40,7 +40,7 @@ def burn_in_text(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) ->
         if why := part.get("reason"):
             reasons.setdefault(str(why), []).append(name)
     said = [
-        f"Burn-in of {' and '.join(names)} is not measured: {html.escape(why)}."
+        html.escape(f"Burn-in of {' and '.join(names)} is not measured: {why}.")
         for why, names in reasons.items()
     ]
     after = {name for part in found.values() for name in part.get("after") or {}}
@@ -74,6 +74,7 @@ def burn_in_rows(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Draws until hot and cold chains agree: of each observable, and of all with their cost."""
     found = [result.get("burn_in") or {} for result in results]
     names = list(dict.fromkeys(name for part in found for name in part.get("after") or {}))
+    names = [name for name in names if name not in MULTIPLES]
     if not names:
         return []
     rows = [
