@@ -355,6 +355,7 @@ MISTAKES = [
         "theory=su3_2d flow=stout flow.network=true network.hidden=[]",
         ["network.hidden=[]", "one hidden layer"],
     ),
+    ("evaluate.lengths=[]", ["evaluate.lengths=[]: needs finite numbers above 0"]),
     ("evaluate.targets=[1.0]", ["evaluate.targets=[1.0]", "between 0 and 1"]),
     ("flow.load=/nowhere", ["flow.load=/nowhere", "not a run"]),
     ("sampler=l2hmc dynamics.n_leapfrog=0", ["dynamics.n_leapfrog=0", "at least 1"]),

@@ -102,7 +102,7 @@ class LossSettings:
     energy_scale: float = option(1e-4, "squared jump of the energy density that counts as one")
     flow_time: float = option(
         0.5,
-        "flow time of energy and charge in the loss, in lattice spacings squared",
+        "flow time of energy and charge in the loss, in lattice spacings squared, at most 100",
         must(
             lambda time: 0 < time <= LONGEST_FLOW, f"must be positive and at most {LONGEST_FLOW:g}"
         ),

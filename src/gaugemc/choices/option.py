@@ -59,7 +59,9 @@ def at_least(smallest: int | float) -> Check:
 
 def each_between(smallest: int | float, largest: int | float) -> Check:
     """Refuse an empty list, and one with a number that does not lie between the two."""
-    problem = f"needs numbers between {smallest:g} and {largest:g}, without the ends"
+    open_ended = f"needs finite numbers above {smallest:g}"
+    between = f"needs numbers between {smallest:g} and {largest:g}, without the ends"
+    problem = open_ended if largest == math.inf else between
     return must(lambda values: values and all(smallest < v < largest for v in values), problem)
 
 
