@@ -35,11 +35,12 @@ def validate(settings: Settings) -> None:
     except ValueError as error:
         if "lattice" in str(error):
             raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
-        stout = "flow=stout, for links of any group, or "
-        other = stout if settings.sampler.trains == "flow" else ""
+        flow = settings.sampler.trains == "flow"
+        key, value = ("flow", settings.flow.name) if flow else ("sampler", settings.sampler.name)
+        other = "flow=stout, for links of any group, or " if flow else ""
         known = "sampler=hmc" in str(error)
         problem = str(error) if known else f"{error}; choose {other}sampler=hmc"
-        raise SettingsError("sampler.name", settings.sampler.name, problem) from error
+        raise SettingsError(key, value, problem) from error
 
 
 def refuse_heatbath(settings: Settings, theory: Any) -> None:
@@ -92,7 +93,7 @@ def refuse_vectors(settings: Settings, sampler: SamplerChoice) -> None:
     if not sampler.vectors:
         able = [f"sampler={word}" for word, c in menu()["sampler"].items() if c.vectors]  # pyright: ignore
         problem = f"{settings.theory.name} has no links: choose {' or '.join(able)}"
-        raise SettingsError("sampler.name", sampler.name, problem)
+        raise SettingsError("sampler", sampler.name, problem)
 
 
 def validate_values(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from jaxtyping import Array, Key, PyTree
 
 from gaugemc.chains.progress import progress_bar
 from gaugemc.choices.build import Model, build_theory
+from gaugemc.choices.loading import misfit
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.uses import load_key
 from gaugemc.io.checkpoint import (
@@ -236,8 +237,8 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
     try:
         stored = directory.settings()
         lattice, trained_by = stored.theory.lattice, stored.training
-        if stored.theory.group != settings.theory.group:
-            raise ValueError(f"trained for theory.group={stored.theory.group}")
+        if problem := misfit(stored, settings):
+            raise ValueError(problem)
         source = dataclasses.replace(
             settings,
             theory=dataclasses.replace(settings.theory, lattice=lattice),
