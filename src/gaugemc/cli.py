@@ -40,6 +40,7 @@ from gaugemc.report.measured_tables import measured_tables
 from gaugemc.report.names import by_array
 from gaugemc.report.remarks import remarks
 from gaugemc.report.report import write_report
+from gaugemc.report.scan import is_run, jobs_in
 from gaugemc.report.scan_report import write_scan_report
 from gaugemc.report.svg import svg_of
 from gaugemc.run.experiment import run
@@ -130,6 +131,12 @@ def sweep_again() -> str:
 
 def resume(path: Path, overrides: Sequence[str]) -> int:
     """Go on with the run in a directory, maybe to more draws."""
+    if not is_run(path) and path.is_dir() and (runs := list(filter(is_run, jobs_in(path)))):
+        fail(
+            f"{path} is a sweep of {len(runs)} runs: go on with the same command and"
+            f" hydra.sweep.dir={path}, or with one of its runs: gaugemc resume {runs[0]}",
+            BAD_INPUT,
+        )
     stored = RunDirectory(path).settings()
     return run_and_show(with_overrides(stored, overrides, path), path, extend=True)
 

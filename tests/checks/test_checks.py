@@ -111,6 +111,7 @@ def test_chains_that_never_move_are_undecided(key: jax.Array):
     assert "acceptance 0" in convergence.why
     assert "8 of 8 chains never accepted a proposal" in convergence.why
     assert "frozen" in convergence.why
+    assert "short" not in convergence.why
     assert not any(check.passed for check in checks.values())
 
 

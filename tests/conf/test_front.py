@@ -10,8 +10,9 @@ from hydra.core.global_hydra import GlobalHydra
 import gaugemc
 from gaugemc.choices.menu import menu
 from gaugemc.choices.schema import schema
+from gaugemc.choices.sweep import jobs
 from gaugemc.conf import groups
-from gaugemc.conf.composition import composed, jobs
+from gaugemc.conf.composition import composed
 from gaugemc.conf.front import answer
 from gaugemc.conf.help import VERBS, help_text
 from gaugemc.samplers.l2hmc.trainable_leapfrog import NETWORKS

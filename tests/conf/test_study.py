@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from synthetic_run import put_run
 
+from gaugemc.choices.sweep import jobs
+from gaugemc.choices.uses import used
 from gaugemc.choices.validation import refuse
-from gaugemc.conf.composition import composed, jobs
+from gaugemc.conf.composition import composed
 from gaugemc.conf.study import MEMBERS, STUDIES
 
 TRAINED = {"heatbath": None, "l2hmc": "jump", "stout": None, "trained_stout": "forces"}
@@ -34,6 +37,15 @@ def test_every_member_of_a_study_can_run(mode: str, more: list[str]) -> None:
             assert training.steps == 0
 
 
+def test_the_untrained_member_stays_untrained() -> None:
+    """Whatever is said of steps; the page tells it by the steps that config.yaml has."""
+    for member, steps in {"l2hmc": 50, "stout": 0, "trained_stout": 50}.items():
+        settings = composed(["mode=su3_4d_study", f"member={member}", "training.steps=50"])
+        refuse(settings)
+        assert used(settings)["training.steps"] == steps
+        assert ("training.learning_rate" in used(settings)) == (steps > 0)
+
+
 def test_the_command_line_wins_over_the_study(
     command: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
@@ -56,6 +68,51 @@ def test_a_member_that_cannot_run_ends_the_study_before_its_first_run(
     code, _, err = command("mode=su3_4d_study", "theory.lattice=[3,4,4,4]")
     assert code == 2
     assert re.search(r"^gaugemc: job \d of 8, .*member=\w+: .*; no job was started$", err.strip())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("mode=su3_4d_study sampler=hmc", "sampler=hmc: member=heatbath sets sampler=heatbath: "),
+        ("member=l2hmc sampler=heatbath", "sampler=heatbath: member=l2hmc sets sampler=l2hmc: "),
+        ("mode=su3_4d_study flow=ncp", "flow=ncp: member=stout sets flow=stout: leave flow out"),
+        ("--multirun member=l2hmc,stout flow=ncp", "flow=ncp: member=stout sets flow=stout"),
+        ("mode=su3_4d_study --cfg job", "--cfg: a study is several jobs: give one theory.beta and"),
+        ("mode=su3_4d_study member=stout --cfg job", "--cfg: a study is several jobs"),
+    ],
+)
+def test_what_members_decide_is_not_decided_again(
+    command: Callable[..., tuple[int, str, str]], words: str, said: str
+) -> None:
+    *before, last = words.split(" --cfg ") if "--cfg" in words else (words,)
+    arguments = ["--cfg", last, *before[0].split()] if before else last.split()
+    code, out, err = command(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"gaugemc: {said}")
+
+
+def test_one_job_of_a_study_shows_its_settings(
+    command: Callable[..., tuple[int, str, str]],
+) -> None:
+    code, out, _ = command("--cfg", "job", "mode=su3_4d_study", "theory.beta=5.9", "member=l2hmc")
+    assert code == 0
+    assert "beta: 5.9" in out
+    assert "name: l2hmc" in out
+    assert command("member=stout", "sampler=fthmc", "theory=su3_4d", "--help")[0] == 0
+    assert " theory.beta=5.7 " in " ".join(command("mode=su3_4d_study", "--help")[1].split())
+
+
+def test_a_sweep_is_not_resumed_as_a_run(
+    command: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    for number in (0, 1):
+        put_run(tmp_path / f"study/{number}", {})
+    code, out, err = command("resume", "study")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert (
+        "study is a sweep of 2 runs: go on with the same command and hydra.sweep.dir=study" in err
+    )
+    assert err.endswith("gaugemc resume study/0\n")
 
 
 def test_members_of_nothing_are_named(command: Callable[..., tuple[int, str, str]]) -> None:

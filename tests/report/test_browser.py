@@ -1,5 +1,6 @@
 """The report in a real browser: it is drawn, and it fits a phone."""
 
+import json
 import pathlib
 import re
 import shutil
@@ -70,6 +71,24 @@ def test_page_is_drawn(chromium: str, page: pathlib.Path, width: int, height: in
     # Text and figures in the upper and in the lower half, and not a page of one colour.
     for half in np.array_split(inked, 2):
         assert 0.005 < half.mean() < 0.7
+
+
+def test_the_tuning_table_is_not_cut(chromium: str, tmp_path: pathlib.Path) -> None:
+    """Of three observables, for each of which the same candidate was chosen."""
+    run = u1_run(tmp_path / "run")
+    summary = json.loads((run / "summary.json").read_text())
+    names = ("flowed_energy", "flowed_charge", "plaquette")
+    for row in summary["hmc"]["tuning"]:
+        row["scores"] = {name: {"value": 4.44e-4, "error": 5e-6} for name in names}
+        row["chosen_for"] = dict.fromkeys(names, "best of 4") if row["chosen"] else {}
+    (run / "summary.json").write_text(json.dumps(summary))
+    probe = write_report(run).with_name("probe.html")
+    wide = PROBE.replace("PAGE", "report.html").replace('width="390"', 'width="1200"')
+    probe.write_text(wide.replace(".documentElement;", ".querySelector('.tuning');"))
+    dom = browse(chromium, probe, "--dump-dom", "--virtual-time-budget=5000")
+    found = re.search(r"widths (\d+) (\d+)", dom)
+    assert found is not None, dom[:500]
+    assert int(found[1]) <= int(found[2])
 
 
 def test_page_fits_a_phone(chromium: str, page: pathlib.Path) -> None:

@@ -1,7 +1,9 @@
 """The report of gauge theory: gradient flow, Polyakov loops, observables measured now and then."""
 
+import json
 import pathlib
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from synthetic_run import flow_run
 from gaugemc.report.chains import Chains
 from gaugemc.report.figures import autocorrelation_figure, history_figure
 from gaugemc.report.flow_figure import flow_figure
+from gaugemc.report.panels import autocorrelations
 from gaugemc.report.polyakov_figure import MOST_POINTS, polyakov_figure
 from gaugemc.report.record import read_run
 from gaugemc.report.remarks import remarks
@@ -97,3 +100,44 @@ def test_a_flow_of_samplers_has_errors_and_a_band() -> None:
     np.testing.assert_allclose(lengths, [0, 0.2, 0.8])
     assert len(axes.patches) == 1
     assert len(flow_figure([flow, flow], [{"t0": None, "t0_error": None}], "wilson").axes) == 1
+
+
+def test_a_multiple_of_an_observable_has_a_mean_and_no_times_of_its_own(
+    tmp_path: pathlib.Path,
+) -> None:
+    source = write_report(flow_run(tmp_path / "run")).read_text()
+    sections = dict(part.split("</h2>", 1) for part in source.split("<h2>")[1:])
+    for title, there in {"Cost of an independent sample": False, "Observables": True}.items():
+        assert "Flowed energy <i>E</i>" in sections[title]
+        assert ("Flowed energy in units of" in sections[title]) == there
+
+
+def test_samplers_have_small_letters_within_sentences(tmp_path: pathlib.Path) -> None:
+    path = flow_run(tmp_path / "run")
+    summary = json.loads((path / "summary.json").read_text())
+    bound = {"lower_bound": True, "reason": "R-hat is 2"}
+    observables = summary["baselines"]["heatbath"]["observables"]
+    observables["plaquette"] = observables["plaquette"] | bound
+    (path / "summary.json").write_text(json.dumps(summary))
+    text = text_of(write_report(path))
+    assert "400 of HMC, 400 of heatbath" in text
+    assert "Plaquette of heatbath : R-hat is 2" in text
+    (path / "summary.json").write_text(json.dumps(summary | {"sampler": {"name": "heatbath"}}))
+    text = text_of(write_report(path))
+    assert "Is heatbath exact" in text
+    assert "Heatbath against" in text
+
+
+def test_an_empty_autocorrelation_is_not_drawn(tmp_path: pathlib.Path) -> None:
+    """20 draws have 5 lags: one point of what is measured on every fifth draw."""
+    run = read_run(flow_run(tmp_path / "run"))
+
+    def cut(chains: Chains, draws: int) -> Chains:
+        kept = {n: v[:, : draws // chains.step(n)] for n, v in chains.observables.items()}
+        return replace(chains, observables=kept)
+
+    page = autocorrelations(replace(run, chains=[cut(chains, 20) for chains in run.chains]))
+    assert page.count("<svg") == 1
+    assert "Not drawn: <i>Q</i>(<i>t</i>), <i>E</i>(<i>t</i>). Chains are too short" in page
+    assert autocorrelations(run).count("<svg") == 3
+    assert "Not drawn" not in autocorrelations(run)

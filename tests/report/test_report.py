@@ -143,6 +143,47 @@ def test_burn_in_has_its_draws_and_its_cost(tmp_path: pathlib.Path) -> None:
     assert "240(40)" in text
 
 
+@pytest.mark.parametrize(
+    ("own", "baseline", "said", "unsaid"),
+    [
+        (
+            {"draws": 0, "after": {}, "reason": "chains start from draws of the flow"},
+            {"draws": 200, "after": {"plaquette": 12}, "reason": ""},
+            [
+                "Burn-in of FT-HMC is not measured: chains start from draws of the flow.",
+                "Observables that are measured on few of these draws are left out.",
+                "Plaquettenot measured12",
+                "All of them, in forces–96",  # noqa: RUF001
+            ],
+            [],
+        ),
+        (
+            {"draws": 0, "after": {}, "reason": "needs 4 chains"},
+            {"draws": 0, "after": {}, "reason": "needs 4 chains"},
+            ["Burn-in of FT-HMC and HMC is not measured: needs 4 chains."],
+            ["hot", "in draws"],
+        ),
+        (None, None, ["Ratio: τint of the first"], ["Burn-in of", "hot", "in draws"]),
+    ],
+    ids=["flow", "few chains", "not asked"],
+)
+def test_burn_in_that_is_not_measured_is_said_and_why(
+    tmp_path: pathlib.Path,
+    own: dict[str, Any] | None,
+    baseline: dict[str, Any] | None,
+    said: list[str],
+    unsaid: list[str],
+) -> None:
+    run = u1_run(tmp_path / "run", draws=400)
+    summary = json.loads((run / "summary.json").read_text())
+    found = {"evaluate": own, "hmc": baseline}
+    change(run, **{name: summary[name] | {"burn_in": part} for name, part in found.items()})
+    source, text = read_page(run)
+    part = source.split("Burn-in and mixing</h2>")[1].split("</section>")[0]
+    assert all(words in text for words in said)
+    assert not any(words in part for words in unsaid)
+
+
 def test_a_second_baseline_has_its_column_and_says_what_is_compared_with_it(
     tmp_path: pathlib.Path,
 ) -> None:

@@ -133,8 +133,25 @@ def test_nothing_finished(tmp_path: pathlib.Path) -> None:
         (put_run(tmp_path / str(index), {"seed": index}) / "summary.json").unlink()
     source, text, links = read_page(tmp_path)
     assert links == []
-    assert "2 of 2 runs left no results" in text
+    assert "0 of 2 jobs are done; missing: 0; 1." in text
     assert "verdict undecided" in source
+
+
+def test_a_killed_sweep_names_the_jobs_that_are_missing(tmp_path: pathlib.Path) -> None:
+    """Of four jobs one is done, one was killed, and two never began."""
+    put_run(tmp_path / "0", {"theory": {"beta": 5.7}})
+    (put_run(tmp_path / "1", {"theory": {"beta": 5.7}}) / "summary.json").unlink()
+    (tmp_path / "multirun.yaml").write_text(
+        "hydra:\n  sweep:\n    subdir: ${hydra.job.num}\n  sweeper:\n    params:\n"
+        "      theory.beta: 5.7,5.9\n      member: heatbath,l2hmc\n"
+        "  overrides:\n    task:\n    - mode=su3_4d_study\n    - chains=4\n"
+    )
+    _, text, _ = read_page(tmp_path)
+    missing = ["theory.beta=5.7 member=l2hmc", "theory.beta=5.9 member=heatbath"]
+    missing += ["theory.beta=5.9 member=l2hmc"]
+    assert f"1 of 4 jobs are done; missing: {'; '.join(missing)}." in text
+    assert "3: never started" in text
+    assert "4 runs, 1 of them with results" in text
 
 
 def test_directories_without_runs_are_refused(tmp_path: pathlib.Path) -> None:

@@ -4,15 +4,24 @@ import json
 import re
 from pathlib import Path
 
+import equinox as eqx
 import numpy as np
 import pytest
 from composed import composed
+from jaxtyping import Array
 
+from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import unused
+from gaugemc.flows import Chain
+from gaugemc.groups import U1
 from gaugemc.io.ensemble import read_draws
+from gaugemc.run.burn_in import not_measured
 from gaugemc.run.experiment import run
 from gaugemc.run.extension import with_overrides
+from gaugemc.samplers import HMC, Compose, ExactU1, Independence, Winding
+from gaugemc.spaces import Links
+from gaugemc.theories import Wilson
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -62,5 +71,27 @@ def test_a_longer_burn_in_is_no_draw_of_the_baseline(burnt: Path) -> None:
     assert run(more, burnt, extend=True)["hmc"]["draws"] == 14
 
 
-def test_few_chains_have_no_burn_in() -> None:
-    assert "evaluate.burn_in" in unused(settings("chains=3"))
+def test_few_chains_and_chains_of_one_start_have_no_burn_in(key: Array) -> None:
+    """Composed kernels start as the first of them does."""
+    assert unused(settings("chains=3", "evaluate.burn_in=60")) == unused(settings()) | {
+        "evaluate.burn_in": "needs 4 chains"
+    }
+    theory = Wilson(Links(U1(), (4, 4)), 1.0)
+    hmc, independence = HMC(theory, 0.1, 2), Independence(theory, Chain(()))
+    assert not_measured(3, hmc) == "needs 4 chains"
+    for sampler in (hmc, Winding(theory), ExactU1(theory), Compose((hmc, independence))):
+        assert not_measured(4, sampler) == ""
+    for sampler in (independence, Compose((independence, hmc))):
+        assert not_measured(4, sampler) == "chains start from draws of the flow"
+        hot, cold = (eqx.filter_jit(sampler.init)(key, start).x for start in (True, False))
+        np.testing.assert_array_equal(hot, cold)
+
+
+def test_few_draws_show_no_burn_in(tmp_path: Path) -> None:
+    """Leading observables are measured on all 24 draws, the others on 12."""
+    with pytest.raises(SettingsError, match=r"evaluate\.burn_in=19: must be 0 or at least 20"):
+        run(settings("evaluate.burn_in=19"), tmp_path)
+    few = settings("evaluate.burn_in=24", "evaluate.measure_every=2", "evaluate.hmc_draws=0")
+    found = run(few, tmp_path)["evaluate"]
+    assert "charge_squared" in found["observables"]
+    assert set(found["burn_in"]["after"]) == {"plaquette", "charge"}

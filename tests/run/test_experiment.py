@@ -71,7 +71,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(path: Path) -> dict[str, np.ndarray]:
     """All draws, and the parameters of the trained model."""
     made = settings(f"flow.load={path}")
-    flow, _ = train_phase.load_model(build_trainee(made, build_theory(made)))
+    flow, _ = train_phase.load_model(build_trainee(made))
     found = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(flow))}
     for name in ("evaluate", "hmc"):
         draws, _ = read_draws(path / f"chains/{name}.h5")

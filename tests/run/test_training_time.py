@@ -8,7 +8,6 @@ import jax
 import pytest
 from composed import composed
 
-from gaugemc.choices.build import build_theory
 from gaugemc.run import train_phase
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.trainee import build_trainee
@@ -37,6 +36,6 @@ def test_chains_that_training_warms_up_are_in_its_time(
     directory = RunDirectory(tmp_path / "run")
     with directory.owned():
         directory.create(settings)
-        trainee = build_trainee(settings, build_theory(settings))
+        trainee = build_trainee(settings)
         trained = train_phase.run_training(trainee, directory, key)
     assert trained.numbers["seconds"] == seconds

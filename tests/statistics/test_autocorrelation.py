@@ -1,6 +1,7 @@
 """Autocorrelation times, errors and comparisons, on series whose statistics are known."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -210,6 +211,19 @@ def test_a_frozen_leading_observable_makes_bounds_of_all() -> None:
     assert found.reason == "charge is frozen"
     measured["charge"] = rng.normal(size=(16, 500))
     assert not estimates_of(measured, ("charge", "plaquette"))["plaquette"].lower_bound
+
+
+def test_chains_that_are_short_for_a_leading_observable_are_not_said_to_be_frozen() -> None:
+    """Each charge changes ten times in 500 draws."""
+    rng = np.random.default_rng(18)
+    charge = np.repeat(rng.integers(-3, 4, size=(16, 10)), 50, axis=1)
+    measured = {"plaquette": rng.normal(size=(16, 500)), "charge": charge}
+    found = estimates_of(measured, ("charge",))
+    assert found["plaquette"].reason == "chains are too short for charge"
+    assert "frozen" not in found["charge"].reason
+    measured["charge"] = np.where(charge == 3, np.nan, charge)
+    why = estimates_of(measured, ("charge",))["plaquette"].reason
+    assert re.fullmatch(r"charge: \d+ of 8000 draws are not finite", why)
 
 
 def test_one_frozen_chain_has_no_error() -> None:

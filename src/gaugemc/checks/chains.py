@@ -11,10 +11,10 @@ from gaugemc.chains.driver import Draws
 from gaugemc.checks.outcome import Check, failed, normal, undecided
 from gaugemc.samplers import Compose, ComposeInfo, Info, Sampler
 from gaugemc.statistics.autocorrelation import (
-    FROZEN,
     R_HAT_LIMIT,
     Estimate,
     estimate,
+    slow,
     z_score,
 )
 
@@ -154,9 +154,7 @@ def convergence(
     """
     chains, length = draws.info.accepted.shape
     complaints = [*immobility(kernels(sampler, draws.info), chains)]
-    frozen = [name for name in leading if not length >= FROZEN * estimates[name].tau_int]
-    if frozen:
-        complaints.append(f"{' and '.join(map(spoken, frozen))} frozen")
+    complaints += [why for name in leading if (why := slow(name, estimates[name], length))]
     disagree = disagreement(estimates, leading)
     if disagree:
         complaints.append(disagree)

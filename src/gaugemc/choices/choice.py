@@ -30,6 +30,12 @@ def coupling(key: str, value: Any) -> None:
         raise SettingsError(key, value, f"must be at most {LARGEST_BETA:g}")
 
 
+def hidden_layer(settings: Settings) -> None:
+    """Refuse networks without a hidden layer."""
+    if not settings.network.hidden:
+        raise SettingsError("network.hidden", [], "needs one hidden layer or more")
+
+
 @dataclass_transform(frozen_default=True)
 class Choice(abc.ABC):
     """A choice of a group: a frozen dataclass of its settings, whose docstring says what it is."""
@@ -66,8 +72,10 @@ class FlowChoice(Choice):
     name: str = option(MISSING, "the choice: flow=NAME")
     has_network: ClassVar[bool] = True
     """Whether the settings of networks have a meaning for it."""
-    objectives: ClassVar[tuple[str, ...]] = ("reverse_kl", "path_gradient", "forces")
+    objectives: ClassVar[tuple[str, ...]] = ("reverse_kl", "path_gradient", "forces", "none")
     """What can train it."""
+    free: ClassVar[tuple[str, ...]] = ("load",)
+    """Settings that may be others than those of a flow that is loaded."""
     depth: ClassVar[str] = ""
     """The setting that is its number of layers, for an estimate of memory."""
 
@@ -160,7 +168,7 @@ class TrackerChoice(Choice):
     def refuse(self, settings: Settings) -> None:
         if self.package and find_spec(self.package) is None:
             problem = f'not installed: pip install "gaugemc[{self.name}]"'
-            raise SettingsError("tracker.name", self.name, problem)
+            raise SettingsError("tracker", self.name, problem)
 
     @abc.abstractmethod
     def track(

@@ -5,7 +5,10 @@ from typing import ClassVar
 
 from gaugemc.choices.built import Model, RandomKey, Settings, Theory
 from gaugemc.choices.choice import INTEGRATORS, TheoryChoice
-from gaugemc.choices.option import at_least, filled, one_of, option
+from gaugemc.choices.option import at_least, filled, must, one_of, option
+
+LONGEST_FLOW = 100.0
+"""In the loss: a thousand steps, of each of which the derivative keeps the links."""
 
 
 @dataclass
@@ -15,12 +18,14 @@ class DynamicsSettings:
     has_network: ClassVar[bool] = True
     objectives: ClassVar[tuple[str, ...]] = ("jump",)
     depth: ClassVar[str] = "n_leapfrog"
+    free: ClassVar[tuple[str, ...]] = ("load", "eps", "integrator", "direction")
 
     n_leapfrog: int = option(4, "layers: leapfrog steps of one pass; a palindrome makes two")
     eps: float = option(0.2, "step size of every layer before training, or their mean")
     integrator: str = option(
         "leapfrog",
-        "what it is before training; others than leapfrog for the trained couplings of force",
+        "what it is before training: leapfrog; with couplings of force also omelyan, forest_ruth"
+        " or omf4",
         one_of(*INTEGRATORS),
     )
     eps_trainable: bool = option(True, "train the step sizes, one for each layer")
@@ -105,7 +110,11 @@ class LossSettings:
     )
     energy_scale: float = option(1e-4, "squared jump of the energy density that counts as one")
     flow_time: float = option(
-        0.5, "flow time of energy and charge in the loss, in lattice spacings squared"
+        0.5,
+        "flow time of energy and charge in the loss, in lattice spacings squared, at most 100",
+        must(
+            lambda time: 0 < time <= LONGEST_FLOW, f"must be positive and at most {LONGEST_FLOW:g}"
+        ),
     )
     distance_weight: float = option(
         0.0, "weight of the distance of links in the group; 0 leaves it out", at_least(0)

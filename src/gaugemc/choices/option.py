@@ -17,7 +17,8 @@ class SettingsError(ValueError):
 
     def __init__(self, key: str, value: Any, problem: str):
         name = key.rpartition(".")[2]
-        problem = problem.removeprefix(f"{name} {value}: ").removeprefix(f"{value}: ")
+        for said in (f"{name} {value}: ", f"{value}: ", f"{name}: "):
+            problem = problem.removeprefix(said)
         shown = ascii(value) if isinstance(value, str) and not value.isprintable() else value
         super().__init__(f"{key}={shown}: {problem}")
 
@@ -58,7 +59,9 @@ def at_least(smallest: int | float) -> Check:
 
 def each_between(smallest: int | float, largest: int | float) -> Check:
     """Refuse an empty list, and one with a number that does not lie between the two."""
-    problem = f"needs numbers between {smallest:g} and {largest:g}, without the ends"
+    open_ended = f"needs finite numbers above {smallest:g}"
+    between = f"needs numbers between {smallest:g} and {largest:g}, without the ends"
+    problem = open_ended if largest == math.inf else between
     return must(lambda values: values and all(smallest < v < largest for v in values), problem)
 
 

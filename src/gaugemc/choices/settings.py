@@ -29,6 +29,10 @@ NAME_RULE = "must be of letters a to z, digits and - _ . alone"
 """For the name of a run, which becomes part of a directory's."""
 
 
+BURN_IN_CHAINS, BURN_IN_DRAWS = 4, 20
+"""With fewer chains, or fewer measured draws of each, burn-in is not measured."""
+
+
 def part_of_a_path(key: str, value: str) -> None:
     """Refuse a name that cannot be part of a path."""
     if not re.fullmatch(r"[\w.-]+", value, re.ASCII) or not value.strip("."):
@@ -73,16 +77,20 @@ class TrainingSettings:
     objective: str = option(
         "reverse_kl",
         "reverse_kl or path_gradient on configurations, forces: those of a smaller beta, levels"
-        " (multiscale only): split by split, or jump (l2hmc)",
+        " (multiscale only): split by split, jump (l2hmc), or none: no steps, whatever steps says",
     )
     force_beta: float | None = option(
         None,
         "the smaller beta of forces; by default 0.8 of the theory's",
         must(lambda beta: beta is None or 0 <= beta < math.inf, "must be finite, at least 0"),
     )
+    lattice: list[int] | None = option(
+        None, "lattice to train on, for what holds no lattice size; by default the theory's"
+    )
     steps: int = option(2000, "gradient steps; 0 uses what is loaded as it is", at_least(0))
     batch: int = option(
-        64, "configurations (l2hmc: chains) in each step; nodes a side of the grid of levels"
+        64,
+        "configurations (l2hmc: chains) in each step; of levels in U(1), nodes a side of the grid",
     )
     doublings: int = option(
         0,
@@ -121,6 +129,10 @@ class TrainingSettings:
     ess_samples: int = option(4096, "fresh configurations (l2hmc: draws) to measure it")
     keep: int = option(3, "checkpoints to keep")
 
+    def __post_init__(self) -> None:
+        if self.objective == "none":
+            self.steps = 0
+
 
 @dataclass
 class EvaluateSettings:
@@ -139,9 +151,11 @@ class EvaluateSettings:
     )
     burn_in: int = option(
         200,
-        "draws of further chains of each sampler, half hot and half cold, until whose agreement"
-        " burn-in is counted; 0 for none",
-        at_least(0),
+        "draws of extra chains, half hot, half cold, that measure burn-in; needs 4 chains; 0: none",
+        must(
+            lambda draws: draws == 0 or draws >= BURN_IN_DRAWS,
+            f"must be 0 or at least {BURN_IN_DRAWS}",
+        ),
     )
     measure_every: int = option(
         1, "draws between measurements of all observables but the leading ones, for dear ones"

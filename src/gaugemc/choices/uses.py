@@ -7,12 +7,20 @@ from typing import Any, NamedTuple
 from gaugemc.choices.dynamics import LossSettings
 from gaugemc.choices.menu import menu
 from gaugemc.choices.schema import schema
-from gaugemc.choices.settings import Settings
+from gaugemc.choices.settings import BURN_IN_CHAINS, Settings
 
 
 def trained(settings: Settings) -> Any:
     """The settings of what the sampler needs trained, a flow or a leapfrog; None without."""
     return getattr(settings, settings.sampler.trains) if settings.sampler.trains else None
+
+
+def where_trained(settings: Settings) -> Settings:
+    """The same settings on the lattice of training."""
+    lattice = settings.training.lattice or settings.theory.lattice
+    return dataclasses.replace(
+        settings, theory=dataclasses.replace(settings.theory, lattice=lattice)
+    )
 
 
 def load_key(settings: Settings) -> str:
@@ -50,12 +58,7 @@ def baseline_draws(settings: Settings) -> int:
     return getattr(settings.evaluate, f"{name}_draws") if name else 0
 
 
-def measures_burn_in(settings: Settings) -> bool:
-    """Whether burn-in is measured: it needs two chains of each start."""
-    return settings.evaluate.burn_in > 0 and settings.chains >= 4
-
-
-UNANNEALED = ("levels", "forces")
+UNANNEALED = ("levels", "forces", "none")
 """Objectives that know one beta."""
 
 
@@ -127,7 +130,7 @@ RULES = (
     Rule(
         ("dynamics.rectangles", "dynamics.integrator"),
         has_loop_couplings,
-        "of dynamics.network=force on links, not in two-dimensional U(1)",
+        "only dynamics.network=force has such couplings, and not in two-dimensional U(1)",
     ),
     Rule(
         tuple(f"loss.{f.name}" for f in dataclasses.fields(LossSettings) if f.name != "form"),
@@ -158,9 +161,19 @@ RULES = (
         "loss.distance_weight=0",
     ),
     Rule(
+        ("training.learning_rate", "training.warmup", "training.clip"),
+        lambda s: s.training.objective != "none",
+        "training.objective=none takes no steps",
+    ),
+    Rule(
         ("training.annealing", "training.anneal_start", "training.anneal_fraction"),
         anneals,
         "what is trained knows one beta",
+    ),
+    Rule(
+        ("training.lattice",),
+        lambda s: s.theory.group is not None,
+        "{s.theory.name} has no lattice",
     ),
     Rule(("training.clip",), has_jumps, "loss.form=energy has steps of bounded reach"),
     Rule(
@@ -208,7 +221,11 @@ RULES = (
         lambda s: s.sampler.is_baseline,
         f"{SAMPLER} runs beside tuned HMC",
     ),
-    Rule(("evaluate.burn_in",), lambda s: s.chains >= 4, "fewer than 2 chains of each start"),
+    Rule(
+        ("evaluate.burn_in",),
+        lambda s: s.evaluate.burn_in == 0 or s.chains >= BURN_IN_CHAINS,
+        f"needs {BURN_IN_CHAINS} chains",
+    ),
     Rule(("evaluate.cold",), lambda s: s.evaluate.start is None, "evaluate.start is a file"),
     Rule(
         ("evaluate.flow_step", "evaluate.flow_kernel"),

@@ -11,7 +11,7 @@ from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.option import SettingsError, one_of
 from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import baseline, flat, force_beta, has_network, trained
+from gaugemc.choices.uses import baseline, flat, force_beta, has_network, trained, where_trained
 
 LARGEST_COUNT = 2**31 - 1
 
@@ -25,6 +25,7 @@ def validate(settings: Settings) -> None:
     theory = build_theory(settings)
     refuse_observables(settings, theory)
     refuse_heatbath(settings, theory)
+    refuse_training_lattice(settings)
     try:
         if trained(settings):
             check_parameters(settings, abstract_model(settings, theory))
@@ -35,11 +36,33 @@ def validate(settings: Settings) -> None:
     except ValueError as error:
         if "lattice" in str(error):
             raise SettingsError("theory.lattice", settings.theory.lattice, str(error)) from error
-        stout = "flow=stout, for links of any group, or "
-        other = stout if settings.sampler.trains == "flow" else ""
+        flow = settings.sampler.trains == "flow"
+        key, value = ("flow", settings.flow.name) if flow else ("sampler", settings.sampler.name)
+        other = "flow=stout, for links of any group, or " if flow else ""
         known = "sampler=hmc" in str(error)
         problem = str(error) if known else f"{error}; choose {other}sampler=hmc"
-        raise SettingsError("sampler.name", settings.sampler.name, problem) from error
+        raise SettingsError(key, value, problem) from error
+
+
+def refuse_training_lattice(settings: Settings) -> None:
+    """Raise SettingsError where what is trained cannot be trained on another lattice."""
+    from gaugemc.choices.build import build_theory
+
+    lattice, theory = settings.training.lattice, settings.theory
+    if lattice is None or theory.group is None or not trained(settings):
+        return
+    there = where_trained(settings)
+    try:
+        if len(lattice) != len(theory.lattice):
+            raise ValueError(f"needs {len(theory.lattice)} extents, as theory.lattice has")
+        build_theory(there)
+        if hasattr(trained(there), "refuse"):
+            trained(there).refuse(there)
+        if settings.sampler.trains == "dynamics" and settings.dynamics.network == "dense":
+            raise ValueError("dense networks hold the lattice size: choose dynamics.network=force")
+    except ValueError as error:
+        problem = str(error).removeprefix(f"theory.lattice={lattice}: ")
+        raise SettingsError("training.lattice", lattice, problem) from error
 
 
 def refuse_heatbath(settings: Settings, theory: Any) -> None:
@@ -92,7 +115,7 @@ def refuse_vectors(settings: Settings, sampler: SamplerChoice) -> None:
     if not sampler.vectors:
         able = [f"sampler={word}" for word, c in menu()["sampler"].items() if c.vectors]  # pyright: ignore
         problem = f"{settings.theory.name} has no links: choose {' or '.join(able)}"
-        raise SettingsError("sampler.name", sampler.name, problem)
+        raise SettingsError("sampler", sampler.name, problem)
 
 
 def validate_values(settings: Settings) -> None:

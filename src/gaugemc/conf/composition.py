@@ -1,19 +1,19 @@
 """From overrides to settings, without a run: for help, for early refusals, and for sweeps."""
 
-from itertools import product
 from typing import Any
 
 from hydra import compose, initialize
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from gaugemc.choices import schema
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.sweep import parsed, values
 from gaugemc.conf.errors import below_a_value, valid_keys
 from gaugemc.conf.groups import register, words
+from gaugemc.conf.study import MEMBERS, is_study, set_by
 
 CONFIGURATIONS = "pkg://gaugemc.conf"
 """Where Hydra looks for files: a folder without folders, which would be groups (`chains=8`)."""
@@ -60,22 +60,20 @@ def check_choices(overrides: list[str]) -> None:
         if key in words() and not one:
             problem = f"choose one of {', '.join(words()[key])}"
             raise SettingsError(key, text.partition("=")[2], problem)
+    check_members(overrides)
 
 
-def jobs(overrides: list[str]) -> list[list[str]]:
-    """The command lines that a sweep of every combination stands for, in Hydra's order."""
-    return [list(job) for job in product(*map(values, parsed(overrides)))]
-
-
-def parsed(overrides: list[str]) -> list[Override]:
-    """Overrides as Hydra reads them; of two with one key the last, at the place of the first."""
-    read = OverridesParser.create().parse_overrides(overrides)
-    return list({override.get_key_element(): override for override in read}.values())
-
-
-def values(override: Override) -> list[str]:
-    """An override by each of its values."""
-    key = override.get_key_element()
-    if override.is_discrete_sweep():
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
-    return [f"{key}={override.get_value_element_as_str()}"]
+def check_members(overrides: list[str]) -> None:
+    """Raise SettingsError for the choice of a group that a member of a study sets to another."""
+    given = {
+        o.get_key_element(): [v.partition("=")[2] for v in values(o)] for o in parsed(overrides)
+    }
+    for member in given.get("member", MEMBERS if is_study(overrides) else ()):
+        for group, word in set_by(member).items():
+            other = next((value for value in given.get(group, ()) if value != word), "")
+            if other:
+                problem = (
+                    f"member={member} sets {group}={word}: leave {group} out, or choose another"
+                    f" member of {', '.join(MEMBERS)}"
+                )
+                raise SettingsError(group, other, problem)

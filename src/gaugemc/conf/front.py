@@ -1,6 +1,7 @@
 """What can be answered before JAX is imported: help, the version, and most mistakes."""
 
 import sys
+from collections.abc import Mapping
 
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
@@ -9,13 +10,14 @@ from omegaconf.errors import OmegaConfBaseException
 import gaugemc
 from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
+from gaugemc.choices.sweep import jobs, parsed
 from gaugemc.choices.validation import refuse
-from gaugemc.conf.composition import composed
+from gaugemc.conf.composition import check_choices, composed
 from gaugemc.conf.conversion import conversion
 from gaugemc.conf.errors import BAD_INPUT, UsageError, one_line
 from gaugemc.conf.help import USAGE, VERBS, help_text
 from gaugemc.conf.measurement import measurement
-from gaugemc.conf.study import is_study
+from gaugemc.conf.study import swept
 
 HELP = ("--help", "-h")
 
@@ -67,16 +69,31 @@ def answer_to(arguments: list[str]) -> str | None:
         return None  # settings of a user's own files, which Hydra finds
     if flags.multirun and flags.cfg:
         raise UsageError("--multirun and --cfg: give one of them")
+    params = swept(flags.overrides)
+    if flags.cfg and params and not is_one_job(flags.overrides, params):
+        one = " and ".join(f"one {key}" for key in params)
+        raise UsageError(f"--cfg: a study is several jobs: give {one}, to see that job's settings")
     if flags.help:
-        return help_text(composed(flags.overrides))
-    sweeps = flags.multirun or is_study(flags.overrides)
-    if not sweeps:  # the jobs of a sweep are looked at together, later
+        swept_over = [f"{key}={value}" for key, value in params.items()]
+        words = jobs([*swept_over, *flags.overrides])[0] if params else flags.overrides
+        return help_text(composed(words))
+    check_choices(flags.overrides)
+    if not (flags.multirun or params):  # the jobs of a sweep are looked at together, later
         settings = composed(flags.overrides)
         if not flags.cfg:
             refuse(settings)
     return None
 
 
+def is_one_job(overrides: list[str], params: Mapping[str, str]) -> bool:
+    """Whether a command line gives one value to every key that a study sweeps over."""
+    given = {override.get_key_element() for override in parsed(overrides)}
+    return params.keys() <= given and len(jobs(overrides)) == 1
+
+
 def misused(message: str) -> None:
     """Instead of argparse's own report, which has many lines."""
+    _, late, words = message.partition("unrecognized arguments: ")
+    if late and not words.startswith("-"):
+        raise UsageError(f"{words}: write all KEY=VALUE together, behind flags such as --multirun")
     raise UsageError(f"{message}; gaugemc --help lists what there is")

@@ -91,6 +91,13 @@ def words() -> dict[str, tuple[str, ...]]:
     }
 
 
+MEANINGS = {
+    "mode": "values of many keys; a study runs each member at each beta, as --multirun does",
+    "member": "a sampler of a study: sets sampler, flow and training; none outside a study",
+}
+"""What groups stand for that are no choices."""
+
+
 @cache
 def command() -> type:
     """The root of the configuration: the settings, and Hydra's own."""

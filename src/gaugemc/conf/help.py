@@ -11,7 +11,7 @@ from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.schema import keys_of
 from gaugemc.choices.settings import FLOW_KERNEL, FLOW_STEP, Settings
 from gaugemc.choices.uses import unused
-from gaugemc.conf.groups import words
+from gaugemc.conf.groups import MEANINGS, words
 
 USAGE = """usage: gaugemc [KEY=VALUE ...]    train, sample, compare with tuned HMC, report
        gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]
@@ -102,7 +102,8 @@ def help_text(settings: Settings, width: int | None = None) -> str:
     ]
     for group, choices in words().items():
         if len(choices) > 1:
-            lines += entry(group, ", ".join(choices), width)
+            meaning = f": {MEANINGS[group]}" if group in MEANINGS else ""
+            lines += entry(group, ", ".join(choices) + meaning, width)
     lines += ["", "Flags"]
     for flag, doc in FLAGS.items():
         lines += entry(flag, doc, width)

@@ -16,9 +16,10 @@ from gaugemc import interrupt
 from gaugemc.choices.build import build_theory
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.sweep import differing, jobs
 from gaugemc.choices.uses import trained
 from gaugemc.choices.validation import validate
-from gaugemc.conf.composition import composed, jobs, settings_of
+from gaugemc.conf.composition import composed, settings_of
 from gaugemc.conf.ending import fail, go_on_with, unfailing
 from gaugemc.conf.errors import BAD_INPUT, one_line
 from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
@@ -95,7 +96,7 @@ def check(settings: Settings) -> None:
     except (ConfigurationError, OSError) as error:
         raise SettingsError("evaluate.start", start, str(error)) from error
     if trained(settings):
-        trainee = build_trainee(settings, build_theory(settings))
+        trainee = build_trainee(settings)
         if trainee.load is not None:
             load_model(trainee)
 
@@ -111,7 +112,7 @@ def check_jobs(config: Any) -> int:
             check(rooted(composed(overrides)))
         except (SettingsError, HydraException, OmegaConfBaseException) as error:
             problem = str(error) if isinstance(error, SettingsError) else one_line(error)
-            job = " ".join(text for text in overrides if any(text not in o for o in sweep))
+            job = differing(sweep)[number]
             where = f"job {number} of {len(sweep)}, {job}: " if job else ""
             fail(f"{where}{problem}; no job was started", BAD_INPUT)
     return 0

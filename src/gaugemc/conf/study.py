@@ -11,7 +11,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
     "stout": {
         "defaults": STOUT,
         "flow": {"sweeps": 1, "rho": 0.08},
-        "training": {"steps": 0},
+        "training": {"objective": "none"},
     },
     "trained_stout": {
         "defaults": STOUT,
@@ -82,6 +82,18 @@ STUDIES = {
     ),
 }
 """Modes of the study; the quick one shows the page, and decides nothing."""
+
+
+def set_by(member: str) -> dict[str, str]:
+    """The groups that a member chooses, with their words."""
+    defaults = MEMBERS.get(member, {}).get("defaults", [])
+    return {k.removeprefix("override /"): v for entry in defaults for k, v in entry.items()}
+
+
+def swept(overrides: Sequence[str]) -> dict[str, str]:
+    """The keys that the study of a command line sweeps over, and their values; {} without one."""
+    modes = [word.removeprefix("mode=") for word in overrides if is_study([word])]
+    return dict(STUDIES[modes[-1]]["hydra"]["sweeper"]["params"]) if modes else {}
 
 
 def is_study(overrides: Sequence[str]) -> bool:

@@ -166,6 +166,12 @@ def yerror(frequency: Sectors, error: Sectors) -> Float[np.ndarray, "2 sector"] 
     return np.stack([np.minimum(error, frequency), error]) if known else None
 
 
+def correlates(runs: Sequence[Chains], name: str, lags: int) -> bool:
+    """Whether a curve of a sampler's autocorrelation has two points or more to draw."""
+    there = [run for run in runs if name in run.observables and lags // run.step(name) >= 2]
+    return any(np.isfinite(autocorrelation(run.observables[name], 3)).all() for run in there)
+
+
 @styled
 def autocorrelation_figure(runs: Sequence[Chains], name: str, lags: int) -> Figure:
     """Autocorrelation function rho(t) of one observable, both samplers, t on a logarithmic axis."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gaugemc.report.names import heading
+from gaugemc.report.names import MULTIPLES, by_array, heading
 from gaugemc.report.panels import section
 from gaugemc.report.record import Run
 from gaugemc.report.table import TAU, reason_of, table
@@ -24,14 +25,37 @@ LEVELS = ("action", "plaquette")
 
 def mixing(run: Run) -> str:
     """Burn-in, and autocorrelation of the action."""
-    text = (
-        "Burn-in is measured with chains of their own, half from hot and half from cold starts. It"
-        " ends with the first draw from which means of hot and cold chains, over windows of a tenth"
-        " of the draws, agree within errors, and with them the mean distances from the median."
-    )
+    said = burn_in_text(run.names, run.results)
     if len(run.results) > 1:
-        text += f" Ratio: {TAU} of {run.baseline(level_of(run.results))} over that of the sampler."
-    return section("Burn-in and mixing", text, mixing_table(run))
+        baseline = run.baseline(level_of(run.results))
+        said.append(f"Ratio: {TAU} of {baseline} over that of the sampler.")
+    return section("Burn-in and mixing", " ".join(said), mixing_table(run))
+
+
+def burn_in_text(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How burn-in was measured, and of which samplers it was not, and why: sentences."""
+    found = {name: r["burn_in"] for name, r in zip(labels, results) if r.get("burn_in")}
+    reasons: dict[str, list[str]] = {}
+    for name, part in found.items():
+        if why := part.get("reason"):
+            reasons.setdefault(str(why), []).append(name)
+    said = [
+        html.escape(f"Burn-in of {' and '.join(names)} is not measured: {why}.")
+        for why, names in reasons.items()
+    ]
+    after = {name for part in found.values() for name in part.get("after") or {}}
+    if after:
+        said.insert(
+            0,
+            "Burn-in is measured with chains of their own, half from hot and half from cold starts."
+            " It ends with the first draw from which means of hot and cold chains, over windows of"
+            " a tenth of the draws, agree within errors, and with them the mean distances from the"
+            " median.",
+        )
+        observed = (r.get("observables") or {} for r in results if r.get("burn_in"))
+        if any(name not in after for names in observed for name in by_array(names)[""]):
+            said.append("Observables that are measured on few of these draws are left out.")
+    return said
 
 
 def mixing_table(run: Run) -> str:
@@ -51,6 +75,7 @@ def burn_in_rows(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Draws until hot and cold chains agree: of each observable, and of all with their cost."""
     found = [result.get("burn_in") or {} for result in results]
     names = list(dict.fromkeys(name for part in found for name in part.get("after") or {}))
+    names = [name for name in names if name not in MULTIPLES]
     if not names:
         return []
     rows = [
@@ -70,6 +95,8 @@ def draws_text(part: Mapping[str, Any], after: Any) -> str:
     """The draws of a burn-in; that there are too few of them is said."""
     if not part:
         return MISSING
+    if part.get("reason"):
+        return "not measured"
     draws = format_integer(number(part.get("draws")))
     return f"not within {draws}" if after is None else format_integer(number(after))
 

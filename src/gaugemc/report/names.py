@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from gaugemc.choices.menu import label
 from gaugemc.observables import OBSERVABLES, Observable
 
+MULTIPLES = ("flowed_t2_energy",)
+"""Multiples of other observables: their pictures and times are the same."""
 ENTRY = re.compile(r"(.+)\[(\d+(?:,\d+)*)\]")
 """The name of an entry of an array."""
 LETTERS = re.compile(r"[^\W\d_]+")

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from gaugemc.io.atomic import write_atomically
 from gaugemc.report import figures
 from gaugemc.report.chains import is_integer_charge
-from gaugemc.report.names import called
+from gaugemc.report.names import called, symbol
 from gaugemc.report.record import Run
 from gaugemc.report.svg import inlined, svg_of
 from gaugemc.report.training_figure import annealed_until, training_figure
@@ -42,7 +42,8 @@ def histories(run: Run) -> str:
     if not drawn:
         return ""
     shown = figures.shown_draws(run.chains)
-    taken = ", ".join(f"{chains.draws:,} of {chains.label}" for chains in run.chains)
+    names = dict(zip(run.labels, run.names))
+    taken = ", ".join(f"{chains.draws:,} of {names[chains.label]}" for chains in run.chains)
     warmups = {chains.warmup for chains in run.chains}
     warm = f" after {max(warmups):,} of warm-up" if len(warmups) == 1 and max(warmups) else ""
     text = f"The first {shown:,} draws{warm}, a few chains (draws taken: {html.escape(taken)})"
@@ -102,15 +103,21 @@ def autocorrelations(run: Run) -> str:
     if not run.chains:
         return ""
     names = [name for name in run.drawn if name in run.chains[0].observables]
+    lags = {name: lags_of(run, name) for name in names}
+    shown = [name for name in names if figures.correlates(run.chains, name, lags[name])]
     drawn = [
         (
             f"autocorrelation-{name}",
-            figures.autocorrelation_figure(run.chains, name, lags_of(run, name)),
+            figures.autocorrelation_figure(run.chains, name, lags[name]),
             f"Autocorrelation function of {called(name)}",
         )
-        for name in names
+        for name in shown
     ]
-    return section("Autocorrelation", "Averaged over the chains.", panels(run.figures, drawn))
+    said = ["Averaged over the chains."] if shown else []
+    if absent := [symbol(name) for name in names if name not in shown]:
+        said.append(f"Not drawn: {', '.join(absent)}. Chains are too short for it or never moved.")
+    content = f"<p>{' '.join(said)}</p>\n{panels(run.figures, drawn)}" if said else ""
+    return section("Autocorrelation", "", content)
 
 
 def lags_of(run: Run, name: str) -> int:
@@ -118,7 +125,8 @@ def lags_of(run: Run, name: str) -> int:
     observed = [(result.get("observables") or {}).get(name) or {} for result in run.results]
     taus = [number(entry.get("tau_int")) for entry in observed]
     draws = min(chains.draws for chains in run.chains)
-    wanted = max(10 * max(taus), 30) if all(map(math.isfinite, taus)) else MAX_LAGS
+    measured = 30 * max(chains.step(name) for chains in run.chains)
+    wanted = max(10 * max(taus), measured) if all(map(math.isfinite, taus)) else MAX_LAGS
     return max(1, min(draws // 4, MAX_LAGS, round(wanted)))
 
 

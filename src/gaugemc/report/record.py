@@ -17,7 +17,7 @@ import numpy as np
 from gaugemc.choices.menu import label
 from gaugemc.observables import SLOW
 from gaugemc.report.chains import Chains
-from gaugemc.report.names import baseline_label, by_array
+from gaugemc.report.names import MULTIPLES, baseline_label, by_array
 from gaugemc.statistics.notation import number
 
 COLOURS = ("sampler", "hmc", "second")
@@ -55,11 +55,15 @@ class Run:
         return self.directory / "figures"
 
     @property
-    def labels(self) -> list[str]:
-        """The names of the samplers with results: the evaluated one, then the baselines."""
+    def names(self) -> list[str]:
+        """The samplers with results within a sentence: the evaluated one, then the baselines."""
         name = str(self.part("sampler").get("name", "sampler"))
-        baselines = map(baseline_label, list(self.phases)[1:])
-        return [heading(text) for text in (label("sampler", name), *baselines)]
+        return [label("sampler", name), *map(baseline_label, list(self.phases)[1:])]
+
+    @property
+    def labels(self) -> list[str]:
+        """The same as titles."""
+        return [heading(text) for text in self.names]
 
     @property
     def leading(self) -> list[str]:
@@ -77,7 +81,7 @@ class Run:
     def drawn(self) -> list[str]:
         """The observables whose histories are drawn, those that say most first."""
         slow = [name for name in SLOW if name in self.numbers]
-        others = [name for name in self.numbers if name not in (*slow, "flowed_t2_energy")]
+        others = [name for name in self.numbers if name not in (*slow, *MULTIPLES)]
         return [*slow, *others[: 1 if slow else 2]]
 
     @property
@@ -88,10 +92,7 @@ class Run:
     @property
     def headings(self) -> list[str]:
         """The labels as HTML, each in the colour that it has in the figures."""
-        return [
-            f'<span class="{c}">{html.escape(label)}</span>'
-            for label, c in zip(self.labels, COLOURS)
-        ]
+        return coloured(self.labels)
 
     def compared_with(self, name: str) -> str:
         """The phase of the baseline that an observable is compared with; by default the first."""
@@ -114,6 +115,11 @@ class Run:
         observables = self.part("evaluate").get("observables") or {}
         values = {name: number((entry or {}).get("exact")) for name, entry in observables.items()}
         return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def coloured(texts: Sequence[str]) -> list[str]:
+    """Names of the samplers as HTML, each in the colour that it has in the figures."""
+    return [f'<span class="{c}">{html.escape(text)}</span>' for text, c in zip(texts, COLOURS)]
 
 
 def heading(text: str) -> str:

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gaugemc.choices.menu import label
+from gaugemc.choices.sweep import differing, jobs
 from gaugemc.report.record import Run, heading, read_summary
 from gaugemc.statistics.notation import MISSING, format_lattice
 
@@ -32,6 +34,8 @@ UNPHYSICAL = ("progress", "strict", "name")
 LONGEST = 40
 """Signs of a value that the page shows: the last ones, as of a path."""
 
+NEVER_STARTED = "never started"
+
 DEPTH = 3
 """How far below the directory of a scan its runs are looked for."""
 
@@ -46,6 +50,8 @@ class Job:
     """By their full keys."""
     run: Run | None
     problem: str
+    words: str = ""
+    """Of the command line, those that are of this job alone, where they are known."""
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -160,8 +166,26 @@ def read_scan(directory: pathlib.Path) -> Scan:
     found = list(jobs_in(directory))
     if not any(map(is_run, found)):
         raise FileNotFoundError(f"{directory}: no summary.json and no runs in directories below")
-    overrides = read_yaml(directory / "multirun.yaml").get("hydra.overrides.task") or []
-    return Scan(directory, [read_job(directory, path) for path in found], list(map(str, overrides)))
+    sweep = read_yaml(directory / "multirun.yaml")
+    overrides = list(map(str, sweep.get("hydra.overrides.task") or []))
+    words = planned(sweep, overrides)
+    read = [read_job(directory, path) for path in found]
+    started = {job.name for job in read}
+    never = [Job(name, {}, None, NEVER_STARTED) for name in words if name not in started]
+    every = [replace(job, words=words.get(job.name, "")) for job in (*read, *never)]
+    return Scan(directory, sorted(every, key=lambda job: by_number(job.name)), overrides)
+
+
+def planned(sweep: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, str]:
+    """The directories of all jobs of a sweep, and what each varies; {} where that is not known."""
+    if sweep.get("hydra.sweep.subdir") != "${hydra.job.num}":
+        return {}
+    start = "hydra.sweeper.params."
+    params = [f"{key[len(start) :]}={v}" for key, v in sweep.items() if key.startswith(start) and v]
+    try:
+        return {str(n): text for n, text in enumerate(differing(jobs([*params, *overrides])))}
+    except HydraException:
+        return {}
 
 
 def read_job(directory: pathlib.Path, path: pathlib.Path) -> Job:
@@ -171,7 +195,7 @@ def read_job(directory: pathlib.Path, path: pathlib.Path) -> Job:
         run = beside_hmc(read_summary(path))
         settings = settings or flat(run.part("sampler").get("parameters") or {})
     except FileNotFoundError:
-        problem = "unfinished: there is no summary.json" if is_run(path) else "never started"
+        problem = "unfinished: there is no summary.json" if is_run(path) else NEVER_STARTED
     except ValueError as error:
         problem = str(error).removeprefix(f"{path}/")
     if not run and not settings and is_run(path):

@@ -105,7 +105,9 @@ def outcome(scan: Scan) -> tuple[str, str, str]:
         state, badge = "passed", f"✓ {total} of {total} checks passed"
         said = "All exactness checks of all runs passed."
     if without:
-        said += f" {without} of {len(scan.jobs)} runs left no results."
+        done = f"{len(scan.finished)} of {len(scan.jobs)} jobs"
+        missing = "; ".join(job.words or job.name for job in scan.jobs if not job.run)
+        said += f" {done} are done; missing: {missing}."
     return state, badge, f"{said} {gain(scan)}".strip()
 
 

@@ -21,7 +21,7 @@ from gaugemc.report.panels import (
     section,
     training_curves,
 )
-from gaugemc.report.record import Run
+from gaugemc.report.record import Run, coloured
 from gaugemc.report.table import TAU
 from gaugemc.report.table import table as table_of
 from gaugemc.report.tuning_table import tuning_table
@@ -79,7 +79,7 @@ def title_of(run: Run) -> str:
 def opening(run: Run) -> str:
     """Title, question, verdict with its badge, and the numbers that decide it."""
     state, badge = badge_of(run)
-    label = html.escape(run.labels[0])
+    label = html.escape(run.names[0])
     rival = "tuned HMC" if run.part("hmc") else "".join(map(baseline_label, run.part("baselines")))
     question = (
         f"Is {label} exact, and how many independent samples does it make "
@@ -158,7 +158,7 @@ def key_numbers(run: Run) -> str:
 
 def cost(run: Run) -> str:
     """The cost table, with the definition of what it counts and the reasons of its bounds."""
-    reasons = tables.reasons_of_bounds(run.headings, run.results)
+    reasons = tables.reasons_of_bounds(coloured(run.names), run.results)
     bounds = f"≥ and ≤ mark bounds. {'; '.join(reasons)}."
     if not reasons:
         bounds = f"≥ and ≤ mark bounds: a chain is too short for its {TAU}."

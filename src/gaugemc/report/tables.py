@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gaugemc.report.names import by_array, heading
+from gaugemc.report.names import MULTIPLES, by_array, heading
 from gaugemc.report.table import TAU, reason_of, table, tag, tagged
 from gaugemc.statistics.notation import (
     MISSING,
@@ -105,7 +105,8 @@ def cost_table(
         row("Chains × draws", [length_text(r) for r in results]),
     ]
     rows = [line for line in rows if set(line[1:]) - {"", MISSING}]
-    for name in by_array(results[0].get("observables") or {})[""]:
+    names = by_array(results[0].get("observables") or {})[""]
+    for name in (name for name in names if name not in MULTIPLES):
         observed = [(r.get("observables") or {}).get(name) or {} for r in results]
         compared = comparison.get(name) or {}
         rates = [rate_text(o, n, s) for o, n, s in zip(observed, chains, seconds)]
@@ -133,7 +134,7 @@ def reasons_of_bounds(labels: Sequence[str], results: Sequence[Mapping[str, Any]
     holds: dict[str, list[str]] = {}
     for label, result in zip(labels, results):
         observables = result.get("observables") or {}
-        for name in by_array(observables)[""]:
+        for name in (name for name in by_array(observables)[""] if name not in MULTIPLES):
             reason = reason_of(observables[name] or {})
             if reason:
                 holds.setdefault(reason, []).append(f"{heading(name)} of {label}")

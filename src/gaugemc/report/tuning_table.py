@@ -29,7 +29,7 @@ def tuning_table(tuning: Sequence[Mapping[str, Any]]) -> str:
     header = ["Length asked for", "Length", "Acceptance asked for", "Acceptance"]
     header += ["Step size", "Steps"]
     header += [f"Score, {symbol(name)}" for name in scored]
-    return table("Tuning", [*header, ""], rows, chosen)
+    return table("Tuning", [*header, ""], rows, chosen, kind="tuning")
 
 
 def score_text(scores: Mapping[str, Any], name: str) -> str:

@@ -68,14 +68,14 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
     start = kept_start(settings, directory, theory)
     exact = exact_observables(theory)
 
-    trained = None
+    trained = model = None
     if settings.sampler.trains:
-        trainee = build_trainee(settings, theory)
+        trainee = build_trainee(settings)
         if trainee.load is not None:
             line = f"training starts from what {trainee.load} trained"
             console.print(line, soft_wrap=True, markup=False)  # a path may have brackets
         trained = run_training(trainee, directory, train_key)
-    model = trained.model if trained else None
+        model = trainee.carried(trained.model, theory.space)
     e = settings.evaluate
     sampler = build_sampler(settings, theory, model)
     evaluate = run_chains(

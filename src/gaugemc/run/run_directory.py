@@ -21,6 +21,8 @@ from gaugemc.io.lock import Lock, LockedError, locked
 from gaugemc.run.extension import DRAWS, FREE, check_draws
 from gaugemc.run.software import comments, resumed_with, split, with_changes
 
+ANOTHER = "choose another hydra.run.dir (of a sweep: hydra.sweep.dir)"
+
 
 class RunDirectoryError(ValueError):
     """A directory is not a run, or cannot become one; one line says why."""
@@ -94,7 +96,7 @@ class RunDirectory:
 
     def _unwritable(self, error: OSError) -> RunDirectoryError:
         reason = error.strerror or str(error)
-        return RunDirectoryError(f"hydra.run.dir={self.path}: cannot be written: {reason}")
+        return RunDirectoryError(f"{self.path}: cannot be written: {reason}; {ANOTHER}")
 
     def confirm(self) -> None:
         """Raise RunDirectoryError unless what this process made may still be written here."""
@@ -132,7 +134,7 @@ class RunDirectory:
                 more = f", or gaugemc resume {shlex.quote(str(self.path))} {key}={wanted[key]}"
                 raise RunDirectoryError(
                     f"{key}={wanted[key]}: {self.path} holds a run with {key}={stored.get(key)};"
-                    f" choose another hydra.run.dir{more if key in DRAWS else ''}"
+                    f" {ANOTHER}{more if key in DRAWS else ''}"
                 )
             self._check_phases()
             check_draws(key, settings, self.checkpoints, self.summary)

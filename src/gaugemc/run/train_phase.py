@@ -14,7 +14,8 @@ import optax
 from jaxtyping import Array, Key, PyTree
 
 from gaugemc.chains.progress import progress_bar
-from gaugemc.choices.build import Model, build_theory
+from gaugemc.choices.build import Model
+from gaugemc.choices.loading import misfit
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.uses import load_key
 from gaugemc.io.checkpoint import (
@@ -237,17 +238,20 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
     settings = trainee.settings
     try:
         stored = directory.settings()
-        lattice, trained_by = stored.theory.lattice, stored.training
-        if stored.theory.group != settings.theory.group:
-            raise ValueError(f"trained for theory.group={stored.theory.group}")
+        trained_by = stored.training
+        if problem := misfit(stored, settings):
+            raise ValueError(problem)
         source = dataclasses.replace(
             settings,
-            theory=dataclasses.replace(settings.theory, lattice=lattice),
+            theory=dataclasses.replace(settings.theory, lattice=stored.theory.lattice),
             training=dataclasses.replace(
-                settings.training, batch=trained_by.batch, schedule=trained_by.schedule
+                settings.training,
+                batch=trained_by.batch,
+                schedule=trained_by.schedule,
+                lattice=trained_by.lattice,
             ),
         )
-        trained = build_trainee(source, build_theory(source))
+        trained = build_trainee(source)
         optimise = build_optimiser(trained)
         key = jax.random.key(0)
         like: PyTree = eqx.filter_eval_shape(lambda k: trained.start(optimise, k, k), key)
@@ -262,6 +266,6 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
                 )
             model = load_checkpoint(newest, like)[0].model
         check_finite(newest, model)
-        return trainee.carried(model), newest
+        return trainee.carried(model, trainee.theory.space), newest
     except (CheckpointError, RunDirectoryError, ValueError) as error:
         raise SettingsError(load_key(settings), directory.path, str(error)) from error

@@ -11,16 +11,16 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree
 
 from gaugemc.chains.driver import chunks
-from gaugemc.choices.build import Model, build_model
+from gaugemc.choices.build import Model, build_model, build_theory
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import anneals, force_beta, trained
+from gaugemc.choices.uses import anneals, force_beta, trained, where_trained
 from gaugemc.exact.solved import exact_observables, log_partition_function
 from gaugemc.flows import Flow
 from gaugemc.kernels.once import once
 from gaugemc.observables.clover_charge import CloverCharge
 from gaugemc.observables.energy import Energy
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, on_lattice
-from gaugemc.spaces import Links, is_u1_2d
+from gaugemc.spaces import Links, Space, is_u1_2d
 from gaugemc.theories import Theory, Wilson
 from gaugemc.training import (
     BetaSchedule,
@@ -95,8 +95,8 @@ class Trainee(abc.ABC):
         return None
 
     @abc.abstractmethod
-    def carried(self, model: Model) -> Model:
-        """A model of another lattice on this run's."""
+    def carried(self, model: Model, space: Space) -> Model:
+        """A model of another lattice on the lattice of this space."""
 
     @abc.abstractmethod
     def measure(self, state: TrainingState, key: Key[Array, ""]) -> dict[str, Any]:
@@ -139,9 +139,10 @@ class FlowTrainee(Trainee):
             return None
         return self.objective.start(key, self.settings.training.batch)
 
-    def carried(self, model: Model) -> Model:
+    def carried(self, model: Model, space: Space) -> Model:
         assert isinstance(model, Flow)
-        return model.on(self.theory.space.lattice)
+        assert isinstance(space, Links)
+        return model.on(space.lattice)
 
     def measure(self, state: TrainingState, key: Key[Array, ""]) -> dict[str, Any]:
         samples = self.settings.training.ess_samples
@@ -217,9 +218,8 @@ class LeapfrogTrainee(Trainee):
         assert isinstance(model, GeneralisedLeapfrog)
         return self.objective.start(model, key, self.settings.training.batch)
 
-    def carried(self, model: Model) -> Model:
+    def carried(self, model: Model, space: Space) -> Model:
         assert isinstance(model, GeneralisedLeapfrog)
-        space = self.theory.space
         return on_lattice(model, space) if isinstance(space, Links) else model
 
     def measure(self, state: TrainingState, key: Key[Array, ""]) -> dict[str, Any]:
@@ -286,8 +286,9 @@ def _losses(
     return jax.vmap(chain)(state.chains, jax.random.split(key, len(state.chains)))
 
 
-def build_trainee(settings: Settings, theory: Theory) -> Trainee:
-    """What a run of these settings trains."""
+def build_trainee(settings: Settings) -> Trainee:
+    """What a run of these settings trains, on the lattice that it trains on."""
+    theory = build_theory(where_trained(settings))
     if settings.sampler.trains == "dynamics":
         return LeapfrogTrainee(settings, theory)
     assert isinstance(theory, Wilson)

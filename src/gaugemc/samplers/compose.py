@@ -83,6 +83,10 @@ class Compose(Sampler):
     def forces_of_state(self) -> int:
         return sum(sampler.forces_of_state for sampler in self.samplers)
 
+    @property
+    def one_start(self) -> str:
+        return self.samplers[0].one_start
+
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> ComposeState:
         first = self.samplers[0].init(key, hot)
         rest = [sampler.state(first.x) for sampler in self.samplers[1:]]

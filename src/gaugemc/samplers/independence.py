@@ -38,6 +38,10 @@ class Independence(Sampler):
         self.theory = theory
         self.flow = flow.fixed()
 
+    @property
+    def one_start(self) -> str:
+        return "draws of the flow"
+
     def init(self, key: Key[Array, ""], hot: bool | Bool[Array, ""] = True) -> IndependenceState:
         """A draw of the flow, hot or not.
 

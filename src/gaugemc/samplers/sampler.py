@@ -67,6 +67,11 @@ class Sampler(eqx.Module):
         """Force evaluations of `state`, which a composition counts where another member moved."""
         return 0
 
+    @property
+    def one_start(self) -> str:
+        """What all chains start from, hot or not; "" where they start hot and cold."""
+        return ""
+
     def start(self, key: Key[Array, ""], hot: bool | Bool[Array, ""]) -> Field:
         """A hot (reference measure) or cold (ordered) point of the space."""
         space: Space = self.theory.space

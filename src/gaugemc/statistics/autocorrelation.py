@@ -18,8 +18,9 @@ from scipy.special import fdtrc
 
 LONG_ENOUGH = 50
 """Chains must be shown, by two errors of tau_int, to have this many tau_int."""
-FROZEN = 20
-"""With fewer tau_int than this an observable is frozen, and others may depend on it."""
+SHORTEST = 20
+"""Chains with fewer tau_int of an observable are too short for it, and others may depend on it."""
+NEVER_MOVED = "no chain ever moved"
 FEWEST_CHAINS = 4
 """Fewer chains cannot show what a slow mode does (1903.08008, section 4)."""
 R_HAT_LIMIT = 1.1
@@ -84,23 +85,30 @@ def estimates_of(
 ) -> dict[str, Estimate]:
     """The estimates of all `entries` of what a run measured.
 
-    All of them are bounds while one of the `leading` observables is frozen, since every observable
-    may depend on the frozen one: in two-dimensional U(1) the plaquette depends on |Q|.
+    All of them are bounds while chains are too short for one of the `leading` observables, since
+    every observable may depend on that one: in two-dimensional U(1) the plaquette depends on |Q|.
     """
     measured = entries(observables)
     found = {name: estimate(samples) for name, samples in measured.items()}
-    frozen = [
-        name
-        for name in leading
-        if name in found and not measured[name].shape[1] >= FROZEN * found[name].tau_int
-    ]
-    if not frozen:
+    reason = next(
+        (why for n in leading if n in found if (why := slow(n, found[n], measured[n].shape[1]))), ""
+    )
+    if not reason:
         return found
-    reason = f"{frozen[0].replace('_', ' ')} is frozen"
     return {
         name: e if e.lower_bound else e._replace(lower_bound=True, reason=reason)
         for name, e in found.items()
     }
+
+
+def slow(name: str, found: Estimate, draws: int) -> str:
+    """That chains of so many draws never moved an observable, or are too short for it; "" else."""
+    spoken = name.replace("_", " ")
+    if math.isnan(found.tau_int):
+        return f"{spoken}: {found.reason}"
+    if found.reason == NEVER_MOVED:
+        return f"{spoken} is frozen"
+    return "" if draws >= SHORTEST * found.tau_int else f"chains are too short for {spoken}"
 
 
 def _estimate_scalar(samples: np.ndarray) -> Estimate:
@@ -123,7 +131,7 @@ def _estimate_scalar(samples: np.ndarray) -> Estimate:
     spread = float(samples.mean(axis=1).std(ddof=1)) / math.sqrt(chains) if chains > 1 else 0.0
     if np.all(np.abs(samples - samples[:, :1]) <= rounding):
         error = spread * scale if spread > rounding else 0.0
-        why = "no chain ever moved" if draws > 1 else "one draw shows no motion"
+        why = NEVER_MOVED if draws > 1 else "one draw shows no motion"
         return Estimate(mean * scale, error, draws / 2, math.inf, True, why, mixing)
     window = gamma_method(deviations)
     variance = float(np.mean(deviations**2))
@@ -139,8 +147,8 @@ def _estimate_scalar(samples: np.ndarray) -> Estimate:
         reasons.append("chains differ by more than their draws explain")
     if not draws >= LONG_ENOUGH * (window.tau + 2 * window.tau_error):
         reasons.append(f"chains may be shorter than {LONG_ENOUGH} tau")
-    elif not draws >= FROZEN * tau:
-        reasons.append(f"chains are shorter than {FROZEN} tau")
+    elif not draws >= SHORTEST * tau:
+        reasons.append(f"chains are shorter than {SHORTEST} tau")
     if not tau_error < tau:
         reasons.append("tau is not known")
     if mixing > R_HAT_LIMIT:

@@ -14,6 +14,7 @@ class ContinuousFlow(FlowChoice):
     label = "continuous flow"
     has_network = False
     depth = "steps"
+    free = ("load", "steps")
     defaults: ClassVar = {
         "training": {"steps": 150, "batch": 32, "learning_rate": 4e-2, "chunk": 10}
     }

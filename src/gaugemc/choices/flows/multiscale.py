@@ -14,6 +14,7 @@ class MultiscaleFlow(FlowChoice):
     label = "multiscale flow"
     has_network = False
     objectives = (*FlowChoice.objectives, "levels")
+    free = ("load", "start")
     defaults: ClassVar = {
         "sampler": {"force_scale": 0.3},
         "training": {

@@ -1,7 +1,9 @@
 """flow=stout."""
 
+import math
+
 from gaugemc.choices.built import Flow, RandomKey, Settings, Wilson
-from gaugemc.choices.choice import FlowChoice
+from gaugemc.choices.choice import FlowChoice, hidden_layer
 from gaugemc.choices.option import SettingsError, must, option
 
 
@@ -11,11 +13,12 @@ class StoutFlow(FlowChoice):
     name: str = "stout"
     label = "stout flow"
     depth = "sweeps"
+    free = ("load", "rho")
     sweeps: int = option(4, "sweeps of stout layers, each of which moves all links once")
     rho: float = option(
         0.0,
         "coefficient of every plaquette before training; 0 is the identity",
-        must(lambda rho: -1 < rho < 1, "must lie between -1 and 1"),
+        must(math.isfinite, "must be finite"),
     )
     rectangles: bool = option(
         False, "whether rectangles, and chairs from three dimensions on, move links too"
@@ -36,9 +39,14 @@ class StoutFlow(FlowChoice):
 
     def refuse(self, settings: Settings) -> None:
         super().refuse(settings)
+        if self.network:
+            hidden_layer(settings)
         plaquettes = 2 * max(len(settings.theory.lattice) - 1, 1)
-        if abs(self.rho) >= self.contraction / plaquettes:
-            problem = f"{plaquettes} plaquettes of a link would have flow.contraction or more"
+        if abs(self.rho) >= (bound := self.contraction / plaquettes):
+            problem = (
+                f"must lie between -{bound:.3g} and {bound:.3g}, without the ends:"
+                f" flow.contraction={self.contraction:g} over the {plaquettes} plaquettes of a link"
+            )
             raise SettingsError("flow.rho", self.rho, problem)
 
     def build(self, settings: Settings, theory: Wilson, key: RandomKey) -> Flow:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from gaugemc.choices.built import Sampler, Settings, Theory
-from gaugemc.choices.choice import INTEGRATORS, SamplerChoice
+from gaugemc.choices.choice import INTEGRATORS, SamplerChoice, hidden_layer
 from gaugemc.choices.option import SettingsError
 
 
@@ -29,6 +29,8 @@ class L2HMCSampler(SamplerChoice):
         if settings.loss.form == "energy" and settings.dynamics.length_trainable:
             problem = "loss.form=energy would make trajectories short: set it to false"
             raise SettingsError("dynamics.length_trainable", True, problem)
+        if not settings.dynamics.has_loop_couplings(settings.theory):
+            hidden_layer(settings)
         if settings.theory.group is None:
             refuse_of_a_toy(settings)
             return
@@ -75,12 +77,12 @@ def refuse_layers(settings: Settings) -> None:
 def refuse_jumps(settings: Settings) -> None:
     """Raise SettingsError unless the loss of links has a part, and each part a meaning."""
     loss, theory = settings.loss, settings.theory
-    weights = loss.charge_weight, loss.plaquette_weight, loss.energy_weight, loss.distance_weight
     dimensions, abelian = len(theory.lattice), theory.group == "U1"
     group = "U(1)" if abelian else f"SU({str(theory.group)[2:]})"
-    if weights[0] > 0 and dimensions != (2 if abelian else 4):
+    charged = dimensions == (2 if abelian else 4)
+    if loss.charge_weight > 0 and not charged:
         problem = f"{dimensions}D {group} has no such charge: set it to 0"
-        raise SettingsError("loss.charge_weight", weights[0], problem)
+        raise SettingsError("loss.charge_weight", loss.charge_weight, problem)
     if loss.energy_weight > 0 and abelian:
         problem = f"the gradient flow of {group} is not in the loss: set it to 0"
         raise SettingsError("loss.energy_weight", loss.energy_weight, problem)
@@ -89,6 +91,8 @@ def refuse_jumps(settings: Settings) -> None:
         if weight > 0:
             problem = f"{settings.theory.name} has links, not vectors: set it to 0"
             raise SettingsError(f"loss.{name}_weight", weight, problem)
-    if not any(weights):
-        problem = "give this or loss.plaquette_weight a positive weight"
-        raise SettingsError("loss.charge_weight", weights[0], problem)
+    parts = ["plaquette", *["charge"] * charged, *["energy"] * (not abelian), "distance"]
+    if not any(getattr(loss, f"{part}_weight") for part in parts):
+        others = " or ".join(f"loss.{part}_weight" for part in parts[1:])
+        problem = f"give this or {others} a positive weight"
+        raise SettingsError("loss.plaquette_weight", loss.plaquette_weight, problem)

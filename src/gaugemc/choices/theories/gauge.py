@@ -99,12 +99,13 @@ FOUR_DIMENSIONS: dict[str, Any] = {
     "dynamics": {"integrator": "omf4", "n_leapfrog": 10, "eps": 0.14, "length_trainable": False},
     "loss": {**PLAQUETTE_JUMP, "form": "energy"},
     "training": {
-        "steps": 150,
-        "batch": 4,
-        "learning_rate": 0.5,
+        "lattice": [4, 4, 4, 4],
+        "steps": 300,
+        "batch": 32,
+        "learning_rate": 1.0,
         "warmup": 30,
-        "quality_every": 50,
-        "ess_samples": 256,
+        "quality_every": 100,
+        "ess_samples": 1024,
     },
     "evaluate": {
         "draws": 600,
