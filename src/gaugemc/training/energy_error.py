@@ -18,10 +18,12 @@ MOST = 1000
 """Parameters: the curvature is a matrix of them."""
 WARMUP = 100
 """Heatbath draws of the chains before the first step."""
-_MEMORY = 0.98
+_MEMORY = 0.95
 """Of the curvature from one step to the next."""
 _DAMPING = 1e-4
 """Added to the curvature, relative to its diagonal (Levenberg and Marquardt)."""
+_LARGE = 10.0
+"""dH of draws that count less: where trajectories are unstable, dH is no linear function."""
 _REACH = 1.0
 """By how much a step may change dH, to first order, or by a quarter of the whole step's change."""
 
@@ -96,13 +98,17 @@ class EnergyError(eqx.Module):
 
         keys = jax.random.split(key, len(chains.x))
         delta_h, slopes, x = jax.vmap(draw)(keys, chains.x)
-        slopes = slopes.astype(jnp.float64)
-        curvature = _MEMORY * chains.curvature + slopes.T @ slopes / len(x)
+        good = jnp.isfinite(delta_h) & jnp.all(jnp.isfinite(slopes), axis=1)
+        weights = jnp.where(good, 1 / (1 + (delta_h / _LARGE) ** 2), 0.0)
+        # Where nothing is finite, neither is the loss, and training ends.
+        loss = jnp.sum(jnp.where(good, delta_h**2, 0.0)) / (2 * jnp.sum(good))
+        errors, slopes = (jnp.where(good, a.T, 0.0).T for a in (delta_h, slopes))
+        weighted = slopes.T * weights / jnp.sum(weights)
+        curvature = _MEMORY * chains.curvature + weighted @ slopes
         weight = _MEMORY * chains.weight + 1
-        move = descent(curvature / weight, slopes.T @ delta_h / len(x))
+        move = descent(curvature / weight, weighted @ errors)
         # The value of the loss, with the step as its gradient.
-        loss = jnp.mean(delta_h**2) / 2 + move @ (parameters - here)
-        return loss, Chains(x, curvature, weight)
+        return loss + move @ (parameters - here), Chains(x, curvature, weight)
 
 
 def descent(

@@ -102,7 +102,7 @@ FOUR_DIMENSIONS: dict[str, Any] = {
         "lattice": [4, 4, 4, 4],
         "steps": 300,
         "batch": 32,
-        "learning_rate": 1.0,
+        "learning_rate": 0.7,
         "warmup": 30,
         "quality_every": 100,
         "ess_samples": 1024,
