@@ -137,6 +137,8 @@ class TheoryChoice(Choice):
 
     of_group = "theory"
     named_by = "choice"
+    with_samplers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """What the theory changes for a sampler alone, after `defaults`; by the sampler's word."""
     mode_betas: ClassVar[Mapping[str, float]] = {}
     """Its beta in a mode, where that is not its own."""
 

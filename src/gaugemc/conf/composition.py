@@ -18,7 +18,7 @@ from gaugemc.conf.study import MEMBERS, is_study, set_by
 CONFIGURATIONS = "pkg://gaugemc.conf"
 """Where Hydra looks for files: a folder without folders, which would be groups (`chains=8`)."""
 
-INTERNAL = ("beside", "coupling", "hydra")
+INTERNAL = ("beside", "together", "coupling", "hydra")
 """Groups of the configuration that are no words of the command line."""
 
 

@@ -107,6 +107,7 @@ def command() -> type:
         *({group: "default"} for group in plain_groups()),
         *choices,  # a later one changes the settings of those before
         {"optional beside": "${theory}"},
+        {"optional together": "${sampler}_${theory}"},
         {"mode": "default"},
         {"optional coupling": "${mode}_${theory}"},
         {"member": "none"},  # the last word of a study, whose mode is the same for all
@@ -135,6 +136,8 @@ def register() -> None:
             put(group, word, {group: own(choice)} | ({} if late else dict(choice.defaults)))
             if late:
                 put("beside", word, dict(choice.defaults))
+                for sampler, changes in choice.with_samplers.items():  # pyright: ignore
+                    put("together", f"{sampler}_{word}", dict(changes))
                 for mode, beta in choice.mode_betas.items():  # pyright: ignore
                     put("coupling", f"{mode}_{word}", {"theory": {"beta": beta}})
     for group, changed in (("mode", MODES), ("member", MEMBERS)):

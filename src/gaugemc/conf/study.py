@@ -41,7 +41,6 @@ STUDIES = {
         "5.7,5.9",
         theory={"lattice": [8, 8, 8, 8]},
         chains=4,  # twice as long as 8 for the same cost: tau_int is tens of draws
-        training={"steps": 100, "quality_every": 50},
         evaluate={
             "draws": 600,
             "hmc_draws": 1000,  # made once for all members, and in the error of every ratio
