@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gaugemc.choices.choice import SamplerChoice
+from gaugemc.choices.frameworks import refuse_framework, refuse_parts
 from gaugemc.choices.memory import check_memory, check_parameters
 from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.option import SettingsError, one_of
@@ -69,6 +70,7 @@ def refuse(settings: Settings) -> None:
     one_of(*model.objectives)("training.objective", settings.training.objective)
     validate_forces(settings)
     validate_batches(settings)
+    validate_framework(settings)
     validate_files(settings)
     validate_precision(settings)
     check_memory(settings)
@@ -130,6 +132,15 @@ def validate_precision(settings: Settings) -> None:
             " choose fp32 or fp64"
         )
         raise SettingsError("precision", settings.precision, problem)
+
+
+def validate_framework(settings: Settings) -> None:
+    """Raise SettingsError unless the framework is there and can train this."""
+    if trained(settings) is None:
+        return
+    refuse_framework(settings.framework, settings.backend)
+    t = settings.training
+    refuse_parts([-(-t.batch // 2**d) for d in range(t.doublings, -1, -1)], t.objective)
 
 
 def validate_files(settings: Settings) -> None:

@@ -71,6 +71,35 @@ class PlateauState(NamedTuple):
     """The state of optax.contrib.reduce_on_plateau."""
 
 
+class Adam(NamedTuple):
+    """The arguments of `optimiser`, for loops of other frameworks."""
+
+    learning_rate: float
+    steps: int
+    schedule: Rates = "cosine"
+    warmup: int = 100
+    clip: float = 1.0
+    beta2: float = 0.99
+    plateau: Plateau = Plateau()
+
+    @property
+    def in_jax(self) -> optax.GradientTransformationExtraArgs:
+        """The optimiser of JAX."""
+        return optimiser(**self._asdict())
+
+    @property
+    def rates(self) -> optax.Schedule:
+        """The learning rate by step, before plateaus."""
+        return learning_rates(self.learning_rate, self.steps, self.schedule, self.warmup)
+
+    @property
+    def plateaus(self) -> optax.GradientTransformationExtraArgs | None:
+        """What makes updates smaller after plateaus; None with other schedules."""
+        if self.schedule != "plateau":
+            return None
+        return on_plateaus(self.plateau._replace(start=max(self.plateau.start, self.warmup)))
+
+
 @functools.cache  # the compiled training step is known by its optimiser
 def optimiser(
     learning_rate: float,
@@ -86,10 +115,10 @@ def optimiser(
 
     `update` needs the loss as `value` where the schedule is "plateau".
     """
-    adam = optax.adam(learning_rates(learning_rate, steps, schedule, warmup), b2=beta2)
-    parts = [optax.clip_by_global_norm(clip), adam]
-    if schedule == "plateau":
-        parts.append(on_plateaus(plateau._replace(start=max(plateau.start, warmup))))
+    adam = Adam(learning_rate, steps, schedule, warmup, clip, beta2, plateau)
+    parts = [optax.clip_by_global_norm(clip), optax.adam(adam.rates, b2=beta2)]
+    if adam.plateaus is not None:
+        parts.append(adam.plateaus)
     return optax.with_extra_args_support(optax.chain(*parts))
 
 
