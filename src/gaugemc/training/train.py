@@ -67,13 +67,14 @@ def loss_at(
 
 
 @eqx.filter_jit
-def _advance(
+def advance(
     objective: Objective | ChainObjective,
     optimiser: optax.GradientTransformationExtraArgs,
     state: TrainingState,
     key: Key[Array, ""],
     length: int,
 ) -> tuple[TrainingState, Metrics]:
+    """A chunk of so many steps: the later state, and the metrics as arrays [step]."""
     arrays, static = eqx.partition(state.model, eqx.is_inexact_array)
 
     def step(carry: tuple[PyTree, PyTree, Int[Array, ""], PyTree], _: None):
@@ -117,7 +118,7 @@ def train(
     while done < steps:
         now, end = objective.at(done) if isinstance(objective, GrowingBatch) else (objective, steps)
         length = min(chunk, steps - done, end - done)
-        state, metrics = _advance(now, optimiser, state, key, length)
+        state, metrics = advance(now, optimiser, state, key, length)
         metrics = jax.device_get(metrics)
         check_metrics(metrics, done)
         done += length

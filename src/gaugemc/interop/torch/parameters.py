@@ -18,7 +18,8 @@ class Parameters(nn.Module):
         super().__init__()
         trained, self.fixed = eqx.partition(model, eqx.is_inexact_array)
         leaves, self.structure = jax.tree_util.tree_flatten_with_path(trained)
-        self.names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
+        paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
+        self.names = [path or "value" for path in paths]  # a model may be a single array
         for name, (_, leaf) in zip(self.names, leaves, strict=True):
             *outer, last = name.split(".")
             module: nn.Module = self  # modules within modules: a name in PyTorch has no dot
