@@ -4,6 +4,7 @@ Every process computes its share of each batch. In a single process all function
 what they are given.
 """
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from gaugemc.training.share import WHOLE, Share
 PATIENCE = timedelta(days=1)
 """Process 0 measures the quality while the others wait. A process that dies is noticed at once."""
 
+_TRAININGS = itertools.count()
+"""Of this process: each finds the others by a name of its own, not by what an earlier one left."""
+
 
 @contextmanager
 def together() -> Iterator[None]:
@@ -31,8 +35,14 @@ def together() -> Iterator[None]:
         ConnectionError: they do not find each other, or are not of the same version.
     """
     with _heard("cannot start"):
-        backend = "nccl" if torch.cuda.is_available() else "gloo"
-        distributed.init_process_group(backend, timeout=PATIENCE)
+        store, rank, size = next(distributed.rendezvous("env://"))
+        distributed.init_process_group(
+            "nccl" if torch.cuda.is_available() else "gloo",
+            store=distributed.PrefixStore(f"training {next(_TRAININGS)}", store),
+            rank=rank,
+            world_size=size,
+            timeout=PATIENCE,
+        )
     try:
         versions: list[str] = [""] * distributed.get_world_size()
         with _heard():
