@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jaxtyping import Array
 
-from gaugemc.flows import stout_flow, vector_flow
+from gaugemc.flows import Chain, vector_flow
 from gaugemc.groups import U1
 from gaugemc.samplers import trainable_leapfrog
 from gaugemc.spaces import Links
@@ -48,7 +48,8 @@ def jump(key: Array) -> tuple[Any, Any, Any]:
 def forces(key: Array) -> tuple[Any, Any, Any]:
     links = Links(U1(), (4, 4), jnp.float64)
     objective = ForceMatch(Wilson(links, 3.0), 2.0)
-    return objective, stout_flow(links, sweeps=1), objective.start(key, BATCH)
+    start = jax.vmap(objective.source.init)(jax.random.split(key, BATCH))
+    return objective, Chain(()), start
 
 
 @pytest.mark.parametrize("problem", [divergence, path, jump, forces])
