@@ -1,7 +1,7 @@
 """The training step of other frameworks over the native step of JAX, in one process.
 
 24 NCP layers on 8x8, batch 64, float32: a chunk of steps of each loop in alternating rounds. Both
-compile before the first round.
+compile before the first round. A chunk of one step shows what every call of JAX costs.
 
     python benchmarks/frameworks.py [--steps 10] [--rounds 9]
 """
