@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test exactness exactness-sun coverage slow browser docs dist bench bench-full notebooks clean
+.PHONY: demo test exactness exactness-sun coverage slow test-frameworks browser docs dist bench bench-full notebooks clean
 
 demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the report's path
 	$(BIN)/gaugemc mode=demo
@@ -26,6 +26,12 @@ coverage: $(INSTALLED)  ## whether error bars cover: 1000 repetitions of known c
 
 slow: $(INSTALLED)  ## every test that `make test` leaves out for its time, the long proof included
 	$(BIN)/pytest -n 2 -m slow
+
+test-frameworks: $(INSTALLED)  ## PyTorch, which it installs, trains as JAX does, on one process and on two
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --editable ".[torch]"
+	$(BIN)/pyright --pythonpath $(BIN)/python src/gaugemc/interop tests/interop benchmarks/frameworks.py
+	$(BIN)/pytest -n 2 --dist worksteal tests/interop
 
 browser: $(INSTALLED)  ## the report in headless Chromium
 	$(BIN)/pytest -m browser

@@ -112,9 +112,9 @@ def test_links_to_notebooks_lead_to_their_pages() -> None:
 
 
 def test_every_folder_is_in_the_reference() -> None:
-    """conf is the configuration page; interop is for other languages than ours."""
+    """conf is the configuration page."""
     pages = "".join(path.read_text() for path in (ROOT / "docs" / "reference").glob("*.md"))
-    folders = {path.parent.name for path in SOURCE.glob("*/__init__.py")} - {"conf", "interop"}
+    folders = {path.parent.name for path in SOURCE.glob("*/__init__.py")} - {"conf"}
     assert set(reference.REST.findall(pages)) == {f"gaugemc.{folder}" for folder in folders}
 
 

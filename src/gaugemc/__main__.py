@@ -1,14 +1,19 @@
 """The program: `gaugemc`, and `python -m gaugemc`."""
 
+import signal
 import sys
 from typing import NoReturn
 
 from gaugemc import interrupt
+from gaugemc.choices.frameworks import rank
 
 
 def main() -> NoReturn:
     """Heed Ctrl-C from the first moment, and answer at once what needs no JAX; then do the rest."""
-    interrupt.install()
+    if rank() == 0:
+        interrupt.install()
+    else:  # process 0 says what there is to say
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     with interrupt.at_once():
         from gaugemc.conf.front import answer
 

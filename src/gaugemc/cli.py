@@ -21,17 +21,19 @@ from rich.text import Text
 from gaugemc import interrupt
 from gaugemc.chains.progress import progress_bar
 from gaugemc.checks import tally
+from gaugemc.choices.frameworks import rank
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import notice, unused
 from gaugemc.choices.validation import validate
 from gaugemc.conf import register
-from gaugemc.conf.composition import CONFIGURATIONS, settings_of
+from gaugemc.conf.composition import CONFIGURATIONS, composed, settings_of
 from gaugemc.conf.conversion import conversion
 from gaugemc.conf.ending import fail, go_on_with, guarded
 from gaugemc.conf.errors import BAD_INPUT, FAILED, INEXACT
 from gaugemc.conf.help import USAGE
 from gaugemc.conf.measurement import measurement
 from gaugemc.conf.preparation import rooted
+from gaugemc.interop import engine_of, work
 from gaugemc.io import read_configuration, write_configuration
 from gaugemc.io.atomic import write_atomically
 from gaugemc.kernels.cache import cache_directory
@@ -85,6 +87,8 @@ def prepare_jax() -> None:
 
 def configured() -> int:
     """The Hydra application: one run, or with --multirun several."""
+    if rank() > 0:  # has no directory, which Hydra would make
+        return work(composed(sys.argv[1:]))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach `guarded`
     register()
     codes: list[int] = []
@@ -137,8 +141,8 @@ def resume(path: Path, overrides: Sequence[str]) -> int:
             f" hydra.sweep.dir={path}, or with one of its runs: gaugemc resume {runs[0]}",
             BAD_INPUT,
         )
-    stored = RunDirectory(path).settings()
-    return run_and_show(with_overrides(stored, overrides, path), path, extend=True)
+    settings = with_overrides(RunDirectory(path).settings(), overrides, path)
+    return work(settings) if rank() > 0 else run_and_show(settings, path, extend=True)
 
 
 def report(path: Path) -> int:
@@ -206,7 +210,7 @@ def run_and_show(settings: Settings, path: Path, *, extend: bool = False, again:
     interrupt.advise(advice)
     try:
         with interrupt.raised():
-            numbers = run(settings, path, console, extend=extend)
+            numbers = run(settings, path, console, extend=extend, engine=engine_of(settings))
         interrupt.advise(f"interrupted{again}")
     except OSError as error:  # a full disk, say
         fail(f"{error}; {advice.removeprefix('interrupted; ')}", FAILED)

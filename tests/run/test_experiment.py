@@ -3,7 +3,6 @@
 import html
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,6 +30,7 @@ from gaugemc.run.experiment import run
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.run.trainee import build_trainee
 from gaugemc.training import TrainingDivergedError
+from gaugemc.training.engine import Engine, in_jax
 from gaugemc.tuning import Tuning, tune
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -441,16 +441,11 @@ def test_training_that_rots_is_said_and_not_used(
     assert "warning" not in capfd.readouterr().err
 
 
-def test_a_divergence_names_the_last_good_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train: Callable[..., Any] = train_phase.train
-
+def test_a_divergence_names_the_last_good_checkpoint(tmp_path: Path) -> None:
     def one_chunk(*arguments: Any) -> Any:
-        yield next(train(*arguments))
+        yield next(in_jax(*arguments))
         diverges()
 
-    monkeypatch.setattr(train_phase, "train", one_chunk)
     with pytest.raises(TrainingDivergedError, match=r"step 5: try .*checkpoint: step 2 in "):
-        run(settings(), tmp_path)
+        run(settings(), tmp_path, engine=Engine("jax", one_chunk))
     assert checkpoint_path(tmp_path / "checkpoints", "train", 2).exists()

@@ -24,7 +24,7 @@ from gaugemc.io.ensemble import read_draws
 from gaugemc.run import chain_phase, train_phase
 from gaugemc.run.experiment import run
 from gaugemc.run.run_directory import RunDirectory
-from gaugemc.run.train_phase import build_optimiser
+from gaugemc.run.train_phase import descent_of
 from gaugemc.run.trainee import build_trainee
 from gaugemc.training import TrainingState, plateau_scale
 
@@ -74,7 +74,7 @@ def last_state(path: Path) -> TrainingState:
     """Model, optimiser and chains at the end of a run's training."""
     made = RunDirectory(path).settings()
     trainee, key = build_trainee(made), jax.random.key(0)
-    like = eqx.filter_eval_shape(lambda k: trainee.start(build_optimiser(trainee), k, k), key)
+    like = eqx.filter_eval_shape(lambda k: trainee.start(descent_of(trainee).in_jax, k, k), key)
     newest = latest_checkpoint(path / "checkpoints", "train")
     assert newest is not None
     return load_checkpoint(newest, like)[0]

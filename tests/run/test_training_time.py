@@ -12,6 +12,7 @@ from gaugemc.run import train_phase
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.trainee import build_trainee
 from gaugemc.training import ForceMatch
+from gaugemc.training.engine import JAX
 
 
 @pytest.mark.parametrize(("steps", "seconds"), [(2, 7.0), (0, 0.0)])
@@ -37,5 +38,5 @@ def test_chains_that_training_warms_up_are_in_its_time(
     with directory.owned():
         directory.create(settings)
         trainee = build_trainee(settings)
-        trained = train_phase.run_training(trainee, directory, key)
+        trained = train_phase.run_training(trainee, directory, key, JAX)
     assert trained.numbers["seconds"] == seconds

@@ -8,6 +8,7 @@ from typing import Any
 
 from gaugemc.choices.choice import FlowChoice, SamplerChoice, TheoryChoice, TrackerChoice
 from gaugemc.choices.dynamics import DynamicsSettings, LossSettings
+from gaugemc.choices.frameworks import BACKENDS, FRAMEWORKS
 from gaugemc.choices.menu import DEFAULTS, chosen
 from gaugemc.choices.option import (
     SettingsError,
@@ -224,8 +225,14 @@ class Settings:
         "fp64 or fp32 for everything; bf16 or fp16 for the network, fp32 for the physics",
         one_of("fp64", "fp32", "bf16", "fp16"),
     )
-    framework: str = option("jax", "numerical framework: jax", one_of("jax"))
-    backend: str = option("none", "distribution over processes: none", one_of("none"))
+    framework: str = option(
+        "jax", "who trains: jax, or pytorch, which trains the same losses", one_of(*FRAMEWORKS)
+    )
+    backend: str = option(
+        "none",
+        "training on processes that torchrun starts: none, or ddp (pytorch)",
+        one_of(*BACKENDS),
+    )
     native: str = option(
         "auto",
         "compiled kernels: auto, where there are any; off for XLA's code alone",

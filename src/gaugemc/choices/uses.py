@@ -116,7 +116,11 @@ RULES = (
         "flow={s.flow.name} has none",
     ),
     Rule(("network",), has_network, f"{SAMPLER} has none"),
-    Rule(("training", "tracker"), lambda s: trained(s) is not None, f"{SAMPLER} is not trained"),
+    Rule(
+        ("training", "tracker", "framework", "backend"),
+        lambda s: trained(s) is not None,
+        f"{SAMPLER} is not trained",
+    ),
     Rule(
         ("network.kernel_size",),
         lambda s: s.sampler.trains != "dynamics" or s.dynamics.network != "dense",

@@ -6,12 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from gaugemc.choices.choice import SamplerChoice
+from gaugemc.choices.frameworks import refuse_framework, refuse_parts
 from gaugemc.choices.memory import check_memory, check_parameters
 from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.option import SettingsError, one_of
 from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import baseline, flat, force_beta, has_network, trained, where_trained
+from gaugemc.choices.uses import (
+    baseline,
+    flat,
+    force_beta,
+    has_jumps,
+    has_network,
+    trained,
+    where_trained,
+)
 
 LARGEST_COUNT = 2**31 - 1
 
@@ -92,6 +101,7 @@ def refuse(settings: Settings) -> None:
     one_of(*model.objectives)("training.objective", settings.training.objective)
     validate_forces(settings)
     validate_batches(settings)
+    validate_framework(settings)
     validate_files(settings)
     validate_precision(settings)
     check_memory(settings)
@@ -153,6 +163,18 @@ def validate_precision(settings: Settings) -> None:
             " choose fp32 or fp64"
         )
         raise SettingsError("precision", settings.precision, problem)
+
+
+def validate_framework(settings: Settings) -> None:
+    """Raise SettingsError unless the framework is there and can train this."""
+    if trained(settings) is None:
+        return
+    refuse_framework(settings.framework, settings.backend)
+    if settings.framework != "jax" and not has_jumps(settings):
+        problem = "has no Gauss-Newton steps for loss.form=energy: choose jax, or loss.form=plain"
+        raise SettingsError("framework", settings.framework, problem)
+    t = settings.training
+    refuse_parts([-(-t.batch // 2**d) for d in range(t.doublings, -1, -1)], t.objective)
 
 
 def validate_files(settings: Settings) -> None:

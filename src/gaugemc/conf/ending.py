@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gaugemc import interrupt
 from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
-from gaugemc.conf.errors import BAD_INPUT, FAILED, one_line
+from gaugemc.conf.errors import BAD_INPUT, FAILED, one_line, say
 from gaugemc.io.checkpoint import CheckpointError
 from gaugemc.io.configuration import ConfigurationError
 from gaugemc.run.run_directory import RunDirectoryError
@@ -57,7 +57,10 @@ def in_one_line(message: str) -> str:
 
 def fail(message: str, code: int) -> NoReturn:
     """Say what is wrong on stderr and exit."""
-    print(f"gaugemc: {message}", file=sys.stderr)
+    if code == BAD_INPUT:
+        say(message)
+    else:
+        print(f"gaugemc: {message}", file=sys.stderr)
     sys.exit(code)
 
 

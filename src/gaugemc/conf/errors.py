@@ -2,15 +2,21 @@
 
 import dataclasses
 import re
+import sys
+import time
 from typing import Any
 
 from hydra.errors import OverrideParseException
 
+from gaugemc.choices.frameworks import rank
 from gaugemc.choices.schema import schema
 from gaugemc.choices.settings import NAME_RULE
 
 FAILED, BAD_INPUT, INEXACT = 1, 2, 3
 """Exit codes, and those of interruptions: 130 and 143."""
+
+PATIENCE = 60.0
+"""Seconds in which the first of several processes says what is wrong."""
 
 WORDS = {
     bool: "true or false",
@@ -22,6 +28,17 @@ WORDS = {
     list[str] | None: "a list of names, as [plaquette,charge]",
 }
 """What a value of each type is called."""
+
+
+def say(problem: str) -> None:
+    """A mistake of the user, in one line on stderr.
+
+    Of processes that run together all find the same mistake, and the first one says it.
+    """
+    if rank() > 0:
+        time.sleep(PATIENCE)  # whoever started the processes ends this one
+    else:
+        print(f"gaugemc: {problem}", file=sys.stderr)
 
 
 class UsageError(ValueError):

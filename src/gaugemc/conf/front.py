@@ -1,6 +1,5 @@
 """What can be answered before JAX is imported: help, the version, and most mistakes."""
 
-import sys
 from collections.abc import Mapping
 
 from hydra._internal.utils import get_args_parser
@@ -8,13 +7,14 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 import gaugemc
+from gaugemc.choices.frameworks import processes
 from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.sweep import jobs, parsed
 from gaugemc.choices.validation import refuse
 from gaugemc.conf.composition import check_choices, composed
 from gaugemc.conf.conversion import conversion
-from gaugemc.conf.errors import BAD_INPUT, UsageError, one_line
+from gaugemc.conf.errors import BAD_INPUT, UsageError, one_line, say
 from gaugemc.conf.help import USAGE, VERBS, help_text
 from gaugemc.conf.measurement import measurement
 from gaugemc.conf.study import swept
@@ -34,7 +34,7 @@ def answer(arguments: list[str]) -> int | None:
         if text is not None:
             print(text)
         return None if text is None else 0
-    print(f"gaugemc: {problem}", file=sys.stderr)
+    say(problem)
     return BAD_INPUT
 
 
@@ -78,7 +78,10 @@ def answer_to(arguments: list[str]) -> str | None:
         words = jobs([*swept_over, *flags.overrides])[0] if params else flags.overrides
         return help_text(composed(words))
     check_choices(flags.overrides)
-    if not (flags.multirun or params):  # the jobs of a sweep are looked at together, later
+    sweeps = flags.multirun or params
+    if sweeps and processes() > 1:
+        raise UsageError("--multirun: several processes train one run at a time: run it in one")
+    if not sweeps:  # the jobs of a sweep are looked at together, later
         settings = composed(flags.overrides)
         if not flags.cfg:
             refuse(settings)

@@ -10,6 +10,7 @@ from rich.console import Console
 from gaugemc.checks import of_chains, of_maps
 from gaugemc.checks.outcome import of_baseline
 from gaugemc.choices.build import build_sampler, build_theory, in_float64
+from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import tree, unused
 from gaugemc.choices.validation import validate
@@ -25,6 +26,7 @@ from gaugemc.run.software import software
 from gaugemc.run.timing import time_draws
 from gaugemc.run.train_phase import run_training
 from gaugemc.run.trainee import build_trainee
+from gaugemc.training.engine import JAX, Engine
 
 
 def run(
@@ -33,12 +35,14 @@ def run(
     console: Console | None = None,
     *,
     extend: bool = False,
+    engine: Engine = JAX,
 ) -> dict[str, Any]:
     """Do everything that is not yet done in the run directory `path`; returns the summary.
 
     Call it again on the same directory with the same settings to go on after an interruption:
     the draws and the parameters are bit for bit those of an uninterrupted run. With `extend` the
     settings may ask for more draws than those of the run: its draws are kept, and more are made.
+    The `engine` trains; `gaugemc.interop.engine_of(settings)` is that of settings.framework.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -49,6 +53,9 @@ def run(
     """
     console = console or Console(stderr=True, quiet=not settings.progress)
     validate(settings)
+    if settings.sampler.trains and engine.framework != settings.framework:
+        problem = f"call run with engine=engine_of(settings), not that of {engine.framework}"
+        raise SettingsError("framework", settings.framework, problem)
     directory = RunDirectory(path)
     with directory.owned():
         directory.create(settings, extend=extend)
@@ -56,10 +63,12 @@ def run(
         changes = directory.record_software()
         if changes is not None:
             console.print(changes, style="yellow", highlight=False, soft_wrap=True)
-        return finish(settings, directory, console)
+        return finish(settings, directory, console, engine)
 
 
-def finish(settings: Settings, directory: RunDirectory, console: Console) -> dict[str, Any]:
+def finish(
+    settings: Settings, directory: RunDirectory, console: Console, engine: Engine
+) -> dict[str, Any]:
     """Do what is not yet done in a directory that is owned; returns the summary."""
     train_key, evaluate_key, hmc_key, timing_key, check_key, burn_in_key = jax.random.split(
         jax.random.key(settings.seed), 6
@@ -74,7 +83,7 @@ def finish(settings: Settings, directory: RunDirectory, console: Console) -> dic
         if trainee.load is not None:
             line = f"training starts from what {trainee.load} trained"
             console.print(line, soft_wrap=True, markup=False)  # a path may have brackets
-        trained = run_training(trainee, directory, train_key)
+        trained = run_training(trainee, directory, train_key, engine)
         model = trainee.carried(trained.model, theory.space)
     e = settings.evaluate
     sampler = build_sampler(settings, theory, model)

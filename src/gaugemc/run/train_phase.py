@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, cast
 import equinox as eqx
 import jax
 import numpy as np
-import optax
 from jaxtyping import Array, Key, PyTree
 
 from gaugemc.chains.progress import progress_bar
@@ -34,13 +33,11 @@ from gaugemc.training import (
     Plateau,
     TrainingDivergedError,
     TrainingState,
-    learning_rates,
-    optimiser,
     plateau_scale,
-    train,
 )
+from gaugemc.training.engine import Engine
 from gaugemc.training.noise import NoiseWatch, noise_watch
-from gaugemc.training.schedule import Rates
+from gaugemc.training.schedule import Descent, Rates
 
 FIRST_COLUMNS = ("step", "seconds", "beta", "loss")
 LAST_COLUMNS = ("gradient_norm", "learning_rate")
@@ -55,7 +52,9 @@ class Trained(NamedTuple):
     """The section of summary.json: steps, seconds, quality of the model and of the last one."""
 
 
-def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""]) -> Trained:
+def run_training(
+    trainee: Trainee, directory: RunDirectory, key: Key[Array, ""], engine: Engine
+) -> Trained:
     """Train, or go on training from the last valid checkpoint, to settings.training.steps.
 
     The model is the last one, or that of the best measured quality if the last one is worse.
@@ -63,12 +62,10 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
     settings = trainee.settings
     t = settings.training
     init_key, train_key, quality_key, chain_key = jax.random.split(key, 4)
-    optimise = build_optimiser(trainee)
-    rates = jax.jit(
-        learning_rates(t.learning_rate, max(t.steps, 1), cast(Rates, t.schedule), t.warmup)
-    )
+    descent = descent_of(trainee)
+    rates = jax.jit(descent.rates)
     started = time.perf_counter()
-    state = trainee.start(optimise, init_key, chain_key)  # some objectives warm chains up
+    state = trainee.start(descent.in_jax, init_key, chain_key)  # some objectives warm chains up
     seconds = time.perf_counter() - started if t.steps else 0.0
     columns = (*FIRST_COLUMNS, *trainee.columns, *LAST_COLUMNS)
     rows: list[dict[str, Any]] = []
@@ -77,7 +74,7 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
     if newest is None and trainee.load is not None:
         model, source = load_model(trainee)
         directory.note(f"training starts from {source}")
-        state = trainee.start_with(model, optimise, chain_key)
+        state = trainee.start_with(model, descent.in_jax, chain_key)
         # The run must not depend on the other directory any more.
         first = checkpoint_path(directory.checkpoints, "train", 0)
         save_checkpoint(first, state, {"rows": rows, "seconds": seconds})
@@ -105,8 +102,8 @@ def run_training(trainee: Trainee, directory: RunDirectory, key: Key[Array, ""])
             progress_bar("training", t.steps, settings.progress, last_good) as report,
             settings.tracker.track(settings, directory.path, last_good + 1) as track,
         ):
-            for state, metrics in train(
-                trainee.objective, optimise, state, train_key, t.steps, t.chunk
+            for state, metrics in engine.train(
+                trainee.objective, descent, state, train_key, t.steps, t.chunk
             ):
                 step = int(state.step)
                 due = step == t.steps or step // t.quality_every > last_good // t.quality_every
@@ -181,10 +178,10 @@ def warn(directory: RunDirectory, warning: str) -> None:
     directory.note(f"warning: {warning}")
 
 
-def build_optimiser(trainee: Trainee) -> optax.GradientTransformationExtraArgs:
+def descent_of(trainee: Trainee) -> Descent:
     """The optimiser of a run's settings."""
     t = trainee.settings.training
-    return optimiser(
+    return Descent(
         t.learning_rate,
         max(t.steps, 1),
         schedule=cast(Rates, t.schedule),  # validated
@@ -252,7 +249,7 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
             ),
         )
         trained = build_trainee(source)
-        optimise = build_optimiser(trained)
+        optimise = descent_of(trained).in_jax
         key = jax.random.key(0)
         like: PyTree = eqx.filter_eval_shape(lambda k: trained.start(optimise, k, k), key)
         newest = latest_checkpoint(directory.checkpoints, "best")

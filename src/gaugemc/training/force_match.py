@@ -10,6 +10,7 @@ from gaugemc.chains.driver import sample
 from gaugemc.flows import Flow
 from gaugemc.samplers import Heatbath, Sampler
 from gaugemc.theories import Theory
+from gaugemc.training.share import WHOLE, Share
 
 POWERS = (2, 4, 8)
 """Of the norms in the loss: high ones see the few large forces that limit the step size."""
@@ -29,9 +30,10 @@ class ForceMatch(eqx.Module):
 
     theory: Theory
     source: Sampler
+    share: Share
 
     def __init__(self, theory: Theory, beta: Scalar | float):
-        self.theory = theory
+        self.theory, self.share = theory, WHOLE
         self.source = Heatbath(theory.at(beta), overrelaxation=1)
 
     def start(self, key: Key[Array, ""], chains: int) -> PyTree:
@@ -49,6 +51,6 @@ class ForceMatch(eqx.Module):
             norms = [jnp.mean(squares ** (p / 2)) ** (1 / p) for p in POWERS]
             return jnp.mean(jnp.stack(norms))
 
-        keys = jax.random.split(key, len(states.x))
+        keys = self.share.of(jax.random.split(key, len(states.x) * self.share.parts))
         states = jax.lax.stop_gradient(jax.vmap(self.source.step)(keys, states)[0])
         return jnp.mean(jax.vmap(mismatch)(states.x)), states

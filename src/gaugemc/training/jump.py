@@ -18,6 +18,7 @@ from gaugemc.samplers import L2HMC, GeneralisedLeapfrog
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.spaces import Links, total
 from gaugemc.theories import Theory
+from gaugemc.training.share import WHOLE, Share
 
 Fields = Shaped[Array, "chain ..."]
 Schedule = Callable[[Int[Array, ""]], Scalar]
@@ -125,6 +126,7 @@ class ExpectedJump(eqx.Module):
     form: str = "mixed"
     beta: Schedule | None = None
     aux_weight: float = 0.0
+    share: Share = WHOLE
 
     def __check_init__(self) -> None:
         if not self.jumps:
@@ -158,11 +160,13 @@ class ExpectedJump(eqx.Module):
             return info.acceptance * jnp.stack(squares), jax.lax.stop_gradient(after.x)
 
         chains = x.shape[0]
-        keys = jax.random.split(key, chains)
+        of_all = chains * self.share.parts
+        keys = self.share.of(jax.random.split(key, of_all))
         if self.aux_weight:
-            prior_keys = jax.random.split(jax.random.fold_in(key, chains), (2, chains))
-            x = jnp.concatenate([x, jax.vmap(theory.space.random)(prior_keys[0])])
-            keys = jnp.concatenate([keys, prior_keys[1]])
+            prior_keys = jax.random.split(jax.random.fold_in(key, of_all), (2, of_all))
+            start_keys, draw_keys = map(self.share.of, prior_keys)
+            x = jnp.concatenate([x, jax.vmap(theory.space.random)(start_keys)])
+            keys = jnp.concatenate([keys, draw_keys])
         expected, x = jax.vmap(draw)(keys, x)
         weights = jnp.asarray([jump.weight for jump in self.jumps], jnp.float64)
         scales = jnp.asarray([jump.scale for jump in self.jumps], jnp.float64)

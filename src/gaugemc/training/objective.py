@@ -11,6 +11,7 @@ from gaugemc.arrays import Scalar
 from gaugemc.flows import Flow
 from gaugemc.theories import Theory
 from gaugemc.theories.theory import check_flow
+from gaugemc.training.share import WHOLE, Share
 
 Schedule = Callable[[Int[Array, ""]], Scalar]
 
@@ -25,16 +26,18 @@ class ReverseKL(eqx.Module):
     theory: Theory
     batch: int
     beta: Schedule
+    share: Share = WHOLE
 
     def __call__(self, flow: Flow, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
         theory = self.theory.at(self.beta(step))
-        return -jnp.mean(log_weights(flow, theory, key, self.batch)[0])
+        keys = self.share.of(jax.random.split(key, self.batch))
+        return -jnp.mean(log_weights(flow, theory, keys)[0])
 
 
 def log_weights(
-    flow: Flow, theory: Theory, key: Key[Array, ""], n: int
+    flow: Flow, theory: Theory, keys: Key[Array, " n"]
 ) -> tuple[Float[Array, " n"], Shaped[Array, "n ..."]]:
-    """log p(x) Z / q(x) of n fresh draws x of the flow, and the draws."""
+    """log p(x) Z / q(x) of a fresh draw x of the flow for each key, and the draws."""
     check_flow(flow, theory.space)
     flow = flow.fixed()
 
@@ -43,4 +46,4 @@ def log_weights(
         x, log_det = flow.forward(z)
         return -theory.action(x) + log_det - theory.space.log_reference(z), x
 
-    return jax.vmap(draw)(jax.random.split(key, n))
+    return jax.vmap(draw)(keys)

@@ -10,6 +10,7 @@ from gaugemc.flows import Flow
 from gaugemc.theories import Theory
 from gaugemc.theories.theory import check_flow
 from gaugemc.training.objective import Schedule
+from gaugemc.training.share import WHOLE, Share
 
 
 class PathGradient(eqx.Module):
@@ -24,6 +25,7 @@ class PathGradient(eqx.Module):
     theory: Theory
     batch: int
     beta: Schedule
+    share: Share = WHOLE
 
     def __call__(self, flow: Flow, key: Key[Array, ""], step: Int[Array, ""]) -> Scalar:
         theory = self.theory.at(self.beta(step))
@@ -37,4 +39,5 @@ class PathGradient(eqx.Module):
             z, log_det = frozen.inverse(x)
             return theory.action(x) + theory.space.log_reference(z) + log_det
 
-        return jnp.mean(jax.vmap(loss)(jax.random.split(key, self.batch)))
+        keys = self.share.of(jax.random.split(key, self.batch))
+        return jnp.mean(jax.vmap(loss)(keys))

@@ -66,7 +66,7 @@ def standard_error(values: Float[np.ndarray, " draw"]) -> float:
 
 @eqx.filter_jit
 def _quality_batch(flow: Flow, theory: Theory, key: Key[Array, ""], n: int):
-    weights, x = log_weights(flow, theory, key, n)
+    weights, x = log_weights(flow, theory, jax.random.split(key, n))
     return weights, jax.vmap(theory.observables)(x)
 
 

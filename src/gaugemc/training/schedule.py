@@ -71,6 +71,36 @@ class PlateauState(NamedTuple):
     """The state of optax.contrib.reduce_on_plateau."""
 
 
+class Descent(NamedTuple):
+    """The arguments of `optimiser`, for loops of other frameworks."""
+
+    learning_rate: float
+    steps: int
+    schedule: Rates = "cosine"
+    warmup: int = 100
+    clip: float = 1.0
+    beta2: float = 0.99
+    plateau: Plateau = Plateau()
+    adam: bool = True
+
+    @property
+    def in_jax(self) -> optax.GradientTransformationExtraArgs:
+        """The optimiser of JAX."""
+        return optimiser(**self._asdict())
+
+    @property
+    def rates(self) -> optax.Schedule:
+        """The learning rate by step, before plateaus."""
+        return learning_rates(self.learning_rate, self.steps, self.schedule, self.warmup)
+
+    @property
+    def plateaus(self) -> optax.GradientTransformationExtraArgs | None:
+        """What makes updates smaller after plateaus; None with other schedules."""
+        if self.schedule != "plateau":
+            return None
+        return on_plateaus(self.plateau._replace(start=max(self.plateau.start, self.warmup)))
+
+
 @functools.cache  # the compiled training step is known by its optimiser
 def optimiser(
     learning_rate: float,
@@ -88,12 +118,12 @@ def optimiser(
     Without `adam`, plain descent: for gradients that are steps already, as of `EnergyError`.
     `update` needs the loss as `value` where the schedule is "plateau".
     """
-    rates = learning_rates(learning_rate, steps, schedule, warmup)
-    parts = [optax.sgd(rates)]
+    descent = Descent(learning_rate, steps, schedule, warmup, clip, beta2, plateau, adam)
+    parts = [optax.sgd(descent.rates)]
     if adam:
-        parts = [optax.clip_by_global_norm(clip), optax.adam(rates, b2=beta2)]
-    if schedule == "plateau":
-        parts.append(on_plateaus(plateau._replace(start=max(plateau.start, warmup))))
+        parts = [optax.clip_by_global_norm(clip), optax.adam(descent.rates, b2=beta2)]
+    if descent.plateaus is not None:
+        parts.append(descent.plateaus)
     return optax.with_extra_args_support(optax.chain(*parts))
 
 

@@ -49,24 +49,39 @@ def start_training(
     return TrainingState(model, optimiser.init(parameters), jnp.zeros((), jnp.int32), chains)
 
 
+def loss_at(
+    objective: Objective | ChainObjective,
+    model: PyTree,
+    key: Key[Array, ""],
+    step: Int[Array, ""],
+    chains: PyTree = None,
+) -> tuple[Float[Array, ""], PyTree]:
+    """The loss of a training step, and the states of the chains after it (None without chains).
+
+    Step i has the key fold_in(key, i).
+    """
+    step_key = jax.random.fold_in(key, step)
+    if chains is None:
+        return cast(Objective, objective)(model, step_key, step), None
+    return cast(ChainObjective, objective)(model, step_key, step, chains)
+
+
 @eqx.filter_jit
-def _advance(
+def advance(
     objective: Objective | ChainObjective,
     optimiser: optax.GradientTransformationExtraArgs,
     state: TrainingState,
     key: Key[Array, ""],
     length: int,
 ) -> tuple[TrainingState, Metrics]:
+    """A chunk of so many steps: the later state, and the metrics as arrays [step]."""
     arrays, static = eqx.partition(state.model, eqx.is_inexact_array)
 
     def step(carry: tuple[PyTree, PyTree, Int[Array, ""], PyTree], _: None):
         parameters, optimiser_state, index, chains = carry
 
         def loss_of(parameters: PyTree) -> tuple[Float[Array, ""], PyTree]:
-            model, step_key = eqx.combine(parameters, static), jax.random.fold_in(key, index)
-            if chains is None:
-                return cast(Objective, objective)(model, step_key, index), None
-            return cast(ChainObjective, objective)(model, step_key, index, chains)
+            return loss_at(objective, eqx.combine(parameters, static), key, index, chains)
 
         (loss, moved), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
         updates, optimiser_state = optimiser.update(
@@ -103,13 +118,18 @@ def train(
     while done < steps:
         now, end = objective.at(done) if isinstance(objective, GrowingBatch) else (objective, steps)
         length = min(chunk, steps - done, end - done)
-        state, metrics = _advance(now, optimiser, state, key, length)
+        state, metrics = advance(now, optimiser, state, key, length)
         metrics = jax.device_get(metrics)
-        bad = ~(np.isfinite(metrics.loss) & np.isfinite(metrics.gradient_norm))
-        if bad.any():
-            raise TrainingDivergedError(
-                f"training diverged at step {done + int(bad.argmax())}: the loss is not finite;"
-                " try a smaller training.learning_rate, a smaller training.clip or more annealing"
-            )
+        check_metrics(metrics, done)
         done += length
         yield state, metrics
+
+
+def check_metrics(metrics: Metrics, first: int) -> None:
+    """Raise TrainingDivergedError unless all numbers of the steps from `first` on are finite."""
+    bad = ~(np.isfinite(metrics.loss) & np.isfinite(metrics.gradient_norm))
+    if bad.any():
+        raise TrainingDivergedError(
+            f"training diverged at step {first + int(bad.argmax())}: the loss is not finite;"
+            " try a smaller training.learning_rate, a smaller training.clip or more annealing"
+        )

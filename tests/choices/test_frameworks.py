@@ -1,0 +1,62 @@
+"""What frameworks and backends are refused, each in one line that says what to do."""
+
+import pytest
+
+from gaugemc.choices import frameworks
+from gaugemc.choices.frameworks import FRAMEWORKS, rank, refuse_framework, refuse_parts
+from gaugemc.choices.option import SettingsError
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frameworks, "find_spec", lambda package: object())
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torchrun starts the second of two processes."""
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+
+def test_what_is_not_installed_comes_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frameworks, "find_spec", lambda package: None)
+    with pytest.raises(
+        SettingsError, match=r'^framework=pytorch: .*pip install "gaugemc\[torch\]"$'
+    ):
+        refuse_framework("pytorch", "none")
+
+
+def test_a_wrong_pair_comes_with_the_valid_ones(installed: None) -> None:
+    pairs = [f"framework={f} backend={b}" for f, of in FRAMEWORKS.items() for b in of.backends]
+    with pytest.raises(SettingsError, match=r"^backend=ddp: ") as error:
+        refuse_framework("jax", "ddp")
+    assert str(error.value).endswith(f"choose one of {', '.join(pairs)}")
+    assert "\n" not in str(error.value)
+
+
+def test_processes_and_backend_must_fit(installed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_framework("pytorch", "none")
+    with pytest.raises(SettingsError, match=r"backend=ddp: .*torchrun --nproc_per_node"):
+        refuse_framework("pytorch", "ddp")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    refuse_framework("pytorch", "ddp")
+    with pytest.raises(SettingsError, match=r"backend=none: .*started 2: choose backend=ddp"):
+        refuse_framework("pytorch", "none")
+
+
+def test_a_batch_must_divide_at_every_size(two: None) -> None:
+    assert rank() == 1
+    refuse_parts([2, 4, 8], "reverse_kl")
+    with pytest.raises(SettingsError, match=r"training\.batch=7: .*2 processes"):
+        refuse_parts([7], "reverse_kl")
+    with pytest.raises(SettingsError, match=r"training\.batch=6, doubled from 3: .*2 processes"):
+        refuse_parts([3, 6], "reverse_kl")
+    with pytest.raises(SettingsError, match=r"training\.objective=levels: .*choose reverse_kl"):
+        refuse_parts([8], "levels")
+
+
+def test_one_process_shares_nothing() -> None:
+    assert rank() == 0
+    refuse_parts([7], "levels")

@@ -1,0 +1,19 @@
+"""The code of docs/pytorch.md runs, with fewer steps."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[3] / "docs" / "pytorch.md"
+
+
+def test_the_page_runs(capsys: pytest.CaptureFixture[str], quick_compilation: None) -> None:
+    (code,) = re.findall(r"^```py\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    shorter = (
+        code.replace("500", "3").replace("(8, 8)", "(4, 4)").replace("n_layers=8", "n_layers=2")
+    )
+    exec(compile(shorter, str(PAGE), "exec"), {})
+    plaquette, acceptance = map(float, re.findall(r"tensor\(([\d.]+)", capsys.readouterr().out))
+    assert 0.3 < plaquette < 1
+    assert 0 < acceptance <= 1
