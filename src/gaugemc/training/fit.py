@@ -16,6 +16,7 @@ from gaugemc.samplers import GeneralisedLeapfrog
 from gaugemc.spaces import Links, is_u1_2d
 from gaugemc.theories import Theory
 from gaugemc.theories.theory import check_flow
+from gaugemc.training.energy_error import EnergyError
 from gaugemc.training.jump import ChargeJump, DistanceJump, ExpectedJump, Jump, PlaquetteJump
 from gaugemc.training.noise import noise_watch
 from gaugemc.training.objective import ReverseKL
@@ -44,7 +45,7 @@ def fit(
     *,
     steps: int = 1000,
     batch: int = 64,
-    learning_rate: float = 3e-3,
+    learning_rate: float | None = None,
     annealing: Annealing = "linear",
     jumps: Sequence[Jump] | None = None,
     chunk: int = 50,
@@ -52,10 +53,12 @@ def fit(
 ) -> Fit:
     """Train a flow by its reverse KL divergence, a leapfrog of L2HMC by its expected jumps.
 
-    For flows 2112.01586, Eq. 4; for leapfrogs 1711.09268 in the form "plain". Adam with warm-up, a
-    cosine learning rate and gradients clipped at 1. The theory is annealed, `theory.at(beta)`: beta
-    rises from a fifth of its own over the first half of the steps, unless annealing is "none"; a
-    theory without a beta is tempered. Step i depends on the key, i and the state before it alone.
+    For flows 2112.01586, Eq. 4; for leapfrogs 1711.09268 in the form "plain". A leapfrog that keeps
+    its length is trained for small energy errors instead (`EnergyError`), unless jumps are given.
+    Adam with warm-up, a cosine learning rate and gradients clipped at 1. The theory is annealed,
+    `theory.at(beta)`: beta rises from a fifth of its own over the first half of the steps, unless
+    annealing is "none"; a theory without a beta is tempered. Energy errors are of one beta. Step i
+    depends on the key, i and the state before it alone.
 
     Args:
         model: the flow or the leapfrog to start from; it is not changed.
@@ -63,7 +66,8 @@ def fit(
         key: the one source of randomness.
         steps: gradient steps.
         batch: configurations, or chains of a leapfrog, in each step.
-        learning_rate: the largest learning rate.
+        learning_rate: the largest learning rate; by default 0.003, or 0.7 of the steps of
+            `EnergyError`.
         annealing: how beta rises: none, linear or eras.
         jumps: what a leapfrog maximises; by default `usual_jumps(theory)`.
         chunk: steps compiled into one call.
@@ -85,13 +89,17 @@ def fit(
     for name, value in (("steps", steps), ("batch", batch)):
         if value < 1:
             raise ValueError(f"{name} {value}: must be at least 1")
+    natural = isinstance(model, GeneralisedLeapfrog) and model.length is not None and jumps is None
+    if learning_rate is None:
+        learning_rate = 0.7 if natural else 3e-3
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate {learning_rate}: must be positive and finite")
     if annealing not in ANNEALINGS:
         raise ValueError(f"annealing {annealing!r}: choose {', '.join(ANNEALINGS)}")
     beta = BetaSchedule(theory.own_beta, steps, annealing)
     objective, chains = _objective(model, theory, key, steps, batch, beta, jumps)
-    optimise = optimiser(learning_rate, steps, clip=CLIP)
+    warmup = 30 if natural else 100
+    optimise = optimiser(learning_rate, steps, clip=CLIP, warmup=warmup, adam=not natural)
     state = start_training(model, optimise, chains)
     watch = noise_watch(steps, CLIP)
     parts: list[Metrics] = []
@@ -125,6 +133,9 @@ def _objective(
     """What is minimised, and the chains that it needs."""
     if isinstance(model, GeneralisedLeapfrog):
         model.check_space(theory.space)
+        if model.length is not None and jumps is None:
+            by_energy = EnergyError(theory)
+            return by_energy, by_energy.start(model, jax.random.fold_in(key, steps), batch)
         chosen = usual_jumps(theory) if jumps is None else tuple(jumps)
         expected = ExpectedJump(theory, chosen, form="plain", beta=beta)
         after = jax.random.fold_in(key, steps)  # steps have the keys before
