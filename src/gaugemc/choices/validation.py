@@ -34,7 +34,6 @@ def validate(settings: Settings) -> None:
     theory = build_theory(settings)
     refuse_observables(settings, theory)
     refuse_heatbath(settings, theory)
-    refuse_training_lattice(settings)
     try:
         if trained(settings):
             check_parameters(settings, abstract_model(settings, theory))
@@ -51,11 +50,12 @@ def validate(settings: Settings) -> None:
         known = "sampler=hmc" in str(error)
         problem = str(error) if known else f"{error}; choose {other}sampler=hmc"
         raise SettingsError(key, value, problem) from error
+    refuse_training_lattice(settings)
 
 
 def refuse_training_lattice(settings: Settings) -> None:
     """Raise SettingsError where what is trained cannot be trained on another lattice."""
-    from gaugemc.choices.build import build_theory
+    from gaugemc.choices.build import abstract_model, build_theory
 
     lattice, theory = settings.training.lattice, settings.theory
     if lattice is None or theory.group is None or not trained(settings):
@@ -64,9 +64,10 @@ def refuse_training_lattice(settings: Settings) -> None:
     try:
         if len(lattice) != len(theory.lattice):
             raise ValueError(f"needs {len(theory.lattice)} extents, as theory.lattice has")
-        build_theory(there)
+        theory = build_theory(there)
         if hasattr(trained(there), "refuse"):
             trained(there).refuse(there)
+        abstract_model(there, theory)
         if settings.sampler.trains == "dynamics" and settings.dynamics.network == "dense":
             raise ValueError("dense networks hold the lattice size: choose dynamics.network=force")
     except ValueError as error:

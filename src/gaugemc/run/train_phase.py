@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, cast
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Key
 
 from gaugemc.chains.progress import progress_bar
-from gaugemc.choices.build import Model
+from gaugemc.choices.build import Model, abstract_model
 from gaugemc.choices.loading import misfit
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.uses import load_key
@@ -248,19 +248,17 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
                 lattice=trained_by.lattice,
             ),
         )
-        trained = build_trainee(source)
-        optimise = descent_of(trained).in_jax
-        key = jax.random.key(0)
-        like: PyTree = eqx.filter_eval_shape(lambda k: trained.start(optimise, k, k), key)
+        trained, key = build_trainee(source), jax.random.key(0)
         newest = latest_checkpoint(directory.checkpoints, "best")
         if newest is not None:
-            model = load_checkpoint(newest, like.model)[0]
+            model = load_checkpoint(newest, abstract_model(source, trained.theory))[0]
         else:  # nothing was measured yet
             newest = latest_checkpoint(directory.checkpoints, "train")
             if newest is None:
                 raise RunDirectoryError(
                     f"{directory.checkpoints} holds no valid training checkpoint"
                 )
+            like = trained.start(descent_of(trained).in_jax, key, key)
             model = load_checkpoint(newest, like)[0].model
         check_finite(newest, model)
         return trainee.carried(model, trainee.theory.space), newest
