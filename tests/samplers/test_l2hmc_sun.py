@@ -255,3 +255,37 @@ def test_what_knows_no_matrices_is_refused(key: jax.Array) -> None:
     leapfrog = force_leapfrog(WILSON, key, 0.2)
     with pytest.raises(ValueError, match="an action of loops alone"):
         leapfrog.force(gaussian, jnp.zeros(2))
+
+
+@pytest.mark.parametrize("passes", [(False, True), (True, False), (False, True, False)])
+def test_a_turn_of_its_own_in_c_and_in_jax(passes: tuple[bool, ...], key: jax.Array) -> None:
+    """Only where a pass forward is followed by one backward; the palindrome undoes itself."""
+    leapfrog = force_leapfrog(WILSON, key, 0.2)
+    turned = eqx.tree_at(lambda g: g.turn.weights, leapfrog, leapfrog.turn.weights + 0.5)  # pyright: ignore
+    start = phase(leapfrog, WILSON, key)
+
+    @eqx.filter_jit
+    def end(leapfrog: GeneralisedLeapfrog, theory: Wilson, start: PhasePoint) -> PhasePoint:
+        return leapfrog.traverse(theory, start, passes)[0]
+
+    compiled, theirs = (end(turned, theory, start) for theory in (WILSON, plain(WILSON)))
+    for a, b in zip(compiled, theirs):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+    moved = float(jnp.max(jnp.abs(compiled.x - end(leapfrog, WILSON, start).x)))
+    assert (moved > 1e-3) == (passes != (True, False))
+    if passes == (False, True):
+        home = end(turned, WILSON, compiled)
+        np.testing.assert_allclose(home.x, start.x, rtol=0, atol=1e-12)
+
+
+def test_a_kept_length_stays(key: jax.Array) -> None:
+    options = {"n_layers": 5, "step_size": 0.15, "network": "force", "integrator": "omf4"}
+    leapfrog = trainable_leapfrog(key, WILSON.space, keep_length=True, **options)
+    other = disturbed(leapfrog, key, 0.1)
+    other = eqx.tree_at(lambda g: g.log_step_sizes, other, replace_fn=lambda e: e + jnp.arange(5.0))
+    assert not np.allclose(other.step_sizes, leapfrog.step_sizes)
+    assert float(jnp.sum(other.step_sizes)) == pytest.approx(5 * 0.15)
+    with pytest.raises(ValueError, match="length 0: must be positive"):
+        GeneralisedLeapfrog(
+            leapfrog.momentum, (), leapfrog.masks, leapfrog.log_step_sizes, length=0
+        )

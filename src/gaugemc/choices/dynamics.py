@@ -18,7 +18,6 @@ class DynamicsSettings:
     has_network: ClassVar[bool] = True
     objectives: ClassVar[tuple[str, ...]] = ("jump",)
     depth: ClassVar[str] = "n_leapfrog"
-    free: ClassVar[tuple[str, ...]] = ("load", "eps", "integrator", "direction")
 
     n_leapfrog: int = option(4, "layers: leapfrog steps of one pass; a palindrome makes two")
     eps: float = option(0.2, "step size of every layer before training, or their mean")
@@ -30,7 +29,8 @@ class DynamicsSettings:
     )
     eps_trainable: bool = option(True, "train the step sizes, one for each layer")
     length_trainable: bool = option(
-        True, "train the length of trajectories; without, the mean step size stays eps"
+        True,
+        "train the length of trajectories; without, the mean of signed step sizes stays eps",
     )
     network: str = option(
         "force",
@@ -55,6 +55,11 @@ class DynamicsSettings:
         "run directory whose trained leapfrog to start from; dense: of the same lattice",
         filled,
     )
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """What may differ from the run whose leapfrog is loaded; a kept length is that of eps."""
+        return ("load", "direction", *(("eps",) if self.length_trainable else ()))
 
     def has_loop_couplings(self, theory: TheoryChoice) -> bool:
         """Whether constants are trained in place of networks: forces of loops."""
@@ -84,7 +89,7 @@ class DynamicsSettings:
 
 @dataclass
 class LossSettings:
-    """The expected squared jumps that l2hmc maximises, a weighted sum."""
+    """The expected squared jumps that l2hmc maximises, a weighted sum; or energy errors."""
 
     form: str = option(
         "mixed",

@@ -179,7 +179,7 @@ RULES = (
         lambda s: s.theory.group is not None,
         "{s.theory.name} has no lattice",
     ),
-    Rule(("training.clip",), has_jumps, "loss.form=energy has steps of bounded reach"),
+    Rule(("training.clip",), has_jumps, "loss.form=energy shortens long steps by itself"),
     Rule(
         ("training.force_beta",),
         lambda s: s.training.objective == "forces",

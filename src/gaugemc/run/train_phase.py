@@ -1,6 +1,7 @@
 """Training what a run's sampler needs, with checkpoints, a history and measures of quality."""
 
 import dataclasses
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from gaugemc.chains.progress import progress_bar
 from gaugemc.choices.build import Model, abstract_model
 from gaugemc.choices.loading import misfit
 from gaugemc.choices.option import SettingsError
-from gaugemc.choices.uses import load_key
+from gaugemc.choices.uses import has_jumps, load_key
 from gaugemc.io.checkpoint import (
     CheckpointError,
     checkpoint_path,
@@ -69,7 +70,7 @@ def run_training(
     seconds = time.perf_counter() - started if t.steps else 0.0
     columns = (*FIRST_COLUMNS, *trainee.columns, *LAST_COLUMNS)
     rows: list[dict[str, Any]] = []
-    watch = noise_watch(t.steps, t.clip)
+    watch = noise_watch(t.steps, t.clip if has_jumps(settings) else math.inf)  # only if clipped
     newest = directory.newest("train")
     if newest is None and trainee.load is not None:
         model, source = load_model(trainee)

@@ -44,6 +44,7 @@ from gaugemc.training import (
     quality,
     start_training,
 )
+from gaugemc.training.energy_error import robust
 from gaugemc.training.quality import standard_error
 from gaugemc.training.schedule import Annealing
 from gaugemc.training.train import ChainObjective, Objective
@@ -171,10 +172,15 @@ class FlowTrainee(Trainee):
         return True  # measured at the theory's own beta
 
 
+LOST = 1e6
+"""The energy error as which that of a draw counts that is no number."""
+
+
 class LeapfrogTrainee(Trainee):
     """The generalised leapfrog of L2HMC: expected squared jumps of chains that run on.
 
-    Of charge, plaquettes, flowed energy and distance for links, of the distance for vectors.
+    Of charge, plaquettes, flowed energy and distance for links, of the distance for vectors. Or its
+    energy errors.
     """
 
     headline = ("acceptance", "acceptance")
@@ -241,7 +247,8 @@ class LeapfrogTrainee(Trainee):
             for name in self.theory.leading
         }
         if isinstance(self.objective, EnergyError):
-            losses = np.asarray(samples.draws.info.delta_h) ** 2 / 2
+            delta_h = np.clip(np.asarray(samples.draws.info.delta_h), -LOST, LOST)
+            losses = np.asarray(robust(jnp.asarray(delta_h)))
         else:
             losses = np.asarray(_losses(self.objective, state, key, draws))
         return {
@@ -249,7 +256,7 @@ class LeapfrogTrainee(Trainee):
             "loss_error": standard_error(losses.mean(axis=1)),
             "acceptance": float(samples.draws.info.acceptance.mean()),
             **jumps,
-            "step_size": float(jnp.exp(jnp.mean(state.model.log_step_sizes))),
+            "step_size": float(jnp.exp(jnp.mean(jnp.log(jnp.abs(state.model.step_sizes))))),
         }
 
 

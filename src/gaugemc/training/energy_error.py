@@ -22,10 +22,15 @@ _MEMORY = 0.95
 """Of the curvature from one step to the next."""
 _DAMPING = 1e-4
 """Added to the curvature, relative to its diagonal (Levenberg and Marquardt)."""
+_EARLY_DAMPING = 0.1
+"""The same while there are few draws for each parameter, fewer than `_ENOUGH`."""
+_ENOUGH = 4
 _LARGE = 10.0
 """dH of draws that count less: where trajectories are unstable, dH is no linear function."""
 _REACH = 1.0
-"""By how much a step may change dH, to first order, or by a quarter of the whole step's change."""
+"""By how much a step may change dH, to first order; or by a quarter of what the whole step would
+change, at most `_FARTHEST`."""
+_FARTHEST = 10.0
 
 
 class Chains(NamedTuple):
@@ -33,7 +38,7 @@ class Chains(NamedTuple):
 
     x: Shaped[Array, "chain ..."]
     curvature: Float[Array, "parameter parameter"]
-    """The sum over steps of the mean of (d dH)(d dH)^T, older steps with less weight."""
+    """The sum over steps of the weighted mean of (d dH)(d dH)^T, older steps with less weight."""
     weight: Float[Array, ""]
     """The sum of the weights."""
 
@@ -46,8 +51,9 @@ class EnergyError(eqx.Module):
     Newton's step, (J^T J)^-1 J^T dH with J the derivatives of dH, for plain gradient descent with a
     learning rate up to 1: coefficients of an integrator differ in how much they matter by orders of
     magnitude, and nothing that looks at gradients alone finds the small ones. J^T J is averaged
-    over steps. dH^2 grows with the volume for all parameters alike, so the minimum does not depend
-    on the volume.
+    over steps and damped, and long steps are shortened. Large dH count less, see `robust`. Where dH
+    is small, the mean of dH^2 grows with the volume for all parameters alike, so the minimum hardly
+    depends on the volume.
 
     Raises:
         ValueError: the leapfrog does not keep its length, or has too many parameters.
@@ -63,11 +69,12 @@ class EnergyError(eqx.Module):
         size = ravel_pytree(eqx.filter(leapfrog, eqx.is_inexact_array))[0].size
         if size > MOST:
             raise ValueError(f"energy error: {size} parameters, at most {MOST}")
-        if self.theory.loop_couplings:
+        try:
             heatbath = Heatbath(self.theory, overrelaxation=1)
-            x = sample(heatbath, key, chains=chains, draws=1, warmup=WARMUP).states.x
-        else:
+        except ValueError:  # there is none
             x = start_chains(L2HMC(self.theory, leapfrog, self.direction), key, chains).x
+        else:
+            x = sample(heatbath, key, chains=chains, draws=1, warmup=WARMUP).states.x
         return Chains(x, jnp.zeros((size, size), jnp.float64), jnp.zeros((), jnp.float64))
 
     def __call__(
@@ -100,24 +107,34 @@ class EnergyError(eqx.Module):
         delta_h, slopes, x = jax.vmap(draw)(keys, chains.x)
         good = jnp.isfinite(delta_h) & jnp.all(jnp.isfinite(slopes), axis=1)
         weights = jnp.where(good, 1 / (1 + (delta_h / _LARGE) ** 2), 0.0)
-        # Where nothing is finite, neither is the loss, and training ends.
-        loss = jnp.sum(jnp.where(good, delta_h**2, 0.0)) / (2 * jnp.sum(good))
         errors, slopes = (jnp.where(good, a.T, 0.0).T for a in (delta_h, slopes))
+        # Where nothing is finite, neither is the loss, and training ends.
+        loss = jnp.sum(jnp.where(good, robust(errors), 0.0)) / jnp.sum(good)
         weighted = slopes.T * weights / jnp.sum(weights)
         curvature = _MEMORY * chains.curvature + weighted @ slopes
         weight = _MEMORY * chains.weight + 1
-        move = descent(curvature / weight, weighted @ errors)
+        few = weight * len(x) < _ENOUGH * len(here)
+        damping = jnp.where(few, _EARLY_DAMPING, _DAMPING)
+        move = descent(curvature / weight, weighted @ errors, damping)
         # The value of the loss, with the step as its gradient.
         return loss + move @ (parameters - here), Chains(x, curvature, weight)
 
 
+def robust(delta_h: Float[Array, "*draws"]) -> Float[Array, "*draws"]:
+    """dH^2 / 2 where dH is small, and (c^2 / 2) log(1 + (dH / c)^2), c = 10, where it is not."""
+    return _LARGE**2 / 2 * jnp.log1p((delta_h / _LARGE) ** 2)
+
+
 def descent(
-    curvature: Float[Array, "parameter parameter"], gradient: Float[Array, " parameter"]
+    curvature: Float[Array, "parameter parameter"],
+    gradient: Float[Array, " parameter"],
+    damping: Scalar | float = _DAMPING,
 ) -> Float[Array, " parameter"]:
     """Gauss and Newton's step, shortened where it would change dH by more than its reach."""
     scale = jnp.diagonal(curvature)
     tiny = jnp.finfo(jnp.float64).tiny
-    damped = curvature + jnp.diag(_DAMPING * scale + tiny)
+    damped = curvature + jnp.diag(damping * scale + tiny)
     step = jnp.linalg.solve(damped, gradient)
     change = jnp.sqrt(jnp.maximum(step @ damped @ step, tiny))
-    return step * jnp.minimum(1.0, jnp.maximum(_REACH / change, 0.25))
+    part = jnp.minimum(jnp.maximum(_REACH / change, 0.25), _FARTHEST / change)
+    return step * jnp.minimum(1.0, part)

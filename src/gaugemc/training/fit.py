@@ -101,7 +101,7 @@ def fit(
     warmup = 30 if natural else 100
     optimise = optimiser(learning_rate, steps, clip=CLIP, warmup=warmup, adam=not natural)
     state = start_training(model, optimise, chains)
-    watch = noise_watch(steps, CLIP)
+    watch = noise_watch(steps, math.inf if natural else CLIP)
     parts: list[Metrics] = []
     with progress_bar("training", steps, progress) as report:
         for state, metrics in train(objective, optimise, state, key, steps, chunk):

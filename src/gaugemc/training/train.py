@@ -131,5 +131,5 @@ def check_metrics(metrics: Metrics, first: int) -> None:
     if bad.any():
         raise TrainingDivergedError(
             f"training diverged at step {first + int(bad.argmax())}: the loss is not finite;"
-            " try a smaller training.learning_rate, a smaller training.clip or more annealing"
+            " try a smaller training.learning_rate, a longer training.warmup or more annealing"
         )

@@ -122,7 +122,6 @@ def trajectory(
     return _call("trajectory", (field,) * 3, links, momenta, force, *numbers)
 
 
-@jax.custom_vjp
 def stages(
     links: Matrices,
     momenta: Matrices,
@@ -134,14 +133,28 @@ def stages(
     """`trajectory` of one step of size 1, with a compiled reverse pass.
 
     The reverse pass runs the trajectory backwards, so that nothing is stored. Derivatives of the
-    force are central differences: gradients have errors of 1e-10, of 1e-4 in float32.
+    force are central differences: gradients have errors of 1e-10, of 1e-4 in float32. There are no
+    forward derivatives.
     """
+    numbers = (jnp.asarray(a, jnp.float64) for a in (couplings, kicks, drifts))
+    return _stages(links, momenta, force, *numbers)
+
+
+@jax.custom_vjp
+def _stages(
+    links: Matrices,
+    momenta: Matrices,
+    force: Matrices,
+    couplings: Array,
+    kicks: Array,
+    drifts: Array,
+) -> tuple[Matrices, Matrices, Matrices]:
     one_step = jnp.ones(()), jnp.ones((), jnp.int32)
     return trajectory(links, momenta, force, couplings, kicks, drifts, *one_step)
 
 
-def _stages(*arguments: Array) -> tuple[Any, Any]:
-    end = stages(*arguments)
+def _stages_and_end(*arguments: Array) -> tuple[Any, Any]:
+    end = _stages(*arguments)
     return end, (*end[:2], *arguments[2:])
 
 
@@ -153,7 +166,7 @@ def _pull_of_stages(kept: tuple[Array, ...], by_end: tuple[Array, ...]) -> tuple
     return tuple(by_start)
 
 
-stages.defvjp(_stages, _pull_of_stages)
+_stages.defvjp(_stages_and_end, _pull_of_stages)
 
 
 def flow(

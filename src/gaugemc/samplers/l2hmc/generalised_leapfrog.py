@@ -6,8 +6,9 @@ Layer k, with step size e and frozen part m (1711.09268, section 4; 2105.03418, 
     x' = m x + (1 - m) [exp(e s) x + e (v exp(e q) + t)],           (s, t, q) from m x and v
 
 in the order v, x with m, x with 1 - m, v. The last kick of layer k and the first kick of layer
-k + 1 are at the same x. Both use the outputs of momentum network k + 1 (network 0 after the last
-layer). So momentum networks are evaluated once a leapfrog step.
+k + 1 are at the same x. Both use the outputs of momentum network k + 1 (after the last layer of a
+pass network 0, or that of the turn where a palindrome turns back). So momentum networks are
+evaluated once a leapfrog step.
 
 On the circle, the Moebius map 2 atan(exp(e s) tan(x / 2)) takes the place of exp(e s) x. The
 published update for the way back undoes the Moebius map before the shift. That update is not the

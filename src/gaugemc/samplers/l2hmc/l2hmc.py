@@ -123,7 +123,7 @@ class L2HMC(Sampler):
         return jnp.stack([end.x, end.v]), log_det
 
     def diagnose(self, key: Key[Array, ""], state: HMCState) -> Diagnosis:
-        """Energies and log-dets along the forward pass of one trajectory, [layer + 1]."""
+        """Energies and log-dets along one trajectory, [layer + 1]; of a palindrome both passes."""
         v = self.theory.space.random_momentum(key)
         kinetic = self.theory.space.kinetic_energy
 
@@ -132,7 +132,8 @@ class L2HMC(Sampler):
 
         start = PhasePoint(state.x, v, state.force)
         first = observe(start, jnp.zeros((), jnp.float64))
-        _, _, rest = self.leapfrog.traverse(self.theory, start, (False,), observe)
+        passes = (False, True) if self.direction == "palindrome" else (False,)
+        _, _, rest = self.leapfrog.traverse(self.theory, start, passes, observe)
         return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
 
 

@@ -50,6 +50,8 @@ class Layers(eqx.Module):
             )
         if self.turn is not None and not self.separate:
             raise ValueError("turn: needs momentum networks of each layer's own")
+        if self.length is not None and not 0 < self.length < np.inf:
+            raise ValueError(f"length {self.length}: must be positive and finite")
         if len(self.positions) > 2:
             raise ValueError(f"{len(self.positions)} position networks: needs none, one or two")
 
@@ -91,13 +93,15 @@ class Layers(eqx.Module):
         layers = jnp.concatenate([jnp.where(back, order[::-1], order) for back in passes])
         nodes = jnp.concatenate([jnp.where(back, order[::-1], forward) for back in passes])
         if self.turn is not None and len(passes) > 1:
-            nodes = nodes.at[self.n_layers - 1].set(self.n_layers)
+            ends = [n * self.n_layers - 1 for n, back in enumerate(passes, 1) if back is False]
+            turns = [end for end in ends if end + 1 < len(nodes)]
+            nodes = nodes.at[np.asarray(turns, int)].set(self.n_layers)
         return layers, nodes
 
     def networks_are_finite(self, theory: Theory, at: PhasePoint) -> Bool[Array, ""]:
-        """Whether step sizes are positive numbers, and all networks of all layers return numbers at
-        a point of phase space."""
-        steps = jnp.exp(self.log_step_sizes)
+        """Whether step sizes are numbers and not 0, and all networks of all layers return numbers
+        at a point of phase space."""
+        steps = self.step_sizes
         separate, shared = self.split()
         turn = True if self.turn is None else finite(self.turn.force(theory, at.x))
 
@@ -120,7 +124,7 @@ class Layers(eqx.Module):
             return jax.lax.scan(of_part, good, parts)
 
         layers = (self.masks, self.times(theory.space)[:-1], separate)
-        good = jnp.all((steps > 0) & jnp.isfinite(steps)) & turn
+        good = jnp.all((steps != 0) & jnp.isfinite(steps)) & (jnp.sum(steps) > 0) & turn
         return jax.lax.scan(layer, good, layers)[0]
 
     def times(self, space: Space) -> Float[Array, "node 2"]:
