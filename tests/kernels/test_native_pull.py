@@ -10,9 +10,10 @@ from gaugemc.groups import SUN
 from gaugemc.kernels import native
 from gaugemc.spaces import Links
 
-pytestmark = pytest.mark.skipif(
-    not native.kernels(3, jnp.complex128), reason="no compiled kernels here"
-)
+pytestmark = [
+    pytest.mark.skipif(not native.kernels(3, jnp.complex128), reason="no compiled kernels here"),
+    pytest.mark.usefixtures("quick_compilation"),
+]
 
 CASES = [
     pytest.param(SUN(2), (3, 4), 1, id="SU(2)"),

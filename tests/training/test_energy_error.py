@@ -15,6 +15,8 @@ from gaugemc.theories import Gaussian, Wilson
 from gaugemc.training import EnergyError, fit
 from gaugemc.training.energy_error import descent
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 THEORY = Wilson(Links(SUN(2), (4, 4)), 3.0)
 
 
