@@ -56,7 +56,7 @@ def test_the_defaults_pass_their_own_checks() -> None:
         ("sampler.integrator", INTEGRATORS),
         ("dynamics.direction", DIRECTIONS),
         ("dynamics.network", NETWORKS),
-        ("loss.form", FORMS),
+        ("loss.form", (*FORMS, "energy")),
         ("training.schedule", RATES),
         ("training.annealing", ANNEALINGS),
     ],

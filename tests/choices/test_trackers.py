@@ -81,5 +81,5 @@ def test_wandb_gets_the_configuration_and_what_was_measured(
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(choice, "find_spec", lambda _: None)
     NoTracker().refuse(Settings())
-    with pytest.raises(SettingsError, match=r"tracker\.name=wandb: .*pip install .gaugemc\[wandb"):
+    with pytest.raises(SettingsError, match=r"tracker=wandb: .*pip install .gaugemc\[wandb"):
         WeightsAndBiases().refuse(Settings())

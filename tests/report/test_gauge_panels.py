@@ -138,6 +138,6 @@ def test_an_empty_autocorrelation_is_not_drawn(tmp_path: pathlib.Path) -> None:
 
     page = autocorrelations(replace(run, chains=[cut(chains, 20) for chains in run.chains]))
     assert page.count("<svg") == 1
-    assert "Not drawn: <i>Q</i>(<i>t</i>), <i>E</i>(<i>t</i>). Chains are too short" in page
+    assert "Not drawn: <i>E</i>(<i>t</i>), <i>Q</i>(<i>t</i>). Chains are too short" in page
     assert autocorrelations(run).count("<svg") == 3
     assert "Not drawn" not in autocorrelations(run)

@@ -89,7 +89,7 @@ class DynamicsSettings:
 
 @dataclass
 class LossSettings:
-    """The expected squared jumps that l2hmc maximises, a weighted sum; or energy errors."""
+    """What l2hmc maximises: expected squared jumps; or its energy errors."""
 
     form: str = option(
         "mixed",
