@@ -123,7 +123,10 @@ class L2HMC(Sampler):
         return jnp.stack([end.x, end.v]), log_det
 
     def diagnose(self, key: Key[Array, ""], state: HMCState) -> Diagnosis:
-        """Energies and log-dets along one trajectory, [layer + 1]; of a palindrome both passes."""
+        """Energies and log-dets along the forward pass of one trajectory, [layer + 1].
+
+        It ends as a pass alone does, with the kick of network 0 and not with that of a turn.
+        """
         v = self.theory.space.random_momentum(key)
         kinetic = self.theory.space.kinetic_energy
 
@@ -132,8 +135,7 @@ class L2HMC(Sampler):
 
         start = PhasePoint(state.x, v, state.force)
         first = observe(start, jnp.zeros((), jnp.float64))
-        passes = (False, True) if self.direction == "palindrome" else (False,)
-        _, _, rest = self.leapfrog.traverse(self.theory, start, passes, observe)
+        _, _, rest = self.leapfrog.traverse(self.theory, start, (False,), observe)
         return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
 
 
