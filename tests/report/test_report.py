@@ -163,7 +163,12 @@ def test_burn_in_has_its_draws_and_its_cost(tmp_path: pathlib.Path) -> None:
             ["Burn-in of FT-HMC and HMC is not measured: needs 4 chains."],
             ["hot", "in draws"],
         ),
-        (None, None, ["Ratio: τint of HMC over that of the sampler."], ["Burn-in of", "hot", "in draws"]),
+        (
+            None,
+            None,
+            ["Ratio: τint of HMC over that of the sampler."],
+            ["Burn-in of", "hot", "in draws"],
+        ),
     ],
     ids=["flow", "few chains", "not asked"],
 )

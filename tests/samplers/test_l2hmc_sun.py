@@ -285,7 +285,7 @@ def test_a_kept_length_stays(key: jax.Array) -> None:
     other = eqx.tree_at(lambda g: g.log_step_sizes, other, replace_fn=lambda e: e + jnp.arange(5.0))
     assert not np.allclose(other.step_sizes, leapfrog.step_sizes)
     assert float(jnp.sum(other.step_sizes)) == pytest.approx(5 * 0.15)
-    with pytest.raises(ValueError, match="length 0.0: must be positive"):
+    with pytest.raises(ValueError, match=r"length 0\.0: must be positive"):
         GeneralisedLeapfrog(
             leapfrog.momentum, (), leapfrog.masks, leapfrog.log_step_sizes, length=0.0
         )
