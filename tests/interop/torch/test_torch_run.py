@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from composed import composed
 
-from gaugemc.choices.build import build_theory
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.interop import engine_of
@@ -46,7 +45,7 @@ def trained(made: Settings, path: Path, engine: Engine) -> Any:
     directory = RunDirectory(path)
     with directory.owned():
         directory.create(made)
-        trainee = build_trainee(made, build_theory(made))
+        trainee = build_trainee(made)
         return run_training(trainee, directory, jax.random.key(1), engine).model
 
 

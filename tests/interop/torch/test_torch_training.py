@@ -80,7 +80,7 @@ def test_ten_steps_are_those_of_jax(problem: Any, descent: Descent, key: Array) 
     objective, model, chains = problem(key)
     start = start_training(model, descent.in_jax, chains)
     ours = list(train(objective, descent.in_jax, start, key, STEPS, 4))
-    theirs = list(in_torch.train(objective, adam, start, key, STEPS, 4))
+    theirs = list(in_torch.train(objective, descent, start, key, STEPS, 4))
     assert [int(state.step) for state, _ in theirs] == [int(state.step) for state, _ in ours]
     for (state, metrics), (other, others) in zip(ours, theirs):
         np.testing.assert_allclose(others.loss, metrics.loss, rtol=1e-9)

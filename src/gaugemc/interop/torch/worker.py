@@ -1,9 +1,7 @@
 """What the processes beside process 0 do in a run: they train, and leave no files."""
 
-import equinox as eqx
 import jax
 
-from gaugemc.choices.build import build_theory
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.validation import validate
 from gaugemc.interop.torch.train import train_together
@@ -22,10 +20,10 @@ def work(settings: Settings) -> int:
     validate(settings)
     if not settings.sampler.trains:
         return 0
-    trainee = build_trainee(settings, build_theory(settings))
+    trainee = build_trainee(settings)
     descent, t = descent_of(trainee), settings.training
     key = jax.random.key(0)
-    like = eqx.filter_eval_shape(lambda k: trainee.start(descent.in_jax, k, k), key)
+    like = trainee.start(descent.in_jax, key, key)
     try:
         for _ in train_together(trainee.objective, descent, like, key, t.steps, t.chunk):
             pass
