@@ -14,7 +14,7 @@ from gaugemc.run.experiment import run
 
 SMALL = [
     *("mode=debug", "sampler=heatbath", "theory=u1_2d", "theory.lattice=[4,4]", "chains=4"),
-    *("progress=false", "evaluate.draws=12", "evaluate.warmup=2", "evaluate.burn_in=10"),
+    *("progress=false", "evaluate.draws=12", "evaluate.warmup=2", "evaluate.burn_in=20"),
     *("evaluate.hmc_draws=14", "evaluate.hmc_warmup=2", "evaluate.timing_rounds=1"),
     *("evaluate.tune_iterations=2", "evaluate.tune_draws=4"),
 ]

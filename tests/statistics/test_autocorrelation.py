@@ -214,9 +214,9 @@ def test_a_frozen_leading_observable_makes_bounds_of_all() -> None:
 
 
 def test_chains_that_are_short_for_a_leading_observable_are_not_said_to_be_frozen() -> None:
-    """Each charge changes ten times in 500 draws."""
+    """Each charge changes four times in 500 draws."""
     rng = np.random.default_rng(18)
-    charge = np.repeat(rng.integers(-3, 4, size=(16, 10)), 50, axis=1)
+    charge = np.repeat(rng.integers(-3, 4, size=(16, 5)), 100, axis=1)
     measured = {"plaquette": rng.normal(size=(16, 500)), "charge": charge}
     found = estimates_of(measured, ("charge",))
     assert found["plaquette"].reason == "chains are too short for charge"

@@ -64,10 +64,10 @@ def refuse_training_lattice(settings: Settings) -> None:
     try:
         if len(lattice) != len(theory.lattice):
             raise ValueError(f"needs {len(theory.lattice)} extents, as theory.lattice has")
-        theory = build_theory(there)
+        built = build_theory(there)
         if hasattr(trained(there), "refuse"):
             trained(there).refuse(there)
-        abstract_model(there, theory)
+        abstract_model(there, built)
         if settings.sampler.trains == "dynamics" and settings.dynamics.network == "dense":
             raise ValueError("dense networks hold the lattice size: choose dynamics.network=force")
     except ValueError as error:

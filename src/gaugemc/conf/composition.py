@@ -13,7 +13,7 @@ from gaugemc.choices.settings import Settings
 from gaugemc.choices.sweep import parsed, values
 from gaugemc.conf.errors import below_a_value, valid_keys
 from gaugemc.conf.groups import register, words
-from gaugemc.conf.study import MEMBERS, is_study, set_by
+from gaugemc.conf.study import MEMBERS, set_by, swept
 
 CONFIGURATIONS = "pkg://gaugemc.conf"
 """Where Hydra looks for files: a folder without folders, which would be groups (`chains=8`)."""
@@ -68,7 +68,7 @@ def check_members(overrides: list[str]) -> None:
     given = {
         o.get_key_element(): [v.partition("=")[2] for v in values(o)] for o in parsed(overrides)
     }
-    for member in given.get("member", MEMBERS if is_study(overrides) else ()):
+    for member in given.get("member", MEMBERS if swept(overrides) else ()):
         for group, word in set_by(member).items():
             other = next((value for value in given.get(group, ()) if value != word), "")
             if other:

@@ -91,10 +91,5 @@ def set_by(member: str) -> dict[str, str]:
 
 def swept(overrides: Sequence[str]) -> dict[str, str]:
     """The keys that the study of a command line sweeps over, and their values; {} without one."""
-    modes = [word.removeprefix("mode=") for word in overrides if is_study([word])]
+    modes = [name for name in STUDIES if f"mode={name}" in overrides]
     return dict(STUDIES[modes[-1]]["hydra"]["sweeper"]["params"]) if modes else {}
-
-
-def is_study(overrides: Sequence[str]) -> bool:
-    """Whether the words of a command line are a sweep without --multirun."""
-    return not {f"mode={name}" for name in STUDIES}.isdisjoint(overrides)

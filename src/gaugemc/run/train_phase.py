@@ -30,7 +30,6 @@ from gaugemc.run.best import Best, load_best, save_best, settle
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.run.trainee import Trainee, build_trainee
 from gaugemc.training import (
-    EnergyError,
     Plateau,
     TrainingDivergedError,
     TrainingState,
@@ -65,17 +64,19 @@ def run_training(
     init_key, train_key, quality_key, chain_key = jax.random.split(key, 4)
     descent = descent_of(trainee)
     rates = jax.jit(descent.rates)
+    newest = directory.newest("train")
+    loaded = load_model(trainee) if newest is None and trainee.load is not None else None
     started = time.perf_counter()
-    state = trainee.start(descent.in_jax, init_key, chain_key)  # some objectives warm chains up
-    seconds = time.perf_counter() - started if t.steps else 0.0
+    if loaded is None:
+        state = trainee.start(descent.in_jax, init_key, chain_key)
+    else:
+        state = trainee.start_with(loaded[0], descent.in_jax, chain_key)
+    seconds = time.perf_counter() - started if t.steps else 0.0  # some objectives warm chains up
     columns = (*FIRST_COLUMNS, *trainee.columns, *LAST_COLUMNS)
     rows: list[dict[str, Any]] = []
     watch = noise_watch(t.steps, t.clip if has_jumps(settings) else math.inf)  # only if clipped
-    newest = directory.newest("train")
-    if newest is None and trainee.load is not None:
-        model, source = load_model(trainee)
-        directory.note(f"training starts from {source}")
-        state = trainee.start_with(model, descent.in_jax, chain_key)
+    if loaded is not None:
+        directory.note(f"training starts from {loaded[1]}")
         # The run must not depend on the other directory any more.
         first = checkpoint_path(directory.checkpoints, "train", 0)
         save_checkpoint(first, state, {"rows": rows, "seconds": seconds})
@@ -189,7 +190,7 @@ def descent_of(trainee: Trainee) -> Descent:
         warmup=t.warmup,
         clip=t.clip,
         plateau=Plateau(t.plateau_factor, t.plateau_window, t.patience, trainee.beta.settled),
-        adam=not isinstance(trainee.objective, EnergyError),
+        adam=has_jumps(trainee.settings),
     )
 
 

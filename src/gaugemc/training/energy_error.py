@@ -11,7 +11,6 @@ from jaxtyping import Array, Float, Int, Key, Shaped
 from gaugemc.arrays import Field, Scalar
 from gaugemc.chains.driver import sample, start_chains
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, Heatbath
-from gaugemc.samplers.metropolis import metropolis
 from gaugemc.theories import Theory
 
 MOST = 1000
@@ -89,16 +88,11 @@ class EnergyError(eqx.Module):
         here = jax.lax.stop_gradient(parameters)
 
         def draw(key: Key[Array, ""], x: Field) -> tuple[Scalar, Float[Array, " parameter"], Field]:
-            momentum_key, accept_key, direction_key = jax.random.split(key, 3)
-            v = self.theory.space.random_momentum(momentum_key)
-            forward = jax.random.bernoulli(direction_key)
-
-            def energy_error(parameters: Float[Array, " parameter"]):
+            def energy_error(parameters: Float[Array, " parameter"]) -> tuple[Scalar, Field]:
                 model = eqx.combine(unravel(parameters), static)
                 sampler = L2HMC(self.theory, model, self.direction)
-                state = sampler.state(x)
-                proposal, delta_h = sampler.propose(state, v, forward)
-                return delta_h, metropolis(accept_key, state, proposal, delta_h)[0].x
+                after, info = sampler.step(key, sampler.state(x))
+                return info.delta_h, after.x
 
             (delta_h, x), slope = jax.value_and_grad(energy_error, has_aux=True)(here)
             return delta_h, slope, x

@@ -89,7 +89,7 @@ def fit(
     for name, value in (("steps", steps), ("batch", batch)):
         if value < 1:
             raise ValueError(f"{name} {value}: must be at least 1")
-    natural = isinstance(model, GeneralisedLeapfrog) and model.length is not None and jumps is None
+    natural = _by_energy(model, jumps)
     if learning_rate is None:
         learning_rate = 0.7 if natural else 3e-3
     if not 0 < learning_rate < math.inf:
@@ -133,7 +133,7 @@ def _objective(
     """What is minimised, and the chains that it needs."""
     if isinstance(model, GeneralisedLeapfrog):
         model.check_space(theory.space)
-        if model.length is not None and jumps is None:
+        if _by_energy(model, jumps):
             by_energy = EnergyError(theory)
             return by_energy, by_energy.start(model, jax.random.fold_in(key, steps), batch)
         chosen = usual_jumps(theory) if jumps is None else tuple(jumps)
@@ -149,6 +149,11 @@ def _objective(
         raise ValueError("jumps: they are for a leapfrog; a flow is trained by its divergence")
     _check_fit(model, theory)
     return ReverseKL(theory, batch, beta), None
+
+
+def _by_energy(model: Any, jumps: Sequence[Jump] | None) -> bool:
+    """Whether a leapfrog is trained for small energy errors."""
+    return isinstance(model, GeneralisedLeapfrog) and model.length is not None and jumps is None
 
 
 def _check_fit(flow: Flow, theory: Theory) -> None:

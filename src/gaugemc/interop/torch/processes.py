@@ -66,15 +66,10 @@ def share() -> Share:
 
 
 def agreed(tree: PyTree) -> PyTree:
-    """The tree of process 0, in all of them.
-
-    Elsewhere only the structure counts, and what is no array.
-    """
+    """The tree of process 0, in all of them: elsewhere what is no array counts alone."""
     if share() == WHOLE:
         return tree
-    arrays, code = eqx.partition(
-        tree, lambda leaf: eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
-    )
+    arrays, code = eqx.partition(tree, eqx.is_array)
     leaves, structure = jax.tree.flatten(arrays)
     sent = [jax.device_get(leaves) if share().index == 0 else None]
     with _heard():

@@ -48,8 +48,9 @@ Error TrajectoryPull(Pool pool, int64_t dimensions, ffi::AnyBuffer end_x, ffi::A
         add_multiple(sum[mu * lattice.sites + site], scale, part);
       });
     };
-    auto store = [&](const std::vector<double>& of_chains, double* numbers, int stride) {
-      for (int c = 0; c < lattice.chains; c++) numbers[(batch.first + c) * stride] = of_chains[c];
+    auto store = [&](int sign, const std::vector<double>& of_chains, double* numbers, int stride) {
+      for (int c = 0; c < lattice.chains; c++)
+        numbers[(batch.first + c) * stride] = sign * of_chains[c];
     };
     {
       const auto by_links = batch.load_matrices(data<T>(by_end_x));
@@ -75,14 +76,13 @@ Error TrajectoryPull(Pool pool, int64_t dimensions, ffi::AnyBuffer end_x, ffi::A
         unit.plaquette = loop == 0 ? one : Lanes<T>{}, unit.rectangle = one - unit.plaquette;
         std::fill_n(part_of_force.get(), n_links, Element{});
         add_force(part_of_force.get(), links.get(), unit, one);
-        store(products(batch, part_of_force.get(), of_kicked.get()),
+        store(1, products(batch, part_of_force.get(), of_kicked.get()),
               by_couplings->typed_data() + stage * loops + loop, stages * loops);
         const Lanes<T> coupling = loop == 0 ? of_loops.plaquette : of_loops.rectangle;
         each([&](int i) { add_multiple(force[i], coupling, part_of_force[i]); });
       }
-      auto by_kick = products(batch, force.get(), of_v.get());
-      for (double& number : by_kick) number = -number;
-      store(by_kick, by_kicks->typed_data() + stage + 1, stages + 1);
+      store(-1, products(batch, force.get(), of_v.get()), by_kicks->typed_data() + stage + 1,
+            stages + 1);
 
       // With w the cotangent of F: the derivative of F along w, and [F, w], as derivatives along
       // two directions of the group do not commute.
@@ -105,7 +105,8 @@ Error TrajectoryPull(Pool pool, int64_t dimensions, ffi::AnyBuffer end_x, ffi::A
         add_multiple(of_x[i], one, commutator(force[i], of_kicked[i]));
         add_multiple(momenta[i], kick, force[i]);
       });
-      store(products(batch, momenta.get(), of_x.get()), by_drifts->typed_data() + stage, stages);
+      store(1, products(batch, momenta.get(), of_x.get()), by_drifts->typed_data() + stage,
+            stages);
       each([&](int i) {
         const auto [link, exponent] = through_exponential(multiple(drift, momenta[i]), of_x[i]);
         of_x[i] = link;
@@ -113,9 +114,7 @@ Error TrajectoryPull(Pool pool, int64_t dimensions, ffi::AnyBuffer end_x, ffi::A
         links[i] = nearer_unitary(moved(links[i], -drift, momenta[i]), Lanes<T>{} + T(0.5));
       });
     }
-    auto by_kick = products(batch, first_force.get(), of_v.get());
-    for (double& number : by_kick) number = -number;
-    store(by_kick, by_kicks->typed_data(), stages + 1);
+    store(-1, products(batch, first_force.get(), of_v.get()), by_kicks->typed_data(), stages + 1);
     const Lanes<T> kick = batch.of_chains(kicks.typed_data(), stages + 1);
     batch.each_link([&](int mu, int site) {
       const int i = mu * lattice.sites + site;

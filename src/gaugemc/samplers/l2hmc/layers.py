@@ -92,10 +92,9 @@ class Layers(eqx.Module):
         forward = np.roll(order, -1)
         layers = jnp.concatenate([jnp.where(back, order[::-1], order) for back in passes])
         nodes = jnp.concatenate([jnp.where(back, order[::-1], forward) for back in passes])
-        if self.turn is not None and len(passes) > 1:
-            ends = [n * self.n_layers - 1 for n, back in enumerate(passes, 1) if back is False]
-            turns = [end for end in ends if end + 1 < len(nodes)]
-            nodes = nodes.at[np.asarray(turns, int)].set(self.n_layers)
+        if self.turn is not None:  # where another pass follows one forward
+            ends = [n * self.n_layers - 1 for n, b in enumerate(passes[:-1], 1) if b is False]
+            nodes = nodes.at[np.asarray(ends, int)].set(self.n_layers)
         return layers, nodes
 
     def networks_are_finite(self, theory: Theory, at: PhasePoint) -> Bool[Array, ""]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[3] / "docs" / "pytorch.md"
+PAGE = Path(__file__).parents[2] / "docs" / "pytorch.md"
 
 
 def test_the_page_runs(capsys: pytest.CaptureFixture[str], quick_compilation: None) -> None:
