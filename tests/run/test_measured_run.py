@@ -150,9 +150,14 @@ def test_a_run_measures_after_the_gradient_flow(tmp_path: Path) -> None:
 
 
 def test_heatbath_runs_beside_hmc_and_the_flow_has_t0(tmp_path: Path) -> None:
-    """In 2D SU(2) t^2 E rises through 0.3 soon; costs count the updates of links."""
+    """At strong coupling t^2 E rises through 0.3 soon; costs count the updates of links."""
     flow = ["evaluate.flow_time=3", "evaluate.flow_step=0.5", "evaluate.flow_kernel=symanzik"]
-    more = ["theory=su2_2d", "theory.beta=2", "evaluate.heatbath_draws=12"]
+    more = [
+        "theory=su2_4d",
+        "theory.lattice=[4,4,4,4]",
+        "theory.beta=1",
+        "evaluate.heatbath_draws=12",
+    ]
     run(settings(*flow, *more, "evaluate.measure_every=2"), tmp_path)
     found = json.loads((tmp_path / "summary.json").read_text())
     assert found["hmc"] is None

@@ -18,7 +18,7 @@ from gaugemc.observables.flowed_energies import FlowedEnergies
 from gaugemc.observables.flowed_energy import FlowedEnergy
 from gaugemc.observables.flowed_t2_energy import FlowedT2Energy
 from gaugemc.spaces import Links
-from gaugemc.theories import GradientFlow, flow_kernel
+from gaugemc.theories import RECTANGLES, GradientFlow, flow_kernel, largest_step
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 MILC = Path(__file__).parents[1] / "data" / "configurations" / "milc_lat.sample.l4448"
@@ -47,7 +47,7 @@ STATED = {
 def test_flow_of_a_file_of_milc(kernel: str) -> None:
     """To every printed digit; MILC's float32 adds 1e-8 to energies, 2e-8 to charges."""
     found = read_configuration(MILC)
-    theory = flow_kernel(found.space, kernel)
+    theory = flow_kernel(Links(SUN(3), found.space.lattice, jnp.float64), kernel)
     flow, space = GradientFlow(theory, step=0.1), theory.space
 
     @eqx.filter_jit
@@ -70,7 +70,8 @@ def test_flow_of_a_file_of_milc(kernel: str) -> None:
 def test_wilson_flow_to_time_1() -> None:
     """As a second program of ours, in NumPy, has the flow of the same file in steps of 0.1."""
     found = read_configuration(MILC)
-    flow = GradientFlow(flow_kernel(found.space), step=0.1)
+    double = Links(SUN(3), found.space.lattice, jnp.float64)
+    flow = GradientFlow(flow_kernel(double), step=0.1)
     space, x = flow.kernel.space, flow(jnp.asarray(found.links, complex), 1.0)
     np.testing.assert_allclose(Energy()(space, x), 0.0494271 + 0.0329675, atol=1e-7)
     np.testing.assert_allclose(CloverCharge()(space, x), 0.000479994, atol=1e-9)
@@ -155,9 +156,30 @@ def test_flowed_observables_are_observables_of_the_flowed_field(key: jax.Array) 
     assert loops[0] == loops[1] > 0
 
 
-def test_a_float32_field_is_flowed_in_float64(key: jax.Array) -> None:
-    space = Links(U1(), (4, 3), jnp.float32)
-    assert GradientFlow(flow_kernel(space))(space.random(key), 0.1).dtype == jnp.float64
+def test_the_flow_has_the_precision_of_its_space(key: jax.Array) -> None:
+    """In float32 E differs by some roundings of float32."""
+    single, double = (Links(SUN(3), (4, 4, 4, 4), real) for real in (jnp.float32, jnp.float64))
+    x = single.random(key)
+    flowed = [GradientFlow(flow_kernel(space), 0.1)(x, 1.0) for space in (single, double)]
+    assert [y.dtype for y in flowed] == [jnp.complex64, jnp.complex128]
+    energies = [float(Energy()(s, y)) for s, y in zip((single, double), flowed, strict=True)]
+    assert energies[0] == pytest.approx(energies[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("kernel", RECTANGLES)
+@pytest.mark.parametrize("lattice", [(4, 4), (4, 4, 4, 4)])
+def test_longer_steps_than_the_largest_make_waves_grow(
+    lattice: tuple[int, ...], kernel: str, key: jax.Array
+) -> None:
+    """The wave of alternating signs, which no direction lacks, from a small field."""
+    space = Links(U1(), lattice, jnp.float64)
+    signs = (-1) ** np.indices(lattice).sum(axis=0)
+    wave = 1e-6 * jnp.stack([signs * (-1) ** mu for mu in range(len(lattice))])
+    step = largest_step(space, kernel)
+    for share, grows in ((0.99, False), (1.01, True)):
+        flow = GradientFlow(flow_kernel(space, kernel), share * step)
+        size = float(jnp.abs(flow.in_steps(wave, 50)).max())
+        assert (size > 1e-6) == grows
 
 
 def test_what_makes_no_flow_is_refused() -> None:

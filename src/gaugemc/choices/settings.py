@@ -23,7 +23,7 @@ from gaugemc.choices.option import (
 from gaugemc.choices.theories.gauge import ACTIONS
 
 LARGEST_SEED = 2**63 - 1
-FLOW_STEP = "flow time between measurements of E, and the largest step of the flow"
+FLOW_STEP = "flow time between measurements of E; steps of the flow are as long, or shorter"
 FLOW_KERNEL = "action whose gradient the flow follows: wilson, symanzik, iwasaki or dbw2"
 """Also of `gaugemc measure`."""
 NAME_RULE = "must be of letters a to z, digits and - _ . alone"

@@ -47,6 +47,7 @@ STUDIES = {
             "burn_in": 60,
             "measure_every": 2,
             "flow_time": 2.0,  # L^2 / 32
+            "flow_step": 0.25,
             "tune_draws": 60,
         },
     ),

@@ -21,7 +21,7 @@ from gaugemc.observables.polyakov_loop_imaginary import PolyakovLoopImaginary
 from gaugemc.observables.rectangle import Rectangle
 from gaugemc.spaces import Links
 from gaugemc.statistics import flow_scales
-from gaugemc.theories import GradientFlow, flow_kernel, flow_times
+from gaugemc.theories import GradientFlow, flow_kernel, flow_times, largest_step
 
 SCHEMA = 1
 
@@ -41,7 +41,7 @@ def measure_files(
     Args:
         paths: files in any format that `read_configuration` knows.
         flow_time: where the gradient flow ends; 0 for no flow.
-        step: flow time between measurements, and the largest step of the flow.
+        step: flow time between measurements; steps of the flow are as long, or shorter.
         kernel: of the flow: wilson or symanzik.
         tolerance: of adapted steps of the flow; None for fixed ones.
         lattice: for LIME files that do not say it.
@@ -66,14 +66,16 @@ def measure_files(
             raise ConfigurationError(
                 f"{path}: {found.space.name}: not {first.name}, as {paths[0]}; measure them apart"
             )
-        theory = flow_kernel(first, kernel)
-        flow = GradientFlow(theory, step, tolerance)
+        space = Links(first.group, first.lattice, jnp.float64)
+        flow = GradientFlow(
+            flow_kernel(space, kernel), min(step, largest_step(space, kernel)), tolerance
+        )
         files.append({"file": str(path), **measured(found)})
         history = []
-        x = jnp.asarray(found.links, theory.space.field_dtype)
+        x = jnp.asarray(found.links, space.field_dtype)
         for i, time in enumerate(times):
             x = flow(x, time - times[i - 1]) if i else x
-            history.append(jax.tree.map(float, smooth_numbers(theory.space, x)))
+            history.append(jax.tree.map(float, smooth_numbers(space, x)))
             report((len(files) - 1) * len(times) + i + 1, path.name)
         files[-1] |= history[0]
         if len(times) > 1:
