@@ -191,3 +191,11 @@ def test_flowed_observables_need_a_flow_time_and_links() -> None:
     validate(settings("observables=[flowed_energy]", "evaluate.flow_time=0.5"))
     with pytest.raises(SettingsError, match=r"^evaluate.flow_time=0.5: ring has no links$"):
         validate(composed(["mode=debug", "theory=ring", "sampler=hmc", "evaluate.flow_time=0.5"]))
+
+
+def test_chains_of_hmc_start_where_the_tuner_leaves_them(tmp_path: Path) -> None:
+    """From a hot start, plaquette 0, one trajectory does not reach the plaquette of 0.6."""
+    more = ["theory=su2_4d", "theory.lattice=[4,4,4,4]", "evaluate.warmup=1"]
+    run(settings(*more, "evaluate.tune_iterations=20"), tmp_path)
+    first = read_draws(tmp_path / "chains/evaluate.h5")[0].observables["plaquette"][:, 0]
+    assert np.all(first > 0.5)

@@ -54,12 +54,13 @@ def histories(run: Run) -> str:
 
 def training_curves(run: Run) -> str:
     """Loss, KL divergence and effective sample size against training step."""
+    jumps = [name for name in run.leading if f"{name}_jump" in run.metrics]
     titles = {
         "loss": "Loss",
         "kl": "KL divergence of flow and target",
         "ess": "ESS on fresh samples, as a fraction",
         "acceptance": "Acceptance",
-        **{f"{name}_jump": f"Squared change of {called(name)}" for name in run.leading[:1]},
+        **{f"{name}_jump": f"Squared change of {called(name)}" for name in jumps[:1]},
         "step_size": "Mean step size",
     }
     drawn = [

@@ -69,7 +69,7 @@ class Run:
     def leading(self) -> list[str]:
         """The observables that were measured, those that samplers are judged by first."""
         measured = list(self.part("evaluate").get("observables") or {})
-        first = self.part("theory").get("leading") or ["charge", "plaquette"]
+        first = [*SLOW, *(self.part("theory").get("leading") or ["plaquette"])]
         return sorted(measured, key=lambda name: [*first, *measured].index(name))
 
     @property
@@ -80,7 +80,7 @@ class Run:
     @property
     def drawn(self) -> list[str]:
         """The observables whose histories are drawn, those that say most first."""
-        slow = [name for name in SLOW if name in self.numbers]
+        slow = [name for name in self.numbers if name in SLOW]
         others = [name for name in self.numbers if name not in (*slow, *MULTIPLES)]
         return [*slow, *others[: 1 if slow else 2]]
 

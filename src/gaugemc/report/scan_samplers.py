@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gaugemc.choices.menu import label
-from gaugemc.observables import SLOW
 from gaugemc.report import seeds
 from gaugemc.report.names import baseline_label, called, heading
 from gaugemc.report.panels import section
@@ -184,8 +183,7 @@ def observables(members: Sequence[Member]) -> list[str]:
     """The numbers that all runs measured, the slowest first; t^2 E is E again."""
     runs = [run for member in members for run in member.runs]
     names = [name for name in runs[0].numbers if name != "flowed_t2_energy"]
-    common = [name for name in names if all(name in run.numbers for run in runs)]
-    return sorted(common, key=lambda name: [*SLOW, *common].index(name))
+    return [name for name in names if all(name in run.numbers for run in runs)]
 
 
 def observed(part: Mapping[str, Any], name: str) -> Found:

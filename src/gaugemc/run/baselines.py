@@ -43,7 +43,7 @@ def run_baselines(
         run_chains(
             settings,
             directory,
-            Phase(f"hmc-{name}", sampler, e.hmc_draws, e.hmc_warmup, tune=False),
+            Phase(f"hmc-{name}", sampler, e.hmc_draws, e.hmc_warmup, tune=False, x=main.states.x),
             start,
             jax.random.fold_in(key, index),
         )

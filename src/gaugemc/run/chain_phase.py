@@ -24,7 +24,7 @@ from gaugemc.io.checkpoint import (
     save_checkpoint,
 )
 from gaugemc.io.ensemble import write_draws
-from gaugemc.run.configurations import last_configurations, new_chains, write_last
+from gaugemc.run.configurations import continued, last_configurations, new_chains, write_last
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import Sampler
 from gaugemc.samplers.compose import hmc_in, with_hmc
@@ -45,10 +45,12 @@ class Phase(NamedTuple):
     tune: bool
     each: bool = False
     """Whether other observables get a phase of their own where they need another HMC."""
+    x: Field | None = None
+    """Where each chain starts (leading axis: chain); None for `new_chains`."""
 
 
 class Tuned(NamedTuple):
-    """A phase's sampler after tuning, with chains that have not moved."""
+    """A phase's sampler after tuning, and where its chains start."""
 
     sampler: Sampler
     """The best for the first of the observables that are compared."""
@@ -86,7 +88,7 @@ def run_chains(
 ) -> PhaseResult:
     """Run a phase to its end, or go on from the last valid checkpoint.
 
-    New chains are those of `new_chains`.
+    New chains are those of `new_chains`; after tuning the tuner's chains go on.
     """
     start_key, tune_key, run_key = jax.random.split(key, 3)
     sampler, states, table, better = tuned(settings, directory, phase, start, start_key, tune_key)
@@ -143,10 +145,14 @@ def tuned(
 ) -> Tuned:
     """Tune a phase's sampler, or read what was found before an interruption.
 
-    Tuning is not a Markov chain, so the chains that follow start anew (and warm up).
+    Tuning is not a Markov chain, so the chains that follow warm up. They start where the tuner's
+    chains are: steps that are tuned in equilibrium are hardly ever accepted at a hot start.
     """
     sampler = phase.sampler
-    states = new_chains(settings, start, sampler, start_key)
+    if phase.x is None:
+        states = new_chains(settings, start, sampler, start_key)
+    else:
+        states = continued(sampler, phase.x)
     hmc = hmc_in(sampler)
     if not phase.tune or hmc is None:
         return Tuned(sampler, states, [], {})
@@ -173,20 +179,20 @@ def tuned(
         others = {name: found.sampler_for(name) for name in differing(found)}
         save_checkpoint(
             path,
-            (best.step_size, best.n_steps),
+            (best.step_size, best.n_steps, found.states.x),
             {
                 "tuning": table_of(found),
                 "better": {n: [float(s.step_size), int(s.n_steps)] for n, s in others.items()},
             },
         )
-    (step_size, n_steps), metadata = load_checkpoint(path, (hmc.step_size, hmc.n_steps))
+    like = hmc.step_size, hmc.n_steps, states.x
+    (step_size, n_steps, x), metadata = load_checkpoint(path, like)
     best = with_hmc(sampler, hmc.with_steps(step_size, n_steps))
     better = {
         name: with_hmc(sampler, hmc.with_steps(*steps))
         for name, steps in metadata["better"].items()
     }
-    states = new_chains(settings, start, best, start_key)
-    return Tuned(best, states, metadata["tuning"], better)
+    return Tuned(best, continued(best, x), metadata["tuning"], better)
 
 
 def differing(tuning: Tuning) -> list[str]:

@@ -67,6 +67,11 @@ def new_chains(
     return jax.tree.map(lambda a: jnp.broadcast_to(a, (settings.chains, *a.shape)), state)
 
 
+def continued(sampler: Sampler, x: Field) -> PyTree:
+    """States of chains that go on from the variables x (leading axis: chain)."""
+    return jax.jit(jax.vmap(sampler.state))(x)
+
+
 def last_configurations(sampler: Sampler, states: PyTree) -> np.ndarray:
     """The last physical configuration of every chain, [chain, 1, ...]."""
     fields = jax.jit(jax.vmap(lambda x: sampler.theory.configuration(x)))(jnp.asarray(states.x))

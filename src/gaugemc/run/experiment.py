@@ -10,6 +10,7 @@ from rich.console import Console
 from gaugemc.checks import of_chains, of_maps
 from gaugemc.checks.outcome import of_baseline
 from gaugemc.choices.build import build_sampler, build_theory, in_float64
+from gaugemc.choices.measuring import judged
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import tree, unused
@@ -133,7 +134,9 @@ def finish(
         "checks": checked,
         "charge_distribution": summary.charge_section(theory),
         "software": {**software(), "resumed_with": directory.resumed_with()},
-        "verdict": summary.verdict(settings, compared, results[0], checked, theory.leading),
+        "verdict": summary.verdict(
+            settings, compared, results[0], checked, judged(settings, theory)
+        ),
     }
     directory.write(directory.summary, summary.to_json(numbers))
     write_report(directory.path)

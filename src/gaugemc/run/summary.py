@@ -153,7 +153,7 @@ def verdict(
     short = label("sampler", baseline(settings))
     rival = f"tuned {short}" if has_hmc(settings) else short
     key = next(name for name in (*leading, *comparison) if name in comparison)
-    what = {"charge": "topological charges"}.get(key, f"{key} values")
+    what = {"charge": "topological charges"}.get(key, f"{key.replace('_', ' ')} values")
     c = comparison[key]
     dearer = [
         n
