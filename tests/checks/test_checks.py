@@ -8,11 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gaugemc.arrays import Field
 from gaugemc.chains import sample
 from gaugemc.checks import of_chains, tally
 from gaugemc.checks.chains import against_exact, exp_minus_delta_h
 from gaugemc.checks.outcome import Check, bounded, normal, outcome_of, undecided
-from gaugemc.groups import U1
+from gaugemc.checks.tangent import basis, log_det_error
+from gaugemc.flows import stout_flow
+from gaugemc.groups import SUN, U1
 from gaugemc.samplers import HMC, Compose, Sampler, Winding
 from gaugemc.spaces import Links
 from gaugemc.statistics.autocorrelation import Estimate, estimates_of
@@ -162,3 +165,26 @@ def test_the_tally_counts_nothing_undecided_as_passed():
         "failed",
         "undecided",
     ]
+
+
+@pytest.mark.parametrize(
+    "space", [Links(SUN(2, native=False), (4, 4)), Links(U1(), (4, 4))], ids=lambda s: s.name
+)
+def test_a_map_may_have_backward_derivatives_alone(space: Links, key: jax.Array) -> None:
+    """What its log-det is compared with is the same, and so is the verdict on a wrong one."""
+    flow = stout_flow(space, sweeps=1, rho=0.1)
+
+    def forward(x: Field) -> tuple[Field, jax.Array]:
+        return flow.forward(x)
+
+    backward_alone = jax.custom_vjp(forward)
+    backward_alone.defvjp(lambda x: (forward(x), x), lambda x, by: jax.vjp(forward, x)[1](by))
+    x, momenta = space.random(key), jnp.asarray(basis(space))
+    for offset, found in ((0.0, True), (1e-3, False)):
+
+        def claimed(x: Field, offset: float = offset) -> tuple[Field, jax.Array]:
+            y, log_det = backward_alone(x)
+            return y, log_det + offset
+
+        error = float(jax.jit(lambda x: log_det_error(claimed, x, momenta, space.move))(x))
+        assert (error < 1e-5) == found

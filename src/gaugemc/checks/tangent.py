@@ -30,6 +30,14 @@ def real(field: Field) -> Float[Array, " component"]:
     return field
 
 
+def of_real(vector: Float[Array, " component"], at: Field) -> Field:
+    """A field like `at` of which `real` makes the vector."""
+    if jnp.iscomplexobj(at):
+        parts = vector.reshape(2, *at.shape)
+        return jax.lax.complex(parts[0], parts[1])
+    return vector.reshape(at.shape)
+
+
 def basis(space: Space) -> Shaped[np.ndarray, "dimension ..."]:
     """Momenta that span the tangent space, one for each of its dimensions.
 
@@ -98,11 +106,21 @@ def log_det_error(
 
         return jax.lax.map(column, momenta, batch_size=_COLUMNS)
 
+    def pulled(covector: Float[Array, " component"]) -> Float[Array, " component"]:
+        return jax.vjp(lambda part: real(map_of(of_real(part, at=x))[0]), real(x))[1](covector)[0]
+
     y, claimed = map_of(x)
-    frame = along(y, lambda field: field).astype(jnp.float64)
-    moved = along(x, lambda field: map_of(field)[0]).astype(jnp.float64)
+    frame = along(y, lambda field: field)
     # Least squares: components of the image's derivatives in the frame of tangents there.
-    true = log_abs_det(frame @ moved.T) - log_abs_det(frame @ frame.T)
+    try:
+        moved = along(x, lambda field: map_of(field)[0])
+        components = frame.astype(jnp.float64) @ moved.T.astype(jnp.float64)
+    except TypeError:  # a map may have backward derivatives alone (`jax.custom_vjp`)
+        rows = jax.lax.map(pulled, frame, batch_size=_COLUMNS)
+        tangents = along(x, lambda field: field)
+        components = rows.astype(jnp.float64) @ tangents.T.astype(jnp.float64)
+    frame = frame.astype(jnp.float64)
+    true = log_abs_det(components) - log_abs_det(frame @ frame.T)
     return jnp.abs(true - claimed) / jnp.maximum(1.0, jnp.abs(claimed))
 
 

@@ -98,7 +98,9 @@ class TrainingSettings:
         "times that the batch doubles on the way to that size, at equal intervals of the steps",
         at_least(0),
     )
-    learning_rate: float = option(3e-3, "largest learning rate of Adam")
+    learning_rate: float = option(
+        3e-3, "largest learning rate; with loss.form=energy the part of a step that is taken"
+    )
     schedule: str = option(
         "cosine",
         "learning rate after warm-up: constant, cosine or plateau (falls when the loss does not)",

@@ -42,10 +42,10 @@ STUDIES = {
         theory={"lattice": [8, 8, 8, 8]},
         chains=4,  # twice as long as 8 for the same cost: tau_int is tens of draws
         evaluate={
-            "draws": 600,
-            "hmc_draws": 1000,  # made once for all members, and in the error of every ratio
+            "draws": 1000,
+            "hmc_draws": 4000,  # made once for all members, and in the error of every ratio
             "burn_in": 60,
-            "measure_every": 2,
+            "measure_every": 4,
             "flow_time": 2.0,  # L^2 / 32
             "flow_step": 0.25,
             "tune_draws": 60,
