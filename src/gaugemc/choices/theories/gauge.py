@@ -118,7 +118,7 @@ FOUR_DIMENSIONS: dict[str, Any] = {
 }
 """A report in five minutes on two cores."""
 COUPLINGS: dict[str, Any] = {
-    "dynamics": {"integrator": "omf4", "n_leapfrog": 20, "eps": 0.14, "length_trainable": False},
+    "dynamics": {"integrator": "omf4", "n_leapfrog": 10, "eps": 0.14, "length_trainable": False},
     "loss": {"form": "energy"},
     "training": {
         "lattice": [4, 4, 4, 4],
@@ -130,7 +130,7 @@ COUPLINGS: dict[str, Any] = {
         "ess_samples": 1024,
     },
 }
-"""Trained couplings of L2HMC, 40 forces a draw: acceptance 0.75 on 8^4, SU(3), beta = 5.7."""
+"""Trained couplings of L2HMC, 20 forces a draw: acceptance 0.8 on 8^4, SU(3), beta = 5.7."""
 POLYAKOV_LOOPS = ["polyakov_loop", "polyakov_loop_imaginary"]
 
 
