@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, PyTree
 
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import trained
@@ -27,8 +27,8 @@ def build_theory(settings: Settings) -> Theory:
     return theory if settings.native == "auto" else without_kernels(theory)
 
 
-def without_kernels(theory: Theory) -> Theory:
-    """The same theory, in XLA's code alone."""
+def without_kernels(tree: PyTree) -> PyTree:
+    """The same theory, or flow, or anything made of groups, in XLA's code alone."""
 
     def is_group(part: Any) -> bool:
         return isinstance(part, Group)
@@ -36,7 +36,7 @@ def without_kernels(theory: Theory) -> Theory:
     def plain(part: Any) -> Any:
         return part.without_kernels() if is_group(part) else part
 
-    return jax.tree.map(plain, theory, is_leaf=is_group)
+    return jax.tree.map(plain, tree, is_leaf=is_group)
 
 
 def build_model(settings: Settings, theory: Theory, key: Key[Array, ""]) -> Model:
