@@ -17,7 +17,7 @@ def test_the_page_runs(
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"^```py\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     shorter = (
-        code.replace("500", "3").replace("(8, 8)", "(4, 4)").replace("n_layers=8", "n_layers=1")
+        code.replace("500", "3").replace("(8, 8)", "(4, 4)").replace("n_layers=8", "n_layers=2")
     )
     exec(compile(shorter, str(PAGE), "exec"), {})
     assert float(capsys.readouterr().out) < 1e-4

@@ -1,5 +1,6 @@
 """From settings to the objects they name."""
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -28,15 +29,22 @@ def build_theory(settings: Settings) -> Theory:
 
 
 def without_kernels(tree: PyTree) -> PyTree:
-    """The same theory, or flow, or anything made of groups, in XLA's code alone."""
+    """The same theory, flow, or other tree of modules, in XLA's code alone.
 
-    def is_group(part: Any) -> bool:
-        return isinstance(part, Group)
-
-    def plain(part: Any) -> Any:
-        return part.without_kernels() if is_group(part) else part
-
-    return jax.tree.map(plain, tree, is_leaf=is_group)
+    Groups are also in fields that are static, where `jax.tree.map` would not find them.
+    """
+    if isinstance(tree, Group):
+        return tree.without_kernels()
+    if isinstance(tree, eqx.Module):
+        plain = copy.copy(tree)
+        for field in dataclasses.fields(tree):
+            part = without_kernels(getattr(tree, field.name))
+            object.__setattr__(plain, field.name, part)
+        return plain
+    if isinstance(tree, tuple | list):
+        parts = map(without_kernels, tree)
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    return tree
 
 
 def build_model(settings: Settings, theory: Theory, key: Key[Array, ""]) -> Model:

@@ -17,8 +17,9 @@ def export(theory: Theory, path: Path | str) -> None:
 
     The loaded object has `action(x)` of shape [chain] and `force(x)` of shape [chain, ...], for a
     batch [chain, ...] of fields of any length. Where the theory is pulled back by a flow, x are the
-    flow's variables, and there are `forward(z)` and `inverse(x)`, which return fields and the logs
-    of Jacobian determinants [chain]. They run on the kind of device that JAX has here.
+    flow's variables, and `forward(x)` returns the links or vectors, and the logs of the Jacobian
+    determinants [chain]. The functions run on the kind of device that JAX has here. Inverses are
+    not written: they raise errors where they do not converge, which no SavedModel can.
 
     Args:
         theory: `sampler.theory` of HMC, or `theory.pullback(flow)` of a flow.
@@ -27,7 +28,7 @@ def export(theory: Theory, path: Path | str) -> None:
     plain = without_kernels(theory)
     functions = {"action": plain.action, "force": plain.force}
     if isinstance(plain, Pullback):
-        functions |= {"forward": plain.flow.forward, "inverse": plain.flow.inverse}
+        functions["forward"] = plain.flow.forward
     fields = tf.TensorSpec([None, *theory.space.field_shape], theory.space.field_dtype)
     module = tf.Module()
     for name, function in functions.items():
