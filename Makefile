@@ -27,9 +27,9 @@ coverage: $(INSTALLED)  ## whether error bars cover: 1000 repetitions of known c
 slow: $(INSTALLED)  ## every test that `make test` leaves out for its time, the long proof included
 	$(BIN)/pytest -n 2 -m slow
 
-test-frameworks: $(INSTALLED)  ## PyTorch, which it installs, trains as JAX does, on one process and on two
+test-frameworks: $(INSTALLED)  ## PyTorch and TensorFlow, which it installs, train as JAX does
 	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable ".[torch]"
+	$(BIN)/pip install --quiet --editable ".[torch,tensorflow]"
 	$(BIN)/pyright --pythonpath $(BIN)/python src/gaugemc/interop tests/interop benchmarks/frameworks.py
 	$(BIN)/pytest -n 2 --dist worksteal tests/interop
 

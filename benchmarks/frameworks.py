@@ -7,6 +7,8 @@ compile before the first round. A chunk of one step shows what every call of JAX
 """
 
 import argparse
+from importlib import import_module
+from importlib.util import find_spec
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +16,15 @@ from measure import ROUNDS, paired, timed
 
 from gaugemc.flows import NCP, gauge_flow
 from gaugemc.groups import U1
-from gaugemc.interop.torch.train import Stage
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
 from gaugemc.training import BetaSchedule, ReverseKL, start_training
+from gaugemc.training.schedule import Descent
 from gaugemc.training.train import advance
 
 LINKS = Links(U1(), (8, 8), jnp.float32)
 LAYERS, BATCH = 24, 64
+PACKAGES = {"PyTorch": "torch", "TensorFlow": "tensorflow"}
 
 
 def main() -> None:
@@ -33,19 +36,21 @@ def main() -> None:
     key, descent = jax.random.key(0), Descent(1e-3, 1000)
     objective = ReverseKL(Wilson(LINKS, 2.0), BATCH, BetaSchedule(2.0, 1000))
     state = start_training(gauge_flow(key, LINKS, NCP(), n_layers=LAYERS), descent.in_jax)
-    stage = Stage(objective, descent, state, key)
 
     def in_jax() -> object:
         return advance(objective, descent.in_jax, state, key, asked.steps)
 
-    def in_torch() -> object:
-        return stage.advance(asked.steps)
-
-    ratio, spread = paired(in_torch, in_jax, asked.rounds)
     native, _ = timed(in_jax, asked.rounds)
     print("| what | value | spread |\n| --- | --- | --- |")
     print(f"| native step | {native / asked.steps * 1e3:.1f} ms | |")
-    print(f"| PyTorch step over native | {ratio:.3f} | {spread:.3f} |")
+    for framework, package in PACKAGES.items():
+        if find_spec(package) is None:
+            print(f"| {framework} step over native | not installed | |")
+            continue
+        front_end = import_module(f"gaugemc.interop.{package}.train")
+        stage = front_end.Stage(objective, descent, state, key)
+        ratio, spread = paired(lambda: stage.advance(asked.steps), in_jax, asked.rounds)  # noqa: B023
+        print(f"| {framework} step over native | {ratio:.3f} | {spread:.3f} |")
 
 
 if __name__ == "__main__":

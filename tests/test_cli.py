@@ -339,7 +339,7 @@ MISTAKES = [
         "flow=multiscale training.objective=levels theory.c1=-0.1",
         ["levels: need 2D U(1)", "c1 = -0.1", "choose"],
     ),
-    ("framework=theano", ["framework=theano", "choose one of jax, pytorch"]),
+    ("framework=theano", ["framework=theano", "choose one of jax, pytorch, tensorflow"]),
     ("backend=ddp", ["backend=ddp", "framework=jax", "framework=pytorch backend=ddp"]),
     ("native=on", ["native=on", "auto, off"]),
     ("precision=fp8", ["precision=fp8", "bf16"]),

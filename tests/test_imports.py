@@ -127,7 +127,8 @@ root = pathlib.Path(gaugemc.__path__[0])
 for path in sorted(root.rglob("*.py")):
     parts = path.relative_to(root.parent).with_suffix("").parts
     name = ".".join(parts).removesuffix(".__init__")
-    if not name.startswith(("gaugemc.interop.torch", "gaugemc.__main__")):
+    foreign = tuple(f"gaugemc.interop.{framework}" for framework in ("torch", "tensorflow"))
+    if not name.startswith((*foreign, "gaugemc.__main__")):
         importlib.import_module(name)
 assert "gaugemc.io.checkpoint" in sys.modules
 changed = [name for name, value in jax.config.values.items() if before.get(name, value) != value]

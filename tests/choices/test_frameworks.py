@@ -19,12 +19,16 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
 
 
-def test_what_is_not_installed_comes_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("framework", "extra"), [("pytorch", "torch"), ("tensorflow", "tensorflow")]
+)
+def test_what_is_not_installed_comes_with_the_command(
+    framework: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(frameworks, "find_spec", lambda package: None)
-    with pytest.raises(
-        SettingsError, match=r'^framework=pytorch: .*pip install "gaugemc\[torch\]"$'
-    ):
-        refuse_framework("pytorch", "none")
+    problem = rf'^framework={framework}: .*pip install "gaugemc\[{extra}\]"$'
+    with pytest.raises(SettingsError, match=problem):
+        refuse_framework(framework, "none")
 
 
 def test_a_wrong_pair_comes_with_the_valid_ones(installed: None) -> None:

@@ -91,10 +91,10 @@ def test_names_are_those_of_checkpoints(key: Array, tmp_path: Any) -> None:
     loss = Loss(product, flow, key)
     leaves = [leaf for leaf in jax.tree.leaves(flow) if eqx.is_inexact_array(leaf)]
     assert len(loss.state_dict()) == len(leaves) > 0
-    for name in loss.model.names:
+    for name in loss.model.leaves.names:
         parts = [f"[{p}]" if p.isdigit() else f".{p}" for p in name.split(".")]
         assert f'"name": "{"".join(parts)}"' in stored
-    for name, leaf in zip(loss.model.names, leaves, strict=True):
+    for name, leaf in zip(loss.model.leaves.names, leaves, strict=True):
         np.testing.assert_array_equal(loss.state_dict()[f"model.{name}"].numpy(), leaf)
 
 

@@ -1,12 +1,13 @@
 """From settings to the objects they name."""
 
+import copy
 import dataclasses
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, PyTree
 
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import trained
@@ -27,16 +28,23 @@ def build_theory(settings: Settings) -> Theory:
     return theory if settings.native == "auto" else without_kernels(theory)
 
 
-def without_kernels(theory: Theory) -> Theory:
-    """The same theory, in XLA's code alone."""
+def without_kernels(tree: PyTree) -> PyTree:
+    """The same theory, flow, or other tree of modules, in XLA's code alone.
 
-    def is_group(part: Any) -> bool:
-        return isinstance(part, Group)
-
-    def plain(part: Any) -> Any:
-        return part.without_kernels() if is_group(part) else part
-
-    return jax.tree.map(plain, theory, is_leaf=is_group)
+    Groups are also in fields that are static, where `jax.tree.map` would not find them.
+    """
+    if isinstance(tree, Group):
+        return tree.without_kernels()
+    if isinstance(tree, eqx.Module):
+        plain = copy.copy(tree)
+        for field in dataclasses.fields(tree):
+            part = without_kernels(getattr(tree, field.name))
+            object.__setattr__(plain, field.name, part)
+        return plain
+    if isinstance(tree, tuple | list):
+        parts = map(without_kernels, tree)
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    return tree
 
 
 def build_model(settings: Settings, theory: Theory, key: Key[Array, ""]) -> Model:

@@ -20,6 +20,7 @@ class Framework(NamedTuple):
 FRAMEWORKS: Mapping[str, Framework] = {
     "jax": Framework("jax", "", ("none",)),
     "pytorch": Framework("torch", "torch", ("none", "ddp")),
+    "tensorflow": Framework("tensorflow", "tensorflow", ("none",)),
 }
 BACKENDS = tuple(dict.fromkeys(b for framework in FRAMEWORKS.values() for b in framework.backends))
 

@@ -228,7 +228,9 @@ class Settings:
         one_of("fp64", "fp32", "bf16", "fp16"),
     )
     framework: str = option(
-        "jax", "who trains: jax, or pytorch, which trains the same losses", one_of(*FRAMEWORKS)
+        "jax",
+        "who trains: jax, or pytorch or tensorflow, which train the same losses",
+        one_of(*FRAMEWORKS),
     )
     backend: str = option(
         "none",

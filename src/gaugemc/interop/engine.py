@@ -8,6 +8,10 @@ def engine_of(settings: Settings) -> Engine:
     """What trains a run of these settings, for `gaugemc.run.experiment.run`."""
     if settings.framework == "jax" or not settings.sampler.trains:
         return JAX
+    if settings.framework == "tensorflow":
+        from gaugemc.interop import tensorflow
+
+        return Engine("tensorflow", tensorflow.train)
     from gaugemc.interop.torch.train import train, train_together
 
     return Engine("pytorch", train_together if settings.backend == "ddp" else train)

@@ -1,20 +1,17 @@
 """PyTorch's Adam as the optimiser of `gaugemc.training`: the same steps, and the same state."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import torch
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 from torch import nn
 
+from gaugemc.interop.adam import Moments, moments_in, with_moments
 from gaugemc.interop.torch.arrays import lent, own
-from gaugemc.training.schedule import Descent, PlateauState
-
-KINDS = (optax.ScaleByAdamState, optax.ScaleByScheduleState, PlateauState)
-"""The parts of our optimiser's state that change."""
+from gaugemc.training.schedule import Descent
 
 
 class TorchAdam:
@@ -25,21 +22,16 @@ class TorchAdam:
     """
 
     def __init__(self, parameters: list[nn.Parameter], descent: Descent, state: PyTree):
-        if any(parameter.is_complex() for parameter in parameters):
-            raise ValueError("a trained array is complex: Adam of JAX and of PyTorch differ there")
         self.parameters, self.clip, self.start = parameters, descent.clip, state
         self.inner = torch.optim.Adam(
             parameters, lr=descent.learning_rate, betas=(0.9, descent.beta2)
         )
-        moments = _part(state, optax.ScaleByAdamState)
-        leaves = zip(parameters, jax.tree.leaves(moments.mu), jax.tree.leaves(moments.nu))
-        for parameter, mu, nu in leaves:
-            step = torch.tensor(float(moments.count))
-            start = {"step": step, "exp_avg": own(mu), "exp_avg_sq": own(nu)}
+        self.count, mu, nu, self.plateau = moments_in(state)
+        for parameter, first, second in zip(parameters, mu, nu, strict=True):
+            step = torch.tensor(float(self.count))
+            start = {"step": step, "exp_avg": own(first), "exp_avg_sq": own(second)}
             self.inner.state[parameter] = start
-        self.count = int(moments.count)
         self.rates = jax.jit(descent.rates)
-        self.plateau = _part(state, PlateauState)
         self.after_plateaus = descent.plateaus and jax.jit(descent.plateaus.update)
 
     def step(self, loss: torch.Tensor) -> float:
@@ -61,27 +53,8 @@ class TorchAdam:
 
     def state(self) -> PyTree:
         """The state of `descent.in_jax` after these steps."""
+        now = Moments(self.count, self._all("exp_avg"), self._all("exp_avg_sq"), self.plateau)
+        return with_moments(self.start, now)
 
-        def moments(name: str, like: PyTree) -> PyTree:
-            found = [jnp.array(lent(self.inner.state[p][name])) for p in self.parameters]
-            return jax.tree.unflatten(jax.tree.structure(like), found)
-
-        def now(part: Any) -> Any:
-            count = jnp.asarray(self.count, jnp.int32)
-            match part:
-                case optax.ScaleByAdamState(mu=mu, nu=nu):
-                    mu, nu = moments("exp_avg", mu), moments("exp_avg_sq", nu)
-                    return optax.ScaleByAdamState(count, mu, nu)
-                case optax.ScaleByScheduleState():
-                    return optax.ScaleByScheduleState(count)
-                case PlateauState():
-                    return self.plateau
-            return part
-
-        return jax.tree.map(now, self.start, is_leaf=lambda part: isinstance(part, KINDS))
-
-
-def _part(state: PyTree, kind: type) -> Any:
-    """The part of a kind; None without."""
-    parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, KINDS))
-    return next((part for part in parts if isinstance(part, kind)), None)
+    def _all(self, name: str) -> Sequence[Array]:
+        return [jnp.array(lent(self.inner.state[p][name])) for p in self.parameters]

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 import torch
@@ -11,9 +10,10 @@ from jaxtyping import Array, Key, PyTree
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from gaugemc.interop.leaves import loss_in_leaves
 from gaugemc.interop.torch.arrays import arrays, lent, own, tensors
 from gaugemc.interop.torch.parameters import Parameters
-from gaugemc.training.train import ChainObjective, Objective, loss_at
+from gaugemc.training.train import ChainObjective, Objective
 
 
 class Loss(nn.Module):
@@ -33,14 +33,7 @@ class Loss(nn.Module):
     def __init__(self, objective: Objective | ChainObjective, model: PyTree, key: Key[Array, ""]):
         super().__init__()
         self.model = Parameters(model)
-        numbers, code = eqx.partition((objective, self.model.fixed), eqx.is_array)
-        structure = self.model.structure
-
-        def loss_of(leaves: list[Array], numbers: PyTree, key: Any, step: Any, chains: PyTree):
-            objective, fixed = eqx.combine(numbers, code)
-            model = eqx.combine(jax.tree.unflatten(structure, leaves), fixed)
-            return loss_at(objective, model, key, step, chains)
-
+        numbers, loss_of = loss_in_leaves(objective, self.model.leaves)
         self._numbers, self._key = numbers, key
         self._value = jax.jit(loss_of)
         self._value_and_gradient = jax.jit(jax.value_and_grad(loss_of, has_aux=True))

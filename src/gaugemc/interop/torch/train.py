@@ -5,21 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
+from gaugemc.interop.stages import in_stages
 from gaugemc.interop.torch import processes
 from gaugemc.interop.torch.adam import TorchAdam
 from gaugemc.interop.torch.arrays import arrays, tensors
 from gaugemc.interop.torch.loss import Loss
 from gaugemc.training.engine import AnyObjective, Steps
-from gaugemc.training.growth import GrowingBatch
 from gaugemc.training.schedule import Descent
 from gaugemc.training.share import WHOLE, shared
-from gaugemc.training.train import (
-    ChainObjective,
-    Metrics,
-    Objective,
-    TrainingState,
-    check_metrics,
-)
+from gaugemc.training.train import ChainObjective, Metrics, Objective, TrainingState
 
 
 def train(
@@ -37,17 +31,7 @@ def train(
     """
     state, words = processes.agreed((state, jax.random.key_data(key)))
     key = jax.random.wrap_key_data(words)
-    done = int(state.step)
-    while done < steps:
-        now, end = objective.at(done) if isinstance(objective, GrowingBatch) else (objective, steps)
-        stage = Stage(now, descent, state, key)
-        while done < min(end, steps):
-            length = min(chunk, min(end, steps) - done)
-            metrics = stage.advance(length)
-            check_metrics(metrics, done)
-            done += length
-            state = stage.state()
-            yield state, metrics
+    yield from in_stages(Stage, objective, descent, state, key, steps, chunk)
 
 
 def train_together(
@@ -87,7 +71,6 @@ class Stage:
         self.index, self.chains = int(state.step), tensors(jax.tree.map(share.of, state.chains))
 
     def advance(self, length: int) -> Metrics:
-        """So many steps."""
         rows = [self.step() for _ in range(length)]
         return Metrics(*(np.asarray(column) for column in zip(*rows)))
 
@@ -102,7 +85,6 @@ class Stage:
         return loss.item(), self.optimiser.step(loss)
 
     def state(self) -> TrainingState:
-        """What training goes on from, in either framework."""
         chains = jax.tree.map(jnp.array, arrays(processes.all_of(self.chains)))
         step = jnp.asarray(self.index, jnp.int32)
         return TrainingState(self.model(), self.optimiser.state(), step, chains)

@@ -1,4 +1,4 @@
-"""The training of a run with framework=pytorch: history, checkpoints, interruption."""
+"""The training of a run by another framework: history, checkpoints, interruption."""
 
 import csv
 from pathlib import Path
@@ -54,18 +54,18 @@ def rows(path: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
-def test_the_history_and_the_model_are_those_of_jax(tmp_path: Path) -> None:
+def test_the_history_and_the_model_are_those_of_jax(tmp_path: Path, name: str) -> None:
     models = []
-    for framework in ("jax", "pytorch"):
+    for framework in ("jax", name):
         made = settings(framework)
         models.append(trained(made, tmp_path / framework, engine_of(made)))
-    ours, theirs = (rows(tmp_path / framework) for framework in ("jax", "pytorch"))
+    ours, theirs = (rows(tmp_path / framework) for framework in ("jax", name))
     assert [row["step"] for row in theirs] == ["2", "4", "6"]
     for row, other in zip(ours, theirs, strict=True):
-        assert [name for name, cell in row.items() if cell] == [n for n, c in other.items() if c]
+        assert [n for n, c in row.items() if c] == [n for n, c in other.items() if c]
         numbers = [[float(cell) for cell in r.values() if cell] for r in (row, other)]
         np.testing.assert_allclose(numbers[1], numbers[0], rtol=1e-8)
-    (newest,) = (tmp_path / "pytorch" / "checkpoints").glob("best-*.ckpt")
+    (newest,) = (tmp_path / name / "checkpoints").glob("best-*.ckpt")
     np.testing.assert_allclose(
         *(
             np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(model)])
@@ -76,8 +76,8 @@ def test_the_history_and_the_model_are_those_of_jax(tmp_path: Path) -> None:
     )
 
 
-def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    made = settings("pytorch")
+def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path: Path, name: str) -> None:
+    made = settings(name)
     engine = engine_of(made)
     whole = trained(made, tmp_path / "whole", engine)
 
@@ -86,14 +86,14 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trained(made, tmp_path / "parts", Engine("pytorch", interrupted))
+        trained(made, tmp_path / "parts", Engine(name, interrupted))
     parts = trained(made, tmp_path / "parts", engine)
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
         np.testing.assert_array_equal(a, b)
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
 
 
-def test_a_run_without_its_engine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"framework=pytorch: .*engine_of\(settings\)"):
-        run(settings("pytorch"), tmp_path / "run")
+def test_a_run_without_its_engine_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"framework={name}: .*engine_of\(settings\)"):
+        run(settings(name), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -1,5 +1,6 @@
-"""Ten steps in PyTorch are ten steps in JAX: losses, parameters, optimiser and chains."""
+"""Ten steps elsewhere are ten steps in JAX: losses, parameters, optimiser and chains."""
 
+from types import ModuleType
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +12,6 @@ from jaxtyping import Array
 
 from gaugemc.flows import NCP, gauge_flow, stout_flow
 from gaugemc.groups import U1
-from gaugemc.interop import torch as in_torch
 from gaugemc.samplers.l2hmc.trainable_leapfrog import trainable_leapfrog
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
@@ -75,12 +75,14 @@ def equal(one: TrainingState, other: TrainingState, tolerance: float) -> None:
 @pytest.mark.parametrize(
     ("problem", "descent"), [(growing, ADAM), (flow, PLATEAUS), (leapfrog, ADAM), (forces, ADAM)]
 )
-def test_ten_steps_are_those_of_jax(problem: Any, descent: Descent, key: Array) -> None:
+def test_ten_steps_are_those_of_jax(
+    problem: Any, descent: Descent, key: Array, elsewhere: ModuleType
+) -> None:
     """Of losses with and without chains, with batches that grow, and of forces."""
     objective, model, chains = problem(key)
     start = start_training(model, descent.in_jax, chains)
     ours = list(train(objective, descent.in_jax, start, key, STEPS, 4))
-    theirs = list(in_torch.train(objective, descent, start, key, STEPS, 4))
+    theirs = list(elsewhere.train(objective, descent, start, key, STEPS, 4))
     assert [int(state.step) for state, _ in theirs] == [int(state.step) for state, _ in ours]
     for (state, metrics), (other, others) in zip(ours, theirs):
         np.testing.assert_allclose(others.loss, metrics.loss, rtol=1e-9)
@@ -98,30 +100,32 @@ class Explodes(eqx.Module):
         return jnp.sum((model - noise) ** 2) + jnp.where(step == self.at, jnp.nan, 0.0)
 
 
-def test_a_run_that_is_continued_is_the_same_run_bit_for_bit(key: Array) -> None:
+def test_a_run_that_is_continued_is_the_same_run_bit_for_bit(
+    key: Array, elsewhere: ModuleType
+) -> None:
     start = start_training(jnp.ones(3), PLATEAUS.in_jax)
-    *_, (whole, _) = in_torch.train(Explodes(-1), PLATEAUS, start, key, STEPS, STEPS)
-    parts = in_torch.train(Explodes(-1), PLATEAUS, start, key, STEPS, 3)
+    *_, (whole, _) = elsewhere.train(Explodes(-1), PLATEAUS, start, key, STEPS, STEPS)
+    parts = elsewhere.train(Explodes(-1), PLATEAUS, start, key, STEPS, 3)
     half, _ = next(parts)
-    *_, (again, _) = in_torch.train(Explodes(-1), PLATEAUS, half, key, STEPS, 3)
+    *_, (again, _) = elsewhere.train(Explodes(-1), PLATEAUS, half, key, STEPS, 3)
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(again), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_each_framework_goes_on_from_the_other(key: Array) -> None:
+def test_each_framework_goes_on_from_the_other(key: Array, elsewhere: ModuleType) -> None:
     start = start_training(jnp.ones(3), ADAM.in_jax)
     *_, (ours, _) = in_jax(Explodes(-1), ADAM, start, key, STEPS, STEPS)
-    for first, second in ((in_jax, in_torch.train), (in_torch.train, in_jax)):
+    for first, second in ((in_jax, elsewhere.train), (elsewhere.train, in_jax)):
         half, _ = next(first(Explodes(-1), ADAM, start, key, STEPS, 5))
         *_, (mixed, _) = second(Explodes(-1), ADAM, half, key, STEPS, 5)
         equal(ours, mixed, 1e-12)
 
 
-def test_the_states_that_were_given_stay_as_they_are(key: Array) -> None:
+def test_the_states_that_were_given_stay_as_they_are(key: Array, elsewhere: ModuleType) -> None:
     """The optimiser writes in place, into memory that is not theirs."""
     states = [start_training(jnp.ones(3), ADAM.in_jax)]
     copies = [jax.tree.map(np.array, states[0])]
-    for state, _ in in_torch.train(Explodes(-1), ADAM, states[0], key, STEPS, 4):
+    for state, _ in elsewhere.train(Explodes(-1), ADAM, states[0], key, STEPS, 4):
         states.append(state)
         copies.append(jax.tree.map(np.array, state))
     for state, copy in zip(states, copies):
@@ -129,15 +133,15 @@ def test_the_states_that_were_given_stay_as_they_are(key: Array) -> None:
             np.testing.assert_array_equal(a, b)
 
 
-def test_divergence_names_the_step(key: Array) -> None:
+def test_divergence_names_the_step(key: Array, elsewhere: ModuleType) -> None:
     start = start_training(jnp.ones(3), ADAM.in_jax)
-    steps = in_torch.train(Explodes(7), ADAM, start, key, STEPS, 5)
+    steps = elsewhere.train(Explodes(7), ADAM, start, key, STEPS, 5)
     assert int(next(steps)[0].step) == 5
     with pytest.raises(TrainingDivergedError, match=r"at step 7: .*learning_rate"):
         next(steps)
 
 
-def test_complex_parameters_are_refused(key: Array) -> None:
+def test_complex_parameters_are_refused(key: Array, elsewhere: ModuleType) -> None:
     start = start_training(jnp.ones(3, complex), ADAM.in_jax)
     with pytest.raises(ValueError, match="complex"):
-        next(in_torch.train(Explodes(-1), ADAM, start, key, STEPS, 5))
+        next(elsewhere.train(Explodes(-1), ADAM, start, key, STEPS, 5))

@@ -1,0 +1,74 @@
+"""The training loop of `framework=tensorflow`: the losses of JAX, the optimiser of Keras."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tensorflow as tf
+from jaxtyping import Array, Key
+
+from gaugemc.interop.stages import in_stages
+from gaugemc.interop.tensorflow.adam import TensorFlowAdam
+from gaugemc.interop.tensorflow.loss import Loss
+from gaugemc.training.engine import AnyObjective, Steps
+from gaugemc.training.schedule import Descent
+from gaugemc.training.train import ChainObjective, Metrics, Objective, TrainingState
+
+
+def train(
+    objective: AnyObjective,
+    descent: Descent,
+    state: TrainingState,
+    key: Key[Array, ""],
+    steps: int,
+    chunk: int,
+) -> Steps:
+    """As `gaugemc.training.train`, with Keras's Adam: equal to rounding, with the same states.
+
+    Raises:
+        TrainingDivergedError: with the first step whose loss or gradient is not finite.
+    """
+    yield from in_stages(Stage, objective, descent, state, key, steps, chunk)
+
+
+class Stage:
+    """Training with one objective, from a state."""
+
+    def __init__(
+        self,
+        objective: Objective | ChainObjective,
+        descent: Descent,
+        state: TrainingState,
+        key: Key[Array, ""],
+    ):
+        self.loss = Loss(objective, state.model, key)
+        self.optimiser = TensorFlowAdam(self.loss.model.in_order, descent, state.optimiser)
+        self.index = int(state.step)
+        chains, self.structure = jax.tree.flatten(state.chains)
+        self.chains = [tf.constant(leaf) for leaf in chains]
+        self.step = tf.function(self._step, jit_compile=True, autograph=False)
+
+    def advance(self, length: int) -> Metrics:
+        rows = []
+        for _ in range(length):
+            *row, self.chains = self.step(tf.constant(self.index), self.chains)
+            self.index += 1
+            rows.append(row)
+        return Metrics(*(np.asarray(column) for column in zip(*rows)))
+
+    def _step(self, index: tf.Tensor, chains: Sequence[tf.Tensor]) -> tuple:
+        """One step, as a graph: the loss, the norm of its gradient, the chains after it."""
+        with tf.GradientTape() as tape:
+            loss, moved = self.loss(index, jax.tree.unflatten(self.structure, chains)), None
+            if chains:
+                loss, moved = loss
+        gradients = tape.gradient(loss, self.loss.model.in_order)
+        norm = self.optimiser.step(gradients, loss)
+        return loss, norm, jax.tree.leaves(moved)
+
+    def state(self) -> TrainingState:
+        chains = [jnp.array(leaf.numpy()) for leaf in self.chains]
+        chains = jax.tree.unflatten(self.structure, chains)
+        step = jnp.asarray(self.index, jnp.int32)
+        return TrainingState(self.loss.model(), self.optimiser.state(), step, chains)
