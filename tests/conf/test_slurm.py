@@ -1,0 +1,93 @@
+"""Batch jobs on a real SLURM: requeued by the signal before the limit, resumed; an array."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster import cluster, missing, said, wait
+from test_cli import TINY, assert_same_results
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(bool(missing()), reason=missing() or "there is a cluster"),
+]
+LONG = [*TINY, "training.steps=6000"]
+"""Longer than the half minute in which SLURM looks at time limits."""
+PATIENCE = 900.0
+"""Seconds, on a machine that has other work too."""
+Environment = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """A cluster, and a cache of compiled programs for its jobs."""
+    cache = tmp_path_factory.mktemp("cache")
+    with cluster(tmp_path_factory.mktemp("slurm")) as environment:
+        yield {**environment, "XDG_CACHE_HOME": str(cache)}
+
+
+def gaugemc(environment: Environment, path: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "gaugemc", *arguments],
+        cwd=path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def submitted(environment: Environment, path: Path, *arguments: str) -> str:
+    """The number of a job that is submitted by the command."""
+    out = gaugemc(environment, path, "submit", "--system=slurm", "--run", *arguments)
+    (number,) = re.findall(r"Submitted batch job (\d+)", out)
+    return number
+
+
+def states(environment: Environment, job: str) -> list[str]:
+    return re.findall(r"JobState=(\w+)", said(environment, "scontrol", "show", "job", job))
+
+
+def test_a_job_is_requeued_before_its_limit_and_resumes(slurm: Environment, tmp_path: Path) -> None:
+    job = submitted(slurm, tmp_path, *LONG, "--time=5m", "hydra.run.dir=requeued")
+    wait(lambda: list((tmp_path / "requeued/checkpoints").glob("train-*.ckpt")), PATIENCE)
+    said(slurm, "scontrol", "update", f"JobId={job}", "TimeLimit=2")  # 2 minutes: the signal comes
+    wait(lambda: "Restarts=1" in said(slurm, "scontrol", "show", "job", job), PATIENCE)
+    assert not (tmp_path / "requeued/summary.json").exists()
+    said(slurm, "scontrol", "update", f"JobId={job}", "TimeLimit=60")
+    gaugemc(slurm, tmp_path, *LONG, "hydra.run.dir=uninterrupted")
+    wait(lambda: states(slurm, job) == ["COMPLETED"], PATIENCE)
+    assert "training goes on from step" in (tmp_path / "requeued/log.txt").read_text()
+    assert_same_results(tmp_path / "requeued", tmp_path / "uninterrupted")
+    software = json.loads((tmp_path / "requeued/summary.json").read_text())["software"]
+    assert software["resumed_with"] == []
+
+
+def test_a_multirun_is_an_array(slurm: Environment, tmp_path: Path) -> None:
+    scan = ["sampler=hmc", "seed=1,2", "hydra.sweep.dir=scan"]
+    job = submitted(slurm, tmp_path, *TINY, *scan, "--multirun")
+    wait(lambda: states(slurm, job) == ["COMPLETED"] * 2, PATIENCE)
+    for number, seed in enumerate((1, 2)):
+        summary = json.loads((tmp_path / f"scan/{number}/summary.json").read_text())
+        assert summary["sampler"]["parameters"]["seed"] == seed
+    page = Path(gaugemc(slurm, tmp_path, "report", "scan").strip())
+    assert "seed" in page.read_text()
+
+
+def test_a_job_that_fails_is_not_requeued(slurm: Environment, tmp_path: Path) -> None:
+    job = submitted(slurm, tmp_path, *TINY, "hydra.run.dir=broken")
+    wait(lambda: states(slurm, job) in (["RUNNING"], ["COMPLETED"]), PATIENCE)
+    wait(lambda: states(slurm, job) == ["COMPLETED"], PATIENCE)
+    config = tmp_path / "broken/config.yaml"
+    config.write_text(config.read_text().replace("seed: 1", "seed: 2"))
+    said(slurm, "sbatch", str(tmp_path / "broken/job.sh"))
+    again = str(int(job) + 1)
+    wait(lambda: states(slurm, again) == ["FAILED"], PATIENCE)
+    (out,) = (tmp_path / "broken").glob(f"job-{again}.txt")
+    assert "holds a run with seed=1" in out.read_text()
