@@ -1,7 +1,7 @@
 """The trackers of a run: all that are asked for, and none of them can end it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -35,7 +35,7 @@ def unfailing(
     """What one tracker tracks, until it fails: a warning says so, and the run goes on without."""
     stack, failed = ExitStack(), False
 
-    def attempt(task: Callable[..., Any], *arguments: Any) -> Any:
+    def attempt(task: Any, *arguments: Any) -> Any:
         nonlocal failed
         if failed:
             return None
