@@ -34,9 +34,9 @@ test-frameworks: $(INSTALLED)  ## PyTorch, which it installs, trains as JAX does
 	$(BIN)/pytest -n 2 --dist worksteal tests/interop
 
 slurm:  ## SLURM of Debian, for its test
-	@command -v sbatch munged slurmctld slurmd >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null; } || \
+	@{ command -v slurmctld && command -v munged; } >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null; } || \
 	  { echo "there is no SLURM here, and installing it needs root and apt-get"; exit 1; }
-	command -v sbatch munged slurmctld slurmd >/dev/null || \
+	{ command -v slurmctld && command -v munged; } >/dev/null || \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge; }
 
 test-slurm: $(INSTALLED) slurm  ## batch jobs on a SLURM of their own: requeued, resumed, an array; in two or three minutes

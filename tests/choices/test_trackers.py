@@ -58,7 +58,8 @@ class WandbRun:
     def __exit__(self, *_: Any) -> None:
         self.calls.append("end")
 
-    def log(self, row: dict[str, Any], step: int | None = None) -> None:
+    def log(self, row: dict[str, Any], step: int | None = None, commit: bool = False) -> None:
+        assert commit == (step is not None)  # a row that waits for the next is lost by a kill
         self.calls.append((step, row))
 
     def log_artifact(self, artifact: "WandbArtifact") -> None:

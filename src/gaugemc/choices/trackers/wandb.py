@@ -33,7 +33,7 @@ class WeightsAndBiases(TrackerChoice):
             dir=str(path),
             config=tree(settings),
         ) as tracked:
-            yield lambda step, row: tracked.log(measured(row), step=step)
+            yield lambda step, row: tracked.log(measured(row), step=step, commit=True)
             track_report(wandb, tracked, path)
 
 
