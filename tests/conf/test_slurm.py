@@ -86,6 +86,21 @@ def test_the_signal_comes_before_the_limit(slurm: Environment, tmp_path: Path) -
     said(slurm, "scancel", job)
 
 
+def test_one_job_of_an_array_is_requeued_alone(slurm: Environment, tmp_path: Path) -> None:
+    """The last one, whose number is that of the array."""
+    scan = [*TINY, "--multirun", "seed=1,2", "hydra.sweep.dir=scan"]
+    gaugemc(slurm, tmp_path, "submit", "--system=slurm", *scan)
+    script = tmp_path / "scan/job.sh"
+    text = re.sub(r"^srun .* &$", 'sleep 600 & touch "$run/on"', script.read_text(), flags=re.M)
+    script.write_text(text)
+    job = said(slurm, "sbatch", "--parsable", str(script))
+    wait(lambda: len(list(tmp_path.glob("scan/*/on"))) == 2, PATIENCE)
+    said(slurm, "scancel", "--signal=USR1", "--batch", f"{job}_1")
+    wait(lambda: restarts(slurm, f"{job}_1") == 1, PATIENCE)
+    assert restarts(slurm, f"{job}_0") == 0
+    said(slurm, "scancel", job)
+
+
 def test_a_multirun_is_an_array(slurm: Environment, tmp_path: Path) -> None:
     scan = ["sampler=hmc", "seed=1,2", "hydra.sweep.dir=scan"]
     job = submitted(slurm, tmp_path, *TINY, *scan, "--multirun")

@@ -109,6 +109,7 @@ def test_slurm_reads_what_was_asked_for(command: Command, tmp_path: Path) -> Non
         "#SBATCH --signal=B:USR1@120",
         "#SBATCH --partition=long",
     ]
+    assert "requeue ${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID;" in Path(out.strip()).read_text()
     assert [RunDirectory(directory / str(n)).settings().seed for n in (0, 1)] == [1, 2]
     assert [job.words for job in read_scan(directory).jobs] == ["seed=1", "seed=2"]
 

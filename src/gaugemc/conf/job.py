@@ -110,7 +110,7 @@ def values(
         "runs": shlex.join(map(str, runs)),
         "last": len(runs) - 1 if array else None,
         "of_array": "" if array else None,
-        "again": f'-v JOB="{system.index}" ' if array else "",
+        "again": system.again[array],
         "launch": launch,
         "start": start(asked.workers(every[0]), options["nodes"]),
     }

@@ -33,5 +33,6 @@ SYSTEM = System(
     launch="mpiexec -n {nodes} -ppn 1 ",
     array="-J 0-{last}",
     index="$number",
+    again=("", '-v JOB="$number" '),
     defaults={"cpus": 1},
 )

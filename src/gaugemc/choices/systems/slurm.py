@@ -22,7 +22,7 @@ BODY = """\
 cd {here}
 run={run}
 export SRUN_CPUS_PER_TASK={cpus}
-trap 'scontrol requeue "$SLURM_JOB_ID"; wait' USR1  # the signal before the time limit
+trap 'scontrol requeue {again}; wait' USR1  # the signal before the time limit
 {launch}{start} &
 wait $!
 """
@@ -36,4 +36,6 @@ SYSTEM = System(
     launch="srun ",
     alone="srun ",
     index="$SLURM_ARRAY_TASK_ID",
+    # the last job of an array has the array's number as its own, which stands for all of them
+    again=("$SLURM_JOB_ID", "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"),
 )

@@ -30,6 +30,8 @@ class System:
     """The option of `submit` for the jobs 0 to {last}, where the script does not say it."""
     index: str = ""
     """How the script calls the number of its job in an array."""
+    again: tuple[str, str] = ("", "")
+    """How the script tells which job is queued again: a job alone, and one of an array."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Options that have another default here."""
     needs: tuple[str, ...] = ()
