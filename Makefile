@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test exactness exactness-sun coverage slow test-frameworks browser docs dist bench bench-full notebooks clean
+.PHONY: demo test exactness exactness-sun coverage slow test-frameworks slurm test-slurm browser docs dist bench bench-full notebooks clean
 
 demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the report's path
 	$(BIN)/gaugemc mode=demo
@@ -13,7 +13,7 @@ test: $(INSTALLED)  ## format, lint, types, and all tests but the slow ones
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser and not slurm"
 
 exactness: $(INSTALLED)  ## the long statistical proof: 40 seeds of every sampler; ONLY="2.0" for one beta
 	$(BIN)/pytest -n 2 -m slow tests/test_exactness.py $(if $(ONLY),-k "$(ONLY)")
@@ -32,6 +32,15 @@ test-frameworks: $(INSTALLED)  ## PyTorch and TensorFlow, which it installs, tra
 	$(BIN)/pip install --quiet --editable ".[torch,tensorflow]"
 	$(BIN)/pyright --pythonpath $(BIN)/python src/gaugemc/interop tests/interop benchmarks/frameworks.py
 	$(BIN)/pytest -n 2 --dist worksteal tests/interop
+
+slurm:  ## SLURM of Debian, for its test
+	@{ command -v slurmctld && command -v munged; } >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null; } || \
+	  { echo "there is no SLURM here, and installing it needs root and apt-get"; exit 1; }
+	{ command -v slurmctld && command -v munged; } >/dev/null || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge; }
+
+test-slurm: $(INSTALLED) slurm  ## batch jobs on a SLURM of their own: requeued, resumed, an array; in two or three minutes
+	$(BIN)/pytest -m slurm tests/conf/test_slurm.py
 
 browser: $(INSTALLED)  ## the report in headless Chromium
 	$(BIN)/pytest -m browser

@@ -20,6 +20,7 @@ from gaugemc.choices.settings import Settings
 from gaugemc.conf import composition, groups, register
 from gaugemc.conf.conversion import conversion
 from gaugemc.conf.measurement import measurement
+from gaugemc.conf.submission import submission
 from gaugemc.run.extension import with_overrides
 
 ROOT = Path(__file__).parent.parent
@@ -106,6 +107,8 @@ def test_commands_compose(command: str) -> None:
     if words[0] == "measure":
         assert measurement(words[1:])
         return
+    if words[0] == "submit":
+        words = list(submission(words[1:]).overrides)
     overrides = [word for word in words if word != "--multirun"]
     for chosen in combinations(overrides):
         assert settings_of(chosen).theory.name

@@ -1,5 +1,5 @@
 """The command line: `gaugemc [KEY=VALUE ...]`, `gaugemc resume DIR`, `gaugemc report DIR`,
-`gaugemc convert IN OUT`, `gaugemc measure FILE [FILE...]`."""
+`gaugemc convert IN OUT`, `gaugemc measure FILE [FILE...]`, `gaugemc submit --system=NAME ...`."""
 
 import io
 import os
@@ -31,8 +31,10 @@ from gaugemc.conf.conversion import conversion
 from gaugemc.conf.ending import fail, go_on_with, guarded
 from gaugemc.conf.errors import BAD_INPUT, FAILED, INEXACT
 from gaugemc.conf.help import USAGE
+from gaugemc.conf.job import submit
 from gaugemc.conf.measurement import measurement
 from gaugemc.conf.preparation import rooted
+from gaugemc.conf.submission import submission
 from gaugemc.interop import engine_of, work
 from gaugemc.io import read_configuration, write_configuration
 from gaugemc.io.atomic import write_atomically
@@ -70,6 +72,8 @@ def main() -> NoReturn:
         sys.exit(guarded(lambda: convert(arguments[1:])))
     if verb == "measure":
         sys.exit(guarded(lambda: measure(arguments[1:])))
+    if verb == "submit":
+        sys.exit(guarded(lambda: submit(submission(arguments[1:]))))
     if verb == "report":
         sys.exit(guarded(lambda: report(Path(arguments[1]))))
     sys.exit(guarded(configured))

@@ -16,6 +16,7 @@ from gaugemc.choices.settings import Settings
 from gaugemc.choices.trackers.none import NoTracker
 from gaugemc.choices.trackers.tensorboard import TensorBoard
 from gaugemc.choices.trackers.wandb import WeightsAndBiases
+from gaugemc.choices.tracking import trackers
 
 ROWS = {10: {"step": 10, "loss": 2.0, "ess": None}, 20: {"step": 20, "loss": 1.5, "ess": 0.25}}
 
@@ -46,6 +47,8 @@ def test_tensorboard_reads_what_was_measured(tmp_path: Path):
 class WandbRun:
     """What `wandb.init` returns, as far as it is used."""
 
+    id = "one"
+
     def __init__(self, calls: list[Any]):
         self.calls = calls
 
@@ -55,8 +58,26 @@ class WandbRun:
     def __exit__(self, *_: Any) -> None:
         self.calls.append("end")
 
-    def log(self, row: dict[str, float], step: int) -> None:
+    def log(self, row: dict[str, Any], step: int | None = None, commit: bool = False) -> None:
+        assert commit == (step is not None)  # a row that waits for the next is lost by a kill
         self.calls.append((step, row))
+
+    def log_artifact(self, artifact: "WandbArtifact") -> None:
+        self.calls.append(sorted(artifact.files))
+
+
+class WandbArtifact:
+    """What `wandb.Artifact` makes: files, which have to be there."""
+
+    def __init__(self, name: str, kind: str):
+        self.files: set[str] = set()
+
+    def add_file(self, path: str) -> None:
+        Path(path).read_text()
+        self.files.add(Path(path).name)
+
+    def add_dir(self, path: str, name: str) -> None:
+        self.files |= {f"{name}/{file.name}" for file in Path(path).iterdir()}
 
 
 def test_wandb_gets_the_configuration_and_what_was_measured(
@@ -69,10 +90,21 @@ def test_wandb_gets_the_configuration_and_what_was_measured(
         started.append(options)
         return WandbRun(calls)
 
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+    wandb = SimpleNamespace(init=init, Artifact=WandbArtifact, Html=lambda text, inject: text)
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures/tau.svg").write_text("picture")
+    for name in ("report.html", "summary.json", "metrics.csv"):
+        (tmp_path / name).write_text("page")
     for _ in range(2):  # the second start goes on in the same run
         track_rows(tmp_path, WeightsAndBiases(project="flows"))
-    assert calls[:3] == [(10, {"loss": 2.0}), (20, {"loss": 1.5, "ess": 0.25}), "end"]
+    assert calls[: len(calls) // 2] == [
+        (10, {"loss": 2.0}),
+        (20, {"loss": 1.5, "ess": 0.25}),
+        ["figures/tau.svg", "metrics.csv", "report.html", "summary.json"],
+        (None, {"report": "page", "figures/tau": "picture"}),
+        "end",
+    ]
     assert started[0] == started[1]
     assert started[0]["project"] == "flows"
     assert started[0]["config"]["training"]["steps"] == Settings().training.steps
@@ -83,3 +115,10 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
     NoTracker().refuse(Settings())
     with pytest.raises(SettingsError, match=r"tracker=wandb: .*pip install .gaugemc\[wandb"):
         WeightsAndBiases().refuse(Settings())
+
+
+def test_several_trackers_each_once() -> None:
+    several = Settings(tracker=WeightsAndBiases(also=["tensorboard", "none", "wandb"]))
+    assert [tracker.name for tracker in trackers(several)] == ["wandb", "tensorboard"]
+    with pytest.raises(SettingsError, match=r"tracker.also=\['mlflow'\]: mlflow: choose from none"):
+        trackers(Settings(tracker=NoTracker(also=["mlflow"])))

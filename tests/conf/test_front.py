@@ -38,6 +38,8 @@ def _no_hydra_of_another_test() -> None:
         (["convert", "in", "out", "--lattice=4,x"], 2),
         (["convert", "in", "out", "--form=ildg"], 2),
         (["measure"], 2),
+        (["submit", "--help"], 0),
+        (["submit", "--system=lsf"], 2),
         (["measure", "a", "--flow-time=0"], 2),
         (["measure", "a", "--tolerance=1e-5"], 2),
         (["theory.beta=-1"], 2),

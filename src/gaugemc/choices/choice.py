@@ -166,6 +166,7 @@ class TrackerChoice(Choice):
     package: ClassVar[str] = ""
     """The package that it needs; the extra of gaugemc has the tracker's name."""
     name: str = option(MISSING, "the choice: tracker=NAME")
+    also: list[str] = option([], "further trackers, with their defaults: [tensorboard]")
 
     def refuse(self, settings: Settings) -> None:
         if self.package and find_spec(self.package) is None:
@@ -179,7 +180,8 @@ class TrackerChoice(Choice):
         """A function that tracks a row of numbers at a step; what was not measured is left out.
 
         A resumed run goes on in the same tracked run: rows from `first_step` on replace those that
-        were tracked before it was interrupted.
+        were tracked before it was interrupted. The context ends with the run: unless by an
+        exception, the report is then in `path`.
         """
 
 

@@ -12,6 +12,7 @@ from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.option import SettingsError, one_of
 from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.tracking import trackers
 from gaugemc.choices.uses import (
     baseline,
     flat,
@@ -95,7 +96,7 @@ def refuse(settings: Settings) -> None:
             check(key, value)
     if settings.theory.group is None:
         refuse_vectors(settings, settings.sampler)
-    for choice in (settings.theory, trained(settings), settings.sampler, settings.tracker):
+    for choice in (settings.theory, trained(settings), settings.sampler, *trackers(settings)):
         if hasattr(choice, "refuse"):
             choice.refuse(settings)
     model = trained(settings) or settings.flow

@@ -37,12 +37,21 @@ def composed(overrides: list[str]) -> Settings:
     Raises:
         HydraException, OmegaConfBaseException, SettingsError: there are no such settings.
     """
+    return settings_of(configuration(overrides))
+
+
+def configuration(overrides: list[str]) -> Any:
+    """What Hydra composes from a command line without sweeps, with Hydra's own settings.
+
+    Raises:
+        HydraException, OmegaConfBaseException, SettingsError: there is no such configuration.
+    """
     check_choices(overrides)
     if GlobalHydra.instance().is_initialized():
-        return settings_of(compose("command", overrides))
+        return compose("command", overrides, return_hydra_config=True)
     register()
     with initialize(version_base="1.3", config_path=CONFIGURATIONS):
-        return settings_of(compose("command", overrides))
+        return compose("command", overrides, return_hydra_config=True)
 
 
 def check_choices(overrides: list[str]) -> None:

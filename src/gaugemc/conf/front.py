@@ -18,6 +18,7 @@ from gaugemc.conf.errors import BAD_INPUT, UsageError, one_line, say
 from gaugemc.conf.help import USAGE, VERBS, help_text
 from gaugemc.conf.measurement import measurement
 from gaugemc.conf.study import swept
+from gaugemc.conf.submission import submission
 
 HELP = ("--help", "-h")
 
@@ -54,6 +55,8 @@ def answer_to(arguments: list[str]) -> str | None:
             conversion(others)
         elif verb == "measure":
             measurement(others)
+        elif verb == "submit":
+            submission(others)
         elif not others:
             raise UsageError(f"{verb} needs one run directory\n{USAGE}")
         return None

@@ -10,6 +10,7 @@ from typing import Any
 from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.schema import keys_of
 from gaugemc.choices.settings import FLOW_KERNEL, FLOW_STEP, Settings
+from gaugemc.choices.systems import SYSTEMS
 from gaugemc.choices.uses import unused
 from gaugemc.conf.groups import MEANINGS, words
 
@@ -20,6 +21,8 @@ USAGE = """usage: gaugemc [KEY=VALUE ...]    train, sample, compare with tuned H
        gaugemc convert IN OUT     write a gauge configuration in another format
        gaugemc measure FILE [FILE...] [--flow-time=T]
                                   observables and gradient flow of files
+       gaugemc submit --system=NAME [KEY=VALUE ...]
+                                  a job script for a batch system
        gaugemc --help             all keys and choices"""
 
 VERBS = {
@@ -60,6 +63,23 @@ picture of the flow in FILE.svg. Files are taken to be independent.
 --kernel      {FLOW_KERNEL}
 --tolerance   adapted steps, each with this error; fixed ones without it
 --lattice     for a LIME file that does not say it""",
+    "submit": f"""usage: gaugemc submit --system=NAME [--run] [--nodes=N] [--time=T]
+                      [--queue=NAME] [--account=NAME] [--cpus=N] [--gpus=N]
+                      [--processes=N] [--multirun] [KEY=VALUE ...]
+
+Make the directory of the run, and in it job.sh, the script of a batch job. The
+job begins the run, ends before the time limit, queues itself again and goes on,
+until the run is finished. With --multirun the jobs are an array, one for each
+combination of values. The settings are checked before anything is written.
+--system      {", ".join(SYSTEMS)}
+--run         submit the script as well
+--nodes       nodes of the job; 1
+--time        the time limit: 12:00:00, 90m, 12h or 2d; 1h
+--queue       queue, partition or quality of service; also --partition
+--account     who pays
+--cpus        CPUs of each node
+--gpus        GPUs of each node
+--processes   with backend=ddp: processes on each node; one for each GPU""",
 }
 """The help of each command."""
 

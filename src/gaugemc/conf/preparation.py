@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,7 @@ class Preparation(Callback):
         def start() -> int:
             settings = rooted(settings_of(config))
             check(settings)
-            if not str(config.hydra.run.dir).strip():
-                raise SettingsError("hydra.run.dir", config.hydra.run.dir, "must not be empty")
+            refuse_empty("hydra.run.dir", config.hydra.run.dir)
             with interrupt.postponed():
                 place(config.hydra.run, "dir", RUN_DIR)
                 directory = RunDirectory(config.hydra.run.dir)
@@ -70,6 +70,12 @@ class Preparation(Callback):
         """The jobs have pages of their own; here is the one of all."""
         with contextlib.suppress(FileNotFoundError):  # no job got as far as its directory
             print(write_scan_report(Path(config.hydra.sweep.dir).absolute()))
+
+
+def refuse_empty(key: str, path: Any) -> None:
+    """Raise SettingsError for a directory without a name."""
+    if not str(path).strip():
+        raise SettingsError(key, path, "must not be empty")
 
 
 def place(section: Any, key: str, default: str) -> None:
@@ -108,14 +114,21 @@ def check_jobs(config: Any) -> int:
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
     sweep = jobs([*params, *config.hydra.overrides.task])
     for number, overrides in enumerate(sweep):
-        try:
+        with judged(sweep, number):
             check(rooted(composed(overrides)))
-        except (SettingsError, HydraException, OmegaConfBaseException) as error:
-            problem = str(error) if isinstance(error, SettingsError) else one_line(error)
-            job = differing(sweep)[number]
-            where = f"job {number} of {len(sweep)}, {job}: " if job else ""
-            fail(f"{where}{problem}; no job was started", BAD_INPUT)
     return 0
+
+
+@contextlib.contextmanager
+def judged(sweep: Sequence[Sequence[str]], number: int) -> Iterator[None]:
+    """Inside, what is wrong with one job of a sweep ends it all, in a line that names the job."""
+    try:
+        yield
+    except (SettingsError, HydraException, OmegaConfBaseException) as error:
+        problem = str(error) if isinstance(error, SettingsError) else one_line(error)
+        job = differing(sweep)[number]
+        where = f"job {number} of {len(sweep)}, {job}: " if job else ""
+        fail(f"{where}{problem}; no job was started", BAD_INPUT)
 
 
 def rooted(settings: Settings) -> Settings:

@@ -1,5 +1,7 @@
 """A run from end to end: train, evaluate, tuned HMC, compare, check, report."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from rich.console import Console
 from gaugemc.checks import of_chains, of_maps
 from gaugemc.checks.outcome import of_baseline
 from gaugemc.choices.build import build_sampler, build_theory, in_float64
+from gaugemc.choices.choice import Track
 from gaugemc.choices.measuring import judged
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
@@ -25,6 +28,7 @@ from gaugemc.run.configurations import kept_start
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.software import software
 from gaugemc.run.timing import time_draws
+from gaugemc.run.tracking import tracked
 from gaugemc.run.train_phase import run_training
 from gaugemc.run.trainee import build_trainee
 from gaugemc.training.engine import JAX, Engine
@@ -64,11 +68,20 @@ def run(
         changes = directory.record_software()
         if changes is not None:
             console.print(changes, style="yellow", highlight=False, soft_wrap=True)
-        return finish(settings, directory, console, engine)
+        with ExitStack() as trackers:
+
+            def tracking(first_step: int) -> Track:
+                return trackers.enter_context(tracked(settings, directory, first_step))
+
+            return finish(settings, directory, console, engine, tracking)
 
 
 def finish(
-    settings: Settings, directory: RunDirectory, console: Console, engine: Engine
+    settings: Settings,
+    directory: RunDirectory,
+    console: Console,
+    engine: Engine,
+    tracking: Callable[[int], Track],
 ) -> dict[str, Any]:
     """Do what is not yet done in a directory that is owned; returns the summary."""
     train_key, evaluate_key, hmc_key, timing_key, check_key, burn_in_key = jax.random.split(
@@ -84,7 +97,7 @@ def finish(
         if trainee.load is not None:
             line = f"training starts from what {trainee.load} trained"
             console.print(line, soft_wrap=True, markup=False)  # a path may have brackets
-        trained = run_training(trainee, directory, train_key, engine)
+        trained = run_training(trainee, directory, train_key, engine, tracking)
         model = trainee.carried(trained.model, theory.space)
     e = settings.evaluate
     sampler = build_sampler(settings, theory, model)

@@ -124,7 +124,7 @@ class RunDirectory:
                 first = self.settings() if self.config.is_file() else settings
                 self.write(self.begun, as_yaml(first))
             if not self.config.is_file():
-                self.write(self.config, comments() + self.begun.read_text(encoding="utf-8"))
+                self.write(self.config, self.begun.read_text(encoding="utf-8"))
         except OSError as error:
             raise self._unwritable(error) from error
         stored, wanted = flat(settings_in(self.begun)), used(settings)
@@ -146,8 +146,13 @@ class RunDirectory:
             self.note("; ".join(f"{key}: {stored[key]} -> {wanted[key]}" for key in changed))
 
     def record_software(self) -> str | None:
-        """Note in config.yaml and log.txt what software is not that of before; returns the note."""
-        config, changes = with_changes(self.config.read_text(encoding="utf-8"))
+        """Write into config.yaml what software makes the run; where the run goes on with other
+        software, note that there and in log.txt, and return the note."""
+        config = self.config.read_text(encoding="utf-8")
+        if not split(config)[0]:
+            self.write(self.config, comments() + config)
+            return None
+        config, changes = with_changes(config)
         if changes is None:
             return None
         self.write(self.config, config)

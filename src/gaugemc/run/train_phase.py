@@ -4,7 +4,7 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -15,6 +15,7 @@ from jaxtyping import Array, Key
 
 from gaugemc.chains.progress import progress_bar
 from gaugemc.choices.build import Model, abstract_model
+from gaugemc.choices.choice import Track
 from gaugemc.choices.loading import misfit
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.uses import has_jumps, load_key
@@ -52,12 +53,22 @@ class Trained(NamedTuple):
     """The section of summary.json: steps, seconds, quality of the model and of the last one."""
 
 
+def untracked(first_step: int) -> Track:
+    """Nobody tracks."""
+    return lambda step, row: None
+
+
 def run_training(
-    trainee: Trainee, directory: RunDirectory, key: Key[Array, ""], engine: Engine
+    trainee: Trainee,
+    directory: RunDirectory,
+    key: Key[Array, ""],
+    engine: Engine,
+    tracking: Callable[[int], Track] = untracked,
 ) -> Trained:
     """Train, or go on training from the last valid checkpoint, to settings.training.steps.
 
     The model is the last one, or that of the best measured quality if the last one is worse.
+    `tracking` is told the first step, and gives what tracks the rows of metrics.csv.
     """
     settings = trainee.settings
     t = settings.training
@@ -100,10 +111,8 @@ def run_training(
     measured: dict[str, Any] = {}
     started = time.perf_counter() - seconds
     try:
-        with (
-            progress_bar("training", t.steps, settings.progress, last_good) as report,
-            settings.tracker.track(settings, directory.path, last_good + 1) as track,
-        ):
+        track = tracking(last_good + 1)
+        with progress_bar("training", t.steps, settings.progress, last_good) as report:
             for state, metrics in engine.train(
                 trainee.objective, descent, state, train_key, t.steps, t.chunk
             ):

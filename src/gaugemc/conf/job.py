@@ -1,0 +1,145 @@
+"""A batch job: the directories of its runs, which hold their settings, and the script."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from gaugemc.choices.settings import Settings
+from gaugemc.choices.systems import LEAD
+from gaugemc.conf.composition import configuration, settings_of
+from gaugemc.conf.ending import fail
+from gaugemc.conf.errors import BAD_INPUT
+from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
+from gaugemc.conf.preparation import check, judged, place, refuse_empty, rooted
+from gaugemc.conf.submission import Submission, among, clock
+from gaugemc.io.atomic import write_atomically
+from gaugemc.run.run_directory import RunDirectory
+from gaugemc.run.sharing import SCAN
+
+PORT = 29500
+"""Where the processes of several nodes find the first node."""
+
+
+def submit(asked: Submission) -> int:
+    """Write the script and the directories of its runs, and submit it if asked to: the exit code.
+
+    Nothing is written before all settings are found to be good.
+    """
+    system = asked.system
+    found = shutil.which(system.submit)
+    if asked.run and found is None:
+        problem = f"submit: {system.submit}: not found: call it where jobs are submitted"
+        fail(f"{problem}, or leave out --run", BAD_INPUT)
+    every, config = checked(asked)
+    directory = directory_of(asked, config)
+    runs = [directory / str(number) for number in range(len(every))] if asked.sweep else [directory]
+    for settings, path in zip(every, runs):
+        run = RunDirectory(path)
+        with run.owned():
+            run.create(settings)
+    if asked.sweep:
+        write(directory / SCAN, scan(asked))
+    script = directory / "job.sh"
+    words = [system.submit, str(script)]
+    if len(runs) > 1 and system.array:
+        words[1:1] = system.array.format(last=len(runs) - 1).split()
+    write(script, system.script(values(asked, every, directory, runs, words)))
+    script.chmod(0o755)
+    print(script)
+    if asked.sweep:
+        print(f"at the end, a page of all runs: gaugemc report {directory}", file=sys.stderr)
+    if asked.run:
+        return subprocess.run([found or "", *words[1:]], check=False).returncode
+    print(f"to submit it: {shlex.join(words)}", file=sys.stderr)
+    return 0
+
+
+def checked(asked: Submission) -> tuple[list[Settings], Any]:
+    """The settings of all jobs, after all checks, and Hydra's configuration of the last one."""
+    every, config = [], None
+    for number, overrides in enumerate(asked.jobs):
+        with judged(asked.jobs, number):
+            config = configuration([*overrides, *asked.place])
+            HydraConfig.instance().set_config(config)
+            settings = rooted(settings_of(config))
+            workers = asked.workers(settings)
+            with among(workers and workers * asked.options["nodes"]):
+                check(settings)
+            every.append(settings)
+    return every, config
+
+
+def directory_of(asked: Submission, config: Any) -> Path:
+    """Where the run or the sweep goes."""
+    kind, default = ("sweep", SWEEP_DIR) if asked.sweep else ("run", RUN_DIR)
+    refuse_empty(f"hydra.{kind}.dir", config.hydra[kind].dir)
+    place(config.hydra[kind], "dir", default)
+    return Path(config.hydra[kind].dir).absolute()
+
+
+def values(
+    asked: Submission,
+    every: Sequence[Settings],
+    directory: Path,
+    runs: Sequence[Path],
+    words: Sequence[str],
+) -> Mapping[str, Any]:
+    """What stands in the texts of a system; None leaves out the line."""
+    options, system = asked.options, asked.system
+    array = len(runs) > 1
+    launch = (system.launch if options["nodes"] > 1 else system.alone).format_map(options)
+    run = shlex.quote(str(directory))
+    return {
+        **options,
+        "name": every[0].name,
+        "time": clock(options["time"]),
+        "seconds": options["time"] - LEAD,
+        "no_gpus": None if options["gpus"] else "",
+        "about": f"# gaugemc wrote this. Edit it as you like; to submit it: {shlex.join(words)}",
+        "here": shlex.quote(str(Path.cwd())),
+        "directory": run,
+        "script": shlex.quote(words[-1]),
+        "run": f"{run}/{system.index}" if array else shlex.quote(str(runs[0])),
+        "runs": shlex.join(map(str, runs)),
+        "last": len(runs) - 1 if array else None,
+        "of_array": "" if array else None,
+        "again": system.again[array],
+        "launch": launch,
+        "start": start(asked.workers(every[0]), options["nodes"]),
+    }
+
+
+def start(workers: int | None, nodes: int) -> str:
+    """The command that starts the processes of one node, which begin or resume the run."""
+    python, gaugemc = shlex.quote(sys.executable), '-m gaugemc resume "$run"'
+    if workers is None:
+        return f"{python} {gaugemc}"
+    meeting = (
+        f"--nnodes={nodes} --rdzv_backend=c10d --rdzv_endpoint=$(hostname):{PORT}"
+        if nodes > 1
+        else "--standalone"
+    )
+    return f"{python} -m torch.distributed.run {meeting} --nproc_per_node={workers} {gaugemc}"
+
+
+def scan(asked: Submission) -> str:
+    """What the page of all runs reads about a sweep, as Hydra writes it."""
+    tree = {
+        "sweep": {"subdir": "${hydra.job.num}"},
+        "sweeper": {"params": dict(asked.params)},
+        "overrides": {"task": list(asked.overrides)},
+    }
+    return OmegaConf.to_yaml(OmegaConf.create({"hydra": tree}))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file, atomically."""
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
