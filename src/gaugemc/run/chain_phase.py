@@ -12,6 +12,7 @@ from jaxtyping import Array, Key, PyTree
 from gaugemc.arrays import Field
 from gaugemc.chains.driver import Draws, chunks, concatenate
 from gaugemc.chains.measurement import Measurement
+from gaugemc.chains.mesh import gathered
 from gaugemc.chains.progress import progress_bar
 from gaugemc.choices.measuring import build_measurement, build_tuning_measurement, judged
 from gaugemc.choices.settings import Settings
@@ -108,7 +109,7 @@ def run_chains(
             path = checkpoint_path(directory.checkpoints, phase.name, done)
             first = done - samples.draws.info.accepted.shape[1]
             save_checkpoint(path.with_suffix(DRAWS), samples.draws, {"first": first})
-            save_checkpoint(path, states, {"draws": done, "seconds": seconds})
+            save_checkpoint(path, gathered(states), {"draws": done, "seconds": seconds})
             prune(directory.checkpoints, phase.name, 2)
             report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
     directory.confirm()
