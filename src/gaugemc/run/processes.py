@@ -8,6 +8,7 @@ are given.
 
 import io
 import os
+import re
 import socket
 import sys
 import tarfile
@@ -52,6 +53,7 @@ def join(place: Place) -> None:
                 problem = f"port {port} cannot be used here: choose another: {error}"
                 raise SettingsError("devices.coordinator", place.coordinator, problem) from error
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.config.update("jax_enable_preemption_service", False)  # would take SIGTERM from us
     jax.config.update("jax_enable_recoverability", True)  # who remains says so, and ends itself
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     own = place.on_host is not None and ("," in visible or not visible)
@@ -85,8 +87,9 @@ def heard() -> Iterator[None]:
     """What happens to a process when another one ends, in one line."""
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
+        # XLA's own, of either type, begin with the kind of failure in capitals.
+        if jax.process_count() == 1 or not re.match(r"[A-Z_]+: ", str(error)):
             raise
         raise ConnectionError(
             f"process {jax.process_index()} of {jax.process_count()}: another process has ended,"
