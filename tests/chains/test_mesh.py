@@ -23,7 +23,7 @@ from gaugemc.kernels.native.calls import kernels
 from gaugemc.samplers import trainable_leapfrog
 key = jax.random.key(3)
 theory = gm.Wilson(gm.Links(gm.U1(), (8, 8)), beta=3.0)
-leapfrog = trainable_leapfrog(key, theory.space, n_layers=1, hidden=[4])
+leapfrog = trainable_leapfrog(key, theory.space, n_layers=1, hidden=[16])
 assert len(jax.devices()) == 2
 for sampler in (gm.HMC(theory, 0.2, 4), gm.L2HMC(theory, leapfrog)):
     # With 64 chains XLA would add up the actions in another order than with 32.
@@ -36,9 +36,7 @@ for sampler in (gm.HMC(theory, 0.2, 4), gm.L2HMC(theory, leapfrog)):
     alone = gm.sample(sampler, key, draws=3, warmup=0, states=one.states)
     same = [np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, ((one, alone), (two, on))))]
     print(type(sampler).__name__, all(same), len(same) > 10)
-native = kernels(1, np.float64)
-program = jax.jit(lambda: 0).lower().as_text()
-print("kernels", len(native))
+print("kernels", len(kernels(1, np.float64)))
 """
 
 

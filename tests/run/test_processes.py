@@ -60,7 +60,8 @@ def test_two_processes_and_one(tmp_path: Path) -> None:
     assert one[0].shape[:2] == (4, 12)
     assert all(np.array_equal(a, b) for a, b in zip(one, two))
     end_of_one, end_of_two = map(read_configurations, ensembles)
-    assert end_of_one is not None and end_of_two is not None
+    assert end_of_one is not None
+    assert end_of_two is not None
     assert np.array_equal(end_of_one, end_of_two)
     assert "2 devices of 2 processes" in (tmp_path / "two" / "log.txt").read_text()
 

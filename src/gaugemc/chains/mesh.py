@@ -14,9 +14,10 @@ from jaxtyping import PyTree
 
 _CHAINS = PartitionSpec("chain")
 
-SAME_BITS = {"xla_cpu_experimental_ynn_fusion_type": ""}
-"""Options of XLA. It gives large sums to another library than small ones, which adds up in another
-order: a chain's numbers would depend on how many chains a device has."""
+SAME_BITS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+"""Options of XLA, whose library YNN is left products of matrices alone. XLA would give it large
+sums, but no small ones, and YNN adds up in another order: a chain's numbers would depend on how
+many chains a device has."""
 
 
 def spread(states: PyTree, devices: Sequence[jax.Device]) -> PyTree:
