@@ -21,6 +21,7 @@ from rich.text import Text
 from gaugemc import interrupt
 from gaugemc.chains.progress import progress_bar
 from gaugemc.checks import tally
+from gaugemc.choices.devices import place_of
 from gaugemc.choices.frameworks import rank
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import notice, unused
@@ -50,6 +51,7 @@ from gaugemc.report.svg import svg_of
 from gaugemc.run.experiment import run
 from gaugemc.run.extension import with_overrides
 from gaugemc.run.measure_files import measure_files
+from gaugemc.run.processes import heard, join, leaving
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.summary import to_json
 from gaugemc.statistics.notation import format_bound, format_error, printable
@@ -66,17 +68,30 @@ def main() -> NoReturn:
         fail(f"{verb} needs one run directory\n{USAGE}", BAD_INPUT)
     interrupt.advise("interrupted")
     prepare_jax()
-    if verb == "resume":
-        sys.exit(guarded(lambda: resume(Path(arguments[1]), arguments[2:])))
-    if verb == "convert":
-        sys.exit(guarded(lambda: convert(arguments[1:])))
-    if verb == "measure":
-        sys.exit(guarded(lambda: measure(arguments[1:])))
-    if verb == "submit":
-        sys.exit(guarded(lambda: submit(submission(arguments[1:]))))
-    if verb == "report":
-        sys.exit(guarded(lambda: report(Path(arguments[1]))))
-    sys.exit(guarded(configured))
+    verbs = {
+        "resume": lambda: resume(Path(arguments[1]), arguments[2:]),
+        "convert": lambda: convert(arguments[1:]),
+        "measure": lambda: measure(arguments[1:]),
+        "submit": lambda: submit(submission(arguments[1:])),
+        "report": lambda: report(Path(arguments[1])),
+    }
+    with leaving():
+        if verb == "resume" or verb not in verbs:
+            guarded(lambda: share(arguments))
+        sys.exit(guarded(verbs.get(verb, configured)))
+
+
+def share(words: Sequence[str]) -> int:
+    """Take the devices, and join the processes, that share the chains; without words, one."""
+    given = [word for word in words if word.startswith("devices.")]
+    if given:
+        devices = composed(given).devices
+        place = place_of(devices)
+        if (devices.count or 1) > 1:
+            jax.config.update("jax_num_cpu_devices", devices.count)
+        if place.processes > 1:
+            join(place)
+    return 0
 
 
 def prepare_jax() -> None:
@@ -213,7 +228,7 @@ def run_and_show(settings: Settings, path: Path, *, extend: bool = False, again:
     advice = go_on_with(path) + again
     interrupt.advise(advice)
     try:
-        with interrupt.raised():
+        with interrupt.raised(), heard():
             numbers = run(settings, path, console, extend=extend, engine=engine_of(settings))
         interrupt.advise(f"interrupted{again}")
     except OSError as error:  # a full disk, say

@@ -1,17 +1,19 @@
 """The one driver: many chains of any sampler at once, in compiled chunks."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
 from gaugemc.arrays import known
 from gaugemc.chains.measurement import OWN, Measured, Measurement
+from gaugemc.chains.mesh import SAME_BITS, gathered, mesh_of, on_each, spread
 from gaugemc.chains.progress import progress_bar
 from gaugemc.kernels.once import once
 from gaugemc.samplers.sampler import ComposeInfo, Info, Sampler
@@ -77,28 +79,32 @@ class Chunk(NamedTuple):
     first: Int[Array, ""]
     length: Int[Array, ""]
     measurement: Measurement = OWN
+    mesh: Mesh | None = None
+    """The devices that share the chains."""
 
 
-@eqx.filter_jit(donate="all-except-first")
+@eqx.filter_jit(donate="all-except-first", compiler_options=SAME_BITS)
 def advance(chunk: Chunk, states: PyTree) -> tuple[PyTree, tuple[Measured, Info | ComposeInfo]]:
     """Make a chunk; the new states get the memory of the old ones, which are gone.
 
     Returns the states, and observables and infos of shape [chain, CAPACITY]. The first `length`
     draws of these arrays are filled.
     """
-    sampler, key, first, length, measurement = chunk
-    keys = _chain_keys(key, jax.tree.leaves(states)[0].shape[0])
+    sampler, key, first, length, measurement, mesh = chunk
 
-    def body(i: Int[Array, ""], carry: tuple[PyTree, tuple]) -> tuple[PyTree, tuple]:
-        states, measured = draw(sampler, keys, first + i, carry[0], measurement)
-        return states, jax.tree.map(lambda m, new: m.at[i].set(new), carry[1], measured)
+    def part(keys: Key[Array, " chain"], states: PyTree) -> tuple[PyTree, tuple]:
+        def body(i: Int[Array, ""], carry: tuple[PyTree, tuple]) -> tuple[PyTree, tuple]:
+            states, measured = draw(sampler, keys, first + i, carry[0], measurement)
+            return states, jax.tree.map(lambda m, new: m.at[i].set(new), carry[1], measured)
 
-    empty = jax.tree.map(
-        lambda leaf: jnp.zeros((CAPACITY, *leaf.shape), leaf.dtype),
-        eqx.filter_eval_shape(draw, sampler, keys, first, states, measurement)[1],
-    )
-    states, measured = jax.lax.fori_loop(jnp.zeros_like(length), length, body, (states, empty))
-    return states, jax.tree.map(lambda m: jnp.swapaxes(m, 0, 1), measured)
+        empty = jax.tree.map(
+            lambda leaf: jnp.zeros((CAPACITY, *leaf.shape), leaf.dtype),
+            eqx.filter_eval_shape(draw, sampler, keys, first, states, measurement)[1],
+        )
+        states, measured = jax.lax.fori_loop(jnp.zeros_like(length), length, body, (states, empty))
+        return states, jax.tree.map(lambda m: jnp.swapaxes(m, 0, 1), measured)
+
+    return on_each(mesh, part)(_chain_keys(key, len(jax.tree.leaves(states)[0])), states)
 
 
 @eqx.filter_jit  # what `advance` asks of shapes and what its loop does are one trace
@@ -136,15 +142,16 @@ def chunks(
     """
     check_states(sampler, states)
     states = jax.tree.map(jnp.copy, states)  # the caller's stay
+    mesh = mesh_of(states)
     while first < draws:
         parts = []
         end = min(first + chunk, draws)
         while first < end:
             length = min(CAPACITY, end - first)
-            part = Chunk(sampler, key, jnp.asarray(first), jnp.asarray(length), measurement)
+            part = Chunk(sampler, key, jnp.asarray(first), jnp.asarray(length), measurement, mesh)
             states, (observables, info) = advance(part, states)
             check_states(sampler, states)
-            measured = jax.device_get((observables, info))
+            measured = jax.device_get(gathered((observables, info)))
             parts.append(Draws(*jax.tree.map(lambda a, n=length: a[:, :n], measured)))
             first += length
         yield first, Samples(concatenate(parts), states)
@@ -152,7 +159,7 @@ def chunks(
 
 def check_states(sampler: Sampler, states: PyTree) -> None:
     """Raise ValueError if a state holds a NaN: nothing is ever accepted there, in silence."""
-    bad = np.asarray(_nan_chains(states))
+    bad = np.asarray(gathered(_nan_chains(states)))
     if bad.any():
         raise ValueError(
             f"{sampler.theory.name}: the state of chain {int(bad.argmax())}"
@@ -194,6 +201,7 @@ def sample(
     chunk: int | None = None,
     states: PyTree | None = None,
     measurement: Measurement = OWN,
+    devices: Sequence[jax.Device] | None = None,
     progress: bool = False,
 ) -> Samples:
     """Run `chains` chains of a sampler for `warmup` + `draws` steps and keep the last `draws`.
@@ -207,6 +215,8 @@ def sample(
         chunk: draws between two reports of progress; by default a twentieth of the run.
         states: states to continue from, as returned by an earlier call.
         measurement: what is measured; by default the theory's observables, on every draw.
+        devices: devices that share the chains equally; by default one. Their number changes no bit
+            of the draws on CPUs. Ignored where `states` is given: chains run where they are.
         progress: show a progress bar on stderr.
 
     Returns:
@@ -215,6 +225,8 @@ def sample(
     Raises:
         ValueError: an argument is out of range, or a chain starts where the action is NaN.
     """
+    if devices is not None and not devices:
+        raise ValueError("devices []: give at least one, such as jax.devices()")
     if not isinstance(sampler, Sampler):
         raise ValueError(f"sample: needs a sampler, not {type(sampler).__name__}")
     for name, number, least in (
@@ -229,6 +241,7 @@ def sample(
     start_key, run_key = jax.random.split(key)
     if states is None:
         states = start_chains(sampler, start_key, chains)
+        states = spread(states, devices or jax.devices()[:1])
     everything = warmup + draws
     kept: list[Draws] = []
     with progress_bar("sampling", everything, progress) as report:

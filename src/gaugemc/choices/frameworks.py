@@ -1,10 +1,12 @@
 """Who trains: the frameworks, what each needs, and how each spreads over processes."""
 
 import os
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from gaugemc.choices.devices import rank_of
 from gaugemc.choices.option import SettingsError, one_of
 
 
@@ -32,7 +34,7 @@ def processes() -> int:
 
 def rank() -> int:
     """The number of this process among them; the first one, 0, is the one that writes."""
-    return int(os.environ.get("RANK", 0)) if processes() > 1 else 0
+    return int(os.environ.get("RANK", 0)) if processes() > 1 else rank_of(sys.argv[1:])
 
 
 def refuse_framework(framework: str, backend: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gaugemc.choices.choice import FlowChoice, SamplerChoice, TheoryChoice, TrackerChoice
+from gaugemc.choices.devices import DevicesSettings
 from gaugemc.choices.dynamics import DynamicsSettings, LossSettings
 from gaugemc.choices.frameworks import BACKENDS, FRAMEWORKS
 from gaugemc.choices.menu import DEFAULTS, chosen
@@ -215,6 +216,7 @@ class Settings:
     loss: LossSettings = field(default_factory=LossSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
+    devices: DevicesSettings = field(default_factory=DevicesSettings)
     tracker: TrackerChoice = field(default_factory=default("tracker"))
     observables: list[str] | None = option(
         None, "what is measured besides the theory's leading observables; null for its usual ones"

@@ -287,8 +287,11 @@ def flat(settings: Any) -> dict[str, Any]:
 
 
 def used(settings: Settings) -> dict[str, Any]:
-    """The settings that change a run, by their full keys."""
-    every = flat(settings)
+    """The settings that change a run, by their full keys.
+
+    What shares the chains is of the start of a run, and may be others whenever the run goes on.
+    """
+    every = {key: v for key, v in flat(settings).items() if not key.startswith("devices.")}
     useless = unused(settings, every)
     return {key: value for key, value in every.items() if key not in useless}
 

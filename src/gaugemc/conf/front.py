@@ -82,7 +82,8 @@ def answer_to(arguments: list[str]) -> str | None:
         return help_text(composed(words))
     check_choices(flags.overrides)
     sweeps = flags.multirun or params
-    if sweeps and processes() > 1:
+    launched = {"devices.launcher"} & {o.get_key_element() for o in parsed(flags.overrides)}
+    if sweeps and (processes() > 1 or launched):
         raise UsageError("--multirun: several processes train one run at a time: run it in one")
     if not sweeps:  # the jobs of a sweep are looked at together, later
         settings = composed(flags.overrides)

@@ -1,6 +1,7 @@
 """The loop that trains a run, by the name of its framework."""
 
 from gaugemc.choices.settings import Settings
+from gaugemc.run.follower import follow
 from gaugemc.training.engine import JAX, Engine
 
 
@@ -19,6 +20,9 @@ def engine_of(settings: Settings) -> Engine:
 
 def work(settings: Settings) -> int:
     """What a process beside process 0 does; returns the exit code."""
+    if settings.devices.launcher != "none":
+        follow(settings, engine_of(settings))
+        return 0
     from gaugemc.interop.torch import worker
 
     return worker.work(settings)

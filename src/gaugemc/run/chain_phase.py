@@ -12,6 +12,7 @@ from jaxtyping import Array, Key, PyTree
 from gaugemc.arrays import Field
 from gaugemc.chains.driver import Draws, chunks, concatenate
 from gaugemc.chains.measurement import Measurement
+from gaugemc.chains.mesh import gathered
 from gaugemc.chains.progress import progress_bar
 from gaugemc.choices.measuring import build_measurement, build_tuning_measurement, judged
 from gaugemc.choices.settings import Settings
@@ -110,7 +111,7 @@ def run_chains(
             path = checkpoint_path(directory.checkpoints, phase.name, done)
             first = done - samples.draws.info.accepted.shape[1]
             save_checkpoint(path.with_suffix(DRAWS), samples.draws, {"first": first})
-            save_checkpoint(path, states, {"draws": done, "seconds": seconds})
+            save_checkpoint(path, gathered(states), {"draws": done, "seconds": seconds})
             prune(directory.checkpoints, phase.name, 2)
             report(done, f"acceptance {samples.draws.info.acceptance.mean():.2f}")
     directory.confirm()
@@ -152,7 +153,7 @@ def tuned(
     if phase.x is None:
         states = new_chains(settings, start, sampler, start_key)
     else:
-        states = continued(sampler, phase.x)
+        states = continued(settings, sampler, phase.x)
     hmc = hmc_in(sampler)
     if not phase.tune or hmc is None:
         return Tuned(sampler, states, [], {})
@@ -179,7 +180,7 @@ def tuned(
         others = {name: found.sampler_for(name) for name in differing(found)}
         save_checkpoint(
             path,
-            (best.step_size, best.n_steps, found.states.x),
+            (best.step_size, best.n_steps, gathered(found.states.x)),
             {
                 "tuning": table_of(found),
                 "better": {n: [float(s.step_size), int(s.n_steps)] for n, s in others.items()},
@@ -192,7 +193,7 @@ def tuned(
         name: with_hmc(sampler, hmc.with_steps(*steps))
         for name, steps in metadata["better"].items()
     }
-    return Tuned(best, continued(best, x), metadata["tuning"], better)
+    return Tuned(best, continued(settings, best, x), metadata["tuning"], better)
 
 
 def differing(tuning: Tuning) -> list[str]:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Key, PyTree
 
 from gaugemc.arrays import Field
 from gaugemc.chains.driver import start_chains
+from gaugemc.chains.mesh import gathered, spread
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.io.configuration import (
@@ -16,6 +17,7 @@ from gaugemc.io.configuration import (
     read_configuration,
     write_configuration,
 )
+from gaugemc.run.processes import devices_of
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import Sampler
 from gaugemc.spaces import Links
@@ -62,20 +64,23 @@ def new_chains(
 ) -> PyTree:
     """States of all chains: hot, maybe half of them cold, or all at the links of `start`."""
     if start is None:
-        return start_chains(sampler, key, settings.chains, settings.evaluate.cold)
+        states = start_chains(sampler, key, settings.chains, settings.evaluate.cold)
+        return spread(states, devices_of(settings))
     state = jax.jit(lambda x: sampler.state(sampler.theory.variable(x)))(start)
-    return jax.tree.map(lambda a: jnp.broadcast_to(a, (settings.chains, *a.shape)), state)
+    states = jax.tree.map(lambda a: jnp.broadcast_to(a, (settings.chains, *a.shape)), state)
+    return spread(states, devices_of(settings))
 
 
-def continued(sampler: Sampler, x: Field) -> PyTree:
+def continued(settings: Settings, sampler: Sampler, x: Field) -> PyTree:
     """States of chains that go on from the variables x (leading axis: chain)."""
-    return jax.jit(jax.vmap(sampler.state))(x)
+    states = jax.jit(jax.vmap(sampler.state))(gathered(x))
+    return spread(states, devices_of(settings))
 
 
 def last_configurations(sampler: Sampler, states: PyTree) -> np.ndarray:
     """The last physical configuration of every chain, [chain, 1, ...]."""
     fields = jax.jit(jax.vmap(lambda x: sampler.theory.configuration(x)))(jnp.asarray(states.x))
-    return np.asarray(fields)[:, None]
+    return np.asarray(gathered(fields))[:, None]
 
 
 def write_last(settings: Settings, directory: RunDirectory, phase: str, fields: np.ndarray) -> None:

@@ -25,6 +25,7 @@ from gaugemc.run.baselines import run_baselines
 from gaugemc.run.burn_in import run_burn_in
 from gaugemc.run.chain_phase import Phase, run_chains
 from gaugemc.run.configurations import kept_start
+from gaugemc.run.processes import agreed, copied, devices_of
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.software import software
 from gaugemc.run.timing import time_draws
@@ -58,6 +59,7 @@ def run(
     """
     console = console or Console(stderr=True, quiet=not settings.progress)
     validate(settings)
+    devices = devices_of(settings)
     if settings.sampler.trains and engine.framework != settings.framework:
         problem = f"call run with engine=engine_of(settings), not that of {engine.framework}"
         raise SettingsError("framework", settings.framework, problem)
@@ -65,9 +67,12 @@ def run(
     with directory.owned():
         directory.create(settings, extend=extend)
         directory.note(f"start: {settings.sampler.name} on {settings.theory.name}")
+        if len(devices) > 1:
+            directory.note(f"{len(devices)} devices of {jax.process_count()} processes")
         changes = directory.record_software()
         if changes is not None:
             console.print(changes, style="yellow", highlight=False, soft_wrap=True)
+        copied(directory.path)
         with ExitStack() as trackers:
 
             def tracking(first_step: int) -> Track:
@@ -98,7 +103,7 @@ def finish(
             line = f"training starts from what {trainee.load} trained"
             console.print(line, soft_wrap=True, markup=False)  # a path may have brackets
         trained = run_training(trainee, directory, train_key, engine, tracking)
-        model = trainee.carried(trained.model, theory.space)
+        model = agreed(trainee.carried(trained.model, theory.space))
     e = settings.evaluate
     sampler = build_sampler(settings, theory, model)
     evaluate = run_chains(
@@ -116,6 +121,8 @@ def finish(
     ]
     with console.status("timing, analysis and exactness checks"):
         timing = time_draws(measured, timing_key, e.timing_rounds)
+        if jax.process_index() > 0:
+            return {}  # process 0 alone has the run's directory
         analysed = [summary.estimates(chains) for chains in measured]
         results = [
             summary.result(chains, estimates, exact, seconds, burned)

@@ -38,7 +38,8 @@ def with_overrides(stored: Settings, overrides: Sequence[str], directory: Path) 
     settings = stored
     for override in overrides:
         key, _, value = override.partition("=")
-        if key not in (*DRAWS, *FREE):
+        started = key.startswith("devices.") and key in flat(stored)
+        if not started and key not in (*DRAWS, *FREE):
             raise SettingsError(key, value, refusal(key, stored, directory))
         if value in ("", "???"):
             raise SettingsError(key, value, f"needs a value: {key}=VALUE")

@@ -1,0 +1,171 @@
+"""Processes that share the chains of a run (jax.distributed).
+
+Every process does what process 0 does, with an equal part of the chains, and all get all draws. So
+all decide alike. Process 0 alone has the run's directory; each other one works in a directory for
+the time being, which begins as a copy. In a single process all functions here give back what they
+are given.
+"""
+
+import io
+import os
+import re
+import socket
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+import gaugemc
+from gaugemc.choices.devices import Place
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.settings import Settings
+
+STARTING = 300
+"""Seconds that processes wait for each other at first."""
+ENDING = 24 * 3600
+"""Seconds that the others wait for process 0, which writes the report."""
+_KEPT = ("config.yaml", "start.h5", "checkpoints")
+"""What a run goes on from."""
+_WORDS = 256
+
+
+def join(place: Place) -> None:
+    """Become one of several processes, before JAX computes anything.
+
+    Raises:
+        SettingsError: the port is in use.
+        ConnectionError: the processes do not find each other, or are not of the same version.
+    """
+    port = place.coordinator.rpartition(":")[2]
+    if place.process == 0:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", int(port)))
+            except (OSError, OverflowError) as error:
+                problem = f"port {port} cannot be used here: choose another: {error}"
+                raise SettingsError("devices.coordinator", place.coordinator, problem) from error
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.config.update("jax_enable_preemption_service", False)  # would take SIGTERM from us
+    jax.config.update("jax_enable_recoverability", True)  # who remains says so, and ends itself
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    own = place.on_host is not None and ("," in visible or not visible)
+    try:
+        jax.distributed.initialize(
+            place.coordinator,
+            place.processes,
+            place.process,
+            local_device_ids=place.on_host if own else None,
+            cluster_detection_method="deactivate",
+            initialization_timeout=STARTING,
+            heartbeat_timeout_seconds=30,
+            shutdown_timeout_seconds=ENDING,
+        )
+    except RuntimeError as error:
+        raise ConnectionError(
+            f"process {place.process}: {place.processes} processes do not meet at"
+            f" {place.coordinator}: {_first_line(error)}"
+        ) from error
+    version = f"gaugemc {gaugemc.__version__}, jax {jax.__version__}, numpy {np.__version__}"
+    words = np.frombuffer(version.encode().ljust(_WORDS)[:_WORDS], np.uint8)
+    if not np.array_equal(first := agreed(words), words):
+        theirs = np.asarray(first).tobytes().decode().strip()
+        raise ConnectionError(
+            f"process {place.process} has {version}, process 0 {theirs}: install the same"
+        )
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """What happens to a process when another one ends, in one line."""
+    try:
+        yield
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
+        # XLA's own, of either type, begin with the kind of failure in capitals.
+        if jax.process_count() == 1 or not re.match(r"[A-Z_]+: ", str(error)):
+            raise
+        raise ConnectionError(
+            f"process {jax.process_index()} of {jax.process_count()}: another process has ended,"
+            f" or cannot be reached: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split("\n")[0].split())[:200]
+
+
+@contextmanager
+def leaving() -> Iterator[None]:
+    """Around a whole program: one that fails does not wait for the others."""
+    try:
+        yield
+    except SystemExit as end:
+        if end.code and jax.distributed.is_initialized():
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError):
+                    stream.flush()
+            os._exit(end.code if isinstance(end.code, int) else 1)
+        raise
+
+
+def agreed(tree: PyTree) -> PyTree:
+    """The tree of process 0, in all of them: elsewhere what is no array counts alone."""
+    if jax.process_count() == 1:
+        return tree
+    from jax.experimental.multihost_utils import broadcast_one_to_all
+
+    arrays, code = eqx.partition(tree, eqx.is_array_like)
+    first = jax.tree.map(
+        lambda own, sent: jnp.asarray(sent) if isinstance(own, jax.Array) else sent,
+        arrays,
+        broadcast_one_to_all(arrays),
+    )
+    return eqx.combine(first, code)
+
+
+def devices_of(settings: Settings) -> list[jax.Device]:
+    """The devices that share the chains of a run, of all processes.
+
+    Where nobody said how many, they are as many as can share the chains equally.
+
+    Raises:
+        SettingsError: these devices cannot share the chains equally, or are not there.
+    """
+    there, processes = jax.local_device_count(), jax.process_count()
+    count, chains = settings.devices.count, settings.chains
+    if count is not None and count > there:
+        problem = f"this process has {there}: choose at most as many"
+        raise SettingsError("devices.count", count, problem)
+    wanted = [count] if count else range(1 if jax.default_backend() == "cpu" else there, 0, -1)
+    able = [n for n in wanted if chains % (n * processes) == 0]
+    if not able:
+        parts = (count or 1) * processes
+        problem = f"{parts} devices cannot share them equally: choose a multiple of {parts}"
+        raise SettingsError("chains", chains, problem)
+    of_process = (jax.local_devices(process) for process in range(processes))
+    return [device for own in of_process for device in own[: able[0]]]
+
+
+def copied(directory: Path) -> None:
+    """Give the directory of this process what a run goes on from in that of process 0."""
+    if jax.process_count() == 1:
+        return
+    packed = io.BytesIO()
+    if jax.process_index() == 0:
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            for name in _KEPT:
+                if (directory / name).exists():
+                    tar.add(directory / name, name)
+    own = np.frombuffer(packed.getvalue(), np.uint8)
+    length = int(agreed(np.asarray(own.size)))
+    sent = agreed(own if own.size else np.zeros(length, np.uint8))
+    if jax.process_index() > 0:
+        with tarfile.open(fileobj=io.BytesIO(np.asarray(sent).tobytes())) as tar:
+            tar.extractall(directory, filter="data")
