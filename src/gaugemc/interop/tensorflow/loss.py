@@ -1,6 +1,5 @@
 """A loss of gaugemc as a graph of TensorFlow."""
 
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -9,7 +8,7 @@ from jax.experimental import jax2tf
 from jaxtyping import Array, Key, PyTree
 
 from gaugemc.choices.build import without_kernels
-from gaugemc.interop.leaves import loss_in_leaves
+from gaugemc.interop.leaves import leaves_of, loss_in_leaves
 from gaugemc.interop.tensorflow.parameters import Parameters
 from gaugemc.training.train import ChainObjective, Objective
 
@@ -32,8 +31,8 @@ class Loss(tf.Module):
     def __init__(self, objective: Objective | ChainObjective, model: PyTree, key: Key[Array, ""]):
         super().__init__()
         self.model = Parameters(model)
-        plain, fixed = without_kernels((objective, self.model.leaves.fixed))
-        numbers, loss_of = loss_in_leaves(plain, replace(self.model.leaves, fixed=fixed))
+        objective, model = without_kernels((objective, model))
+        numbers, loss_of = loss_in_leaves(objective, leaves_of(model))
         words = jax.random.key_data(key)
 
         def at(arrays: list[Array], step: Array, chains: PyTree) -> Any:
