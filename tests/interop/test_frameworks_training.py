@@ -79,6 +79,8 @@ def test_ten_steps_are_those_of_jax(
     problem: Any, descent: Descent, key: Array, elsewhere: ModuleType
 ) -> None:
     """Of losses with and without chains, with batches that grow, and of forces."""
+    if problem is forces and elsewhere.__name__.endswith("tensorflow"):
+        pytest.skip("TensorFlow has no handler of LAPACK's determinants")
     objective, model, chains = problem(key)
     start = start_training(model, descent.in_jax, chains)
     ours = list(train(objective, descent.in_jax, start, key, STEPS, 4))

@@ -179,6 +179,10 @@ def validate_framework(settings: Settings) -> None:
     if settings.framework != "jax" and not has_jumps(settings):
         problem = "has no Gauss-Newton steps for loss.form=energy: choose jax, or loss.form=plain"
         raise SettingsError("framework", settings.framework, problem)
+    stout = settings.sampler.trains == "flow" and settings.flow.name == "stout"
+    if settings.framework == "tensorflow" and stout:
+        problem = "has no determinants of matrices, which flow=stout needs: choose jax or pytorch"
+        raise SettingsError("framework", settings.framework, problem)
     t = settings.training
     refuse_parts([-(-t.batch // 2**d) for d in range(t.doublings, -1, -1)], t.objective)
 

@@ -24,6 +24,9 @@ def export(theory: Theory, path: Path | str) -> None:
     Args:
         theory: `sampler.theory` of HMC, or `theory.pullback(flow)` of a flow.
         path: a directory, which is made.
+
+    Raises:
+        ValueError: a function calls LAPACK, which TensorFlow cannot (that of a stout flow does).
     """
     plain = without_kernels(theory)
     functions = {"action": plain.action, "force": plain.force}
@@ -32,6 +35,8 @@ def export(theory: Theory, path: Path | str) -> None:
     fields = tf.TensorSpec([None, *theory.space.field_shape], theory.space.field_dtype)
     module = tf.Module()
     for name, function in functions.items():
+        if "lapack" in jax.jit(lambda x, f=function: f(x)).lower(theory.space.origin()).as_text():
+            raise ValueError(f"{name} calls LAPACK, which TensorFlow cannot")
         setattr(module, name, _graph(function, fields))
     tf.saved_model.save(module, str(path))
 
