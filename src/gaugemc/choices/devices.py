@@ -15,7 +15,7 @@ PORTS = 61440, 4096
 
 @dataclass
 class DevicesSettings:
-    """What shares the chains; of how a run is started, so no part of what it computes."""
+    """What shares the chains; it changes nothing of what a run computes."""
 
     count: int | None = option(
         None,
