@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -83,7 +83,7 @@ class Chunk(NamedTuple):
     """The devices that share the chains."""
 
 
-@eqx.filter_jit(donate="all-except-first", compiler_options=SAME_BITS)
+@eqx.filter_jit(donate="all-except-first", compiler_options=SAME_BITS)  # pyright: ignore[reportCallIssue]
 def advance(chunk: Chunk, states: PyTree) -> tuple[PyTree, tuple[Measured, Info | ComposeInfo]]:
     """Make a chunk; the new states get the memory of the old ones, which are gone.
 
@@ -201,7 +201,7 @@ def sample(
     chunk: int | None = None,
     states: PyTree | None = None,
     measurement: Measurement = OWN,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
     progress: bool = False,
 ) -> Samples:
     """Run `chains` chains of a sampler for `warmup` + `draws` steps and keep the last `draws`.

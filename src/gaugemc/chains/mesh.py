@@ -20,7 +20,7 @@ sums, but no small ones, and YNN adds up in another order: a chain's numbers wou
 many chains a device has."""
 
 
-def spread(states: PyTree, devices: Sequence[jax.Device]) -> PyTree:
+def spread(states: PyTree, devices: Sequence[Any]) -> PyTree:
     """The states with an equal part of the chains on each device; on one device, as they are.
 
     Every process has all states at first, and each keeps the part of its own devices.
@@ -45,7 +45,7 @@ def mesh_of(states: PyTree) -> Mesh | None:
     """The devices that share the states; None where one device has all of them."""
     sharding = jax.tree.leaves(states)[0].sharding
     ours = isinstance(sharding, NamedSharding) and sharding.spec == _CHAINS
-    return sharding.mesh if ours else None
+    return sharding.mesh if ours else None  # pyright: ignore[reportReturnType]
 
 
 def on_each(mesh: Mesh | None, part: Callable[..., Any]) -> Callable[..., Any]:

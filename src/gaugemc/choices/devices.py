@@ -72,7 +72,7 @@ def place_of(devices: DevicesSettings, environment: Mapping[str, str] = os.envir
 
 def rank_of(words: Iterable[str], environment: Mapping[str, str] = os.environ) -> int:
     """The number of this process, as a command line tells before it is read; 0 where in doubt."""
-    given = dict(word.partition("=")[::2] for word in words)
+    given = {key: value for key, _, value in (word.partition("=") for word in words)}
     numbers = {
         "hand": given.get("devices.process"),
         "slurm": environment.get("SLURM_PROCID"),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, PyTree
 
@@ -36,7 +37,7 @@ def moments_in(state: PyTree) -> Moments:
     mu, nu = jax.tree.leaves(adam.mu), jax.tree.leaves(adam.nu)
     if any(jnp.iscomplexobj(moment) for moment in mu):
         raise ValueError("a trained array is complex: Adam of JAX and of others differ there")
-    return Moments(int(adam.count), mu, nu, plateau)
+    return Moments(int(np.asarray(adam.count)), mu, nu, plateau)
 
 
 def with_moments(state: PyTree, now: Moments) -> PyTree:

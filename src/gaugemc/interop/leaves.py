@@ -20,7 +20,7 @@ class Leaves:
     names: list[str]
     """The leaf `.layers[0].weight` is `layers.0.weight`."""
     arrays: list[Array]
-    structure: jax.tree_util.PyTreeDef
+    structure: Any
     fixed: PyTree
     """All of the model that is not trained."""
 

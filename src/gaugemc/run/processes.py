@@ -15,6 +15,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -130,7 +131,7 @@ def agreed(tree: PyTree) -> PyTree:
     return eqx.combine(first, code)
 
 
-def devices_of(settings: Settings) -> list[jax.Device]:
+def devices_of(settings: Settings) -> list[Any]:
     """The devices that share the chains of a run, of all processes.
 
     Where nobody said how many, they are as many as can share the chains equally.
