@@ -138,3 +138,13 @@ def test_each_sampler_stands_beside_the_hmc_that_it_is_compared_with(
     assert " 7(2) " in rows[start + 3]
     z = float(rows[start + 4].split()[4].replace("\N{MINUS SIGN}", "-"))
     assert z < -1000  # against a mean of 3
+
+
+def test_seeds_of_one_sampler_are_one_row_and_one_verdict(tmp_path: pathlib.Path) -> None:
+    for seed in (1, 2, 3):
+        gain = {"ess_per_second_ratio": 1.3, "error": 0.2}
+        put_run(tmp_path / str(seed), {"seed": seed}, label="l2hmc", ratio=gain)
+    assert any(row.startswith("L2HMC, 3 seeds") and "1.30(12)" in row for row in rows_of(tmp_path))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    verdict = page.partition('<div class="verdict')[2].partition("</div>")[0]
+    assert "L2HMC, 3 seeds 1.30(12)" in verdict.replace("\N{NO-BREAK SPACE}", " ")

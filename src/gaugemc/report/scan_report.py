@@ -12,7 +12,13 @@ from gaugemc.report.panels import section
 from gaugemc.report.report import write_page, write_report
 from gaugemc.report.scan import Job, Scan, key_text, read_scan, setting_text
 from gaugemc.report.scan_curves import curves
-from gaugemc.report.scan_samplers import headline, place_keys, samplers, samplers_differ
+from gaugemc.report.scan_samplers import (
+    headline,
+    is_judged,
+    place_keys,
+    samplers,
+    samplers_differ,
+)
 from gaugemc.report.scan_table import overview
 from gaugemc.report.sections import folded
 from gaugemc.statistics.notation import format_bound, format_lattice, number
@@ -113,7 +119,7 @@ def outcome(scan: Scan) -> tuple[str, str, str]:
 
 def gain(scan: Scan) -> str:
     """Independent samples per second over those of tuned HMC: who wins, or from where to where."""
-    if samplers_differ(scan):
+    if is_judged(scan):
         return headline(scan)
     compared = [(job, job.run) for job in scan.jobs if job.run and job.run.part("comparison")]
     names = {next(n for n in run.leading if n in run.part("comparison")) for _, run in compared}

@@ -87,6 +87,11 @@ def samplers_differ(scan: Scan) -> bool:
     return len({sampler_text(job) for job in scan.jobs if job.run}) > 1
 
 
+def is_judged(scan: Scan) -> bool:
+    """Whether runs of a scan are judged together: samplers side by side, or seeds as one."""
+    return samplers_differ(scan) or bool(seed_key(scan))
+
+
 def sampler_text(job: Job) -> str:
     """The sampler of a run, with its flow, and without its training where there is none."""
     assert job.run is not None
@@ -127,7 +132,7 @@ def seed_key(scan: Scan) -> str:
 
 def samplers(scan: Scan) -> str:
     """What each sampler found and cost at each place, and the verdicts in words."""
-    if not samplers_differ(scan):
+    if not is_judged(scan):
         return ""
     header = ["Sampler", "Mean", "<i>z</i>", f"{TAU} in draws", "Per own<br>force", "Per second"]
     header += ["Per second,<br>with training", "Paid<br>back after"]
