@@ -108,7 +108,7 @@ def test_a_multirun_is_an_array(slurm: Environment, tmp_path: Path) -> None:
     for number, seed in enumerate((1, 2)):
         summary = json.loads((tmp_path / f"scan/{number}/summary.json").read_text())
         assert summary["sampler"]["parameters"]["seed"] == seed
-    page = Path(gaugemc(slurm, tmp_path, "report", "scan").strip())
+    page = tmp_path / gaugemc(slurm, tmp_path, "report", "scan").strip()
     assert "seed" in page.read_text()
 
 
