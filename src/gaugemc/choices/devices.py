@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gaugemc.choices.option import SettingsError, at_least, must, one_of, option
 
 _PMI = "PMI_RANK", "PMI_SIZE"
+_KNOWN = one_of("none", "slurm", "mpi", "hand")
 PORTS = 61440, 4096
 """The first port that is taken for a job, and how many there are: the job's number chooses."""
 
@@ -25,7 +26,7 @@ class DevicesSettings:
     launcher: str = option(
         "none",
         "what started the processes: none, for one process; slurm (srun), mpi (mpiexec) or hand",
-        one_of("none", "slurm", "mpi", "hand"),
+        _KNOWN,
     )
     processes: int = option(1, "how many processes there are; for launcher=hand")
     process: int = option(0, "number of this process, from 0; for launcher=hand", at_least(0))
@@ -51,7 +52,7 @@ def place_of(devices: DevicesSettings, environment: Mapping[str, str] = os.envir
     Raises:
         SettingsError: the launcher's variables are not there, or cannot be true.
     """
-    one_of("none", "slurm", "mpi", "hand")("devices.launcher", devices.launcher)
+    _KNOWN("devices.launcher", devices.launcher)
     match devices.launcher:
         case "slurm":
             place = _slurm(devices, environment)

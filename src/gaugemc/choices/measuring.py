@@ -11,7 +11,7 @@ from gaugemc.choices.uses import baseline_draws
 from gaugemc.observables import OBSERVABLES, SLOW
 from gaugemc.observables.flowed import Flowed
 from gaugemc.spaces import Links
-from gaugemc.theories import GradientFlow, Theory, flow_kernel, flow_times, largest_step
+from gaugemc.theories import Theory, flow_times, stable_flow
 
 MOST_TIMES = 1000
 """Of a flow, at which E is kept of each measured draw."""
@@ -47,8 +47,7 @@ def flowed_observables(settings: Settings, theory: Theory) -> dict[str, Flowed]:
     e, space = settings.evaluate, theory.space
     if e.flow_time == 0 or not isinstance(space, Links):
         return {}
-    step = min(e.flow_step, largest_step(space, e.flow_kernel))
-    flow = GradientFlow(flow_kernel(space, e.flow_kernel), step)
+    flow = stable_flow(space, e.flow_kernel, e.flow_step)
     times = tuple(flow_times(e.flow_time, e.flow_step).tolist())
     every = (kind(flow, times) for kind in OBSERVABLES.values() if issubclass(kind, Flowed))
     return {o.name: o for o in every if o.has_meaning(space)}

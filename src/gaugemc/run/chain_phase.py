@@ -47,7 +47,7 @@ class Phase(NamedTuple):
     each: bool = False
     """Whether other observables get a phase of their own where they need another HMC."""
     x: Field | None = None
-    """Where each chain starts (leading axis: chain); None for `new_chains`."""
+    """Where each chain of a sampler starts that is tuned; None for `new_chains`, or a tuner's."""
 
 
 class Tuned(NamedTuple):
@@ -149,21 +149,19 @@ def tuned(
     Tuning is not a Markov chain, so the chains that follow warm up. They start where the tuner's
     chains are: steps that are tuned in equilibrium are hardly ever accepted at a hot start.
     """
-    sampler = phase.sampler
-    if phase.x is None:
-        states = new_chains(settings, start, sampler, start_key)
-    else:
-        states = continued(settings, sampler, phase.x)
-    hmc = hmc_in(sampler)
+    sampler, hmc = phase.sampler, hmc_in(phase.sampler)
+    if phase.x is not None:
+        return Tuned(sampler, continued(settings, sampler, phase.x), [], {})
     if not phase.tune or hmc is None:
-        return Tuned(sampler, states, [], {})
+        return Tuned(sampler, new_chains(settings, start, sampler, start_key), [], {})
+    states = new_chains(settings, start, hmc, start_key)
     path: Path = checkpoint_path(directory.checkpoints, f"tune-{phase.name}", 0)
     e = settings.evaluate
     if directory.newest(f"tune-{phase.name}") is None:
         found = tune(
             hmc,
             tune_key,
-            new_chains(settings, start, hmc, start_key),
+            states,
             lengths=e.lengths,
             targets=e.targets,
             iterations=e.tune_iterations,

@@ -21,7 +21,7 @@ from gaugemc.observables.polyakov_loop_imaginary import PolyakovLoopImaginary
 from gaugemc.observables.rectangle import Rectangle
 from gaugemc.spaces import Links
 from gaugemc.statistics import flow_scales
-from gaugemc.theories import GradientFlow, flow_kernel, flow_times, largest_step
+from gaugemc.theories import flow_times, stable_flow
 
 SCHEMA = 1
 
@@ -67,9 +67,7 @@ def measure_files(
                 f"{path}: {found.space.name}: not {first.name}, as {paths[0]}; measure them apart"
             )
         space = Links(first.group, first.lattice, jnp.float64)
-        flow = GradientFlow(
-            flow_kernel(space, kernel), min(step, largest_step(space, kernel)), tolerance
-        )
+        flow = stable_flow(space, kernel, step, tolerance)
         files.append({"file": str(path), **measured(found)})
         history = []
         x = jnp.asarray(found.links, space.field_dtype)

@@ -5,6 +5,7 @@ from gaugemc.theories.gradient_flow import GradientFlow as GradientFlow
 from gaugemc.theories.gradient_flow import flow_kernel as flow_kernel
 from gaugemc.theories.gradient_flow import flow_times as flow_times
 from gaugemc.theories.gradient_flow import largest_step as largest_step
+from gaugemc.theories.gradient_flow import stable_flow as stable_flow
 from gaugemc.theories.improved import RECTANGLES as RECTANGLES
 from gaugemc.theories.improved import Improved as Improved
 from gaugemc.theories.tempered import Tempered as Tempered

@@ -51,6 +51,18 @@ def largest_step(space: Links, kernel: str = "wilson") -> float:
     return 2.51 / (4 * len(space.lattice) * (1 - 8 * RECTANGLES[kernel]))
 
 
+def stable_flow(
+    space: Links, kernel: str = "wilson", step: float = 0.05, tolerance: float | None = None
+) -> "GradientFlow":
+    """The flow on links in steps of this size, or of `largest_step` where that is smaller.
+
+    Raises:
+        ValueError: as `flow_kernel` and `GradientFlow`.
+    """
+    theory = flow_kernel(space, kernel)
+    return GradientFlow(theory, min(step, largest_step(space, kernel)), tolerance)
+
+
 LEAST_TOLERANCE = 1e-12
 """Below it the two schemes of a step differ by rounding alone."""
 
