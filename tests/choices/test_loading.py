@@ -7,6 +7,7 @@ from gaugemc.conf.composition import composed
 
 STOUT = "theory=su3_2d flow=stout"
 CONTINUOUS = "theory=su2_2d flow=continuous"
+COUPLINGS = "theory=su3_4d sampler=l2hmc"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,11 @@ CONTINUOUS = "theory=su2_2d flow=continuous"
             "sampler=l2hmc dynamics.n_leapfrog=3",
             "sampler=l2hmc",
             "trained with dynamics.n_leapfrog=3, not 4: set dynamics.n_leapfrog=3",
+        ),
+        (
+            f"{COUPLINGS} theory.lattice=[8,8,8,8]",
+            f"{COUPLINGS} theory.lattice=[16,16,16,16]",
+            "trained with dynamics.eps=0.14, not 0.099: set dynamics.eps=0.14",
         ),
         (STOUT, f"{STOUT} flow.rho=0.1 network.hidden=[2] theory.lattice=[4,4] seed=2", ""),
         (CONTINUOUS, f"{CONTINUOUS} flow.steps=9 theory.beta=2 sampler=flow", ""),

@@ -12,7 +12,7 @@ from gaugemc.choices import memory
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.schema import schema, settings_of
 from gaugemc.choices.theories.gauge import ACTIONS
-from gaugemc.choices.uses import baseline, flat, notice, unused
+from gaugemc.choices.uses import baseline, flat, notice, unused, used
 from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed
 from gaugemc.conf.errors import one_line
@@ -175,3 +175,22 @@ def test_a_container_has_less_memory_than_its_machine(
     (tmp_path / "memory.max").write_text("123000000\n")
     assert memory.available_memory(tmp_path) == 123e6
     assert memory.readable(123e6) == "123 MB"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "step"),
+    [
+        ("theory=u1_2d", 0.2),
+        ("theory=su3_4d theory.lattice=[8,8,8,8]", 0.14),
+        ("theory=su3_4d theory.lattice=[8,8,8,8] theory.beta=22.8", 0.07),
+        ("theory=su3_4d theory.lattice=[8,8,8,8] theory.c1=-0.375", 0.07),
+        ("theory=su3_4d theory.lattice=[16,16,16,16]", 0.14 / 2**0.5),
+        ("theory=su2_4d theory.lattice=[8,8,8,8] theory.beta=3.8", 0.14),
+        ("theory=su3_4d theory.lattice=[8,8,8,8] theory.beta=0", 0.2729),
+        ("theory=su3_4d theory.action=dbw2 dynamics.eps=0.3", 0.3),
+    ],
+)
+def test_the_step_of_a_leapfrog_follows_action_and_volume(overrides: str, step: float) -> None:
+    """The root of the largest frequency squared; the eighth root of the volume. Runs keep it."""
+    made = composed([*overrides.split(), "sampler=l2hmc"])
+    assert used(made)["dynamics.eps"] == pytest.approx(step, abs=1e-4)

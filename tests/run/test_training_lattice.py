@@ -46,7 +46,7 @@ def test_the_model_is_that_of_the_lattice_of_training(finished: Path, tmp_path: 
         made = settings(f"dynamics.load={path}", "training.lattice=null", "theory.lattice=[4,4]")
         models.append(load_model(build_trainee(made))[0])
     assert eqx.tree_equal(*models)
-    length = made.dynamics.n_leapfrog * made.dynamics.eps
+    length = made.dynamics.n_leapfrog * made.dynamics.step(made.theory)
     assert float(models[0].step_sizes.sum()) == pytest.approx(length)  # pyright: ignore
     fresh = build_model(made, build_theory(made), jax.random.key(0))
     assert not eqx.tree_equal(fresh, models[0])

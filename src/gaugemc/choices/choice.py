@@ -154,6 +154,10 @@ class TheoryChoice(Choice):
         """What a sentence adds to coupling and lattice where the action is not the usual one."""
         return ""
 
+    def l2hmc_step(self) -> float:
+        """The step size of L2HMC where none is given."""
+        return 0.2
+
     @abc.abstractmethod
     def build(self, real: Any) -> Theory:
         """The theory, with real numbers of a type."""

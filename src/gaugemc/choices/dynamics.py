@@ -1,5 +1,6 @@
 """The generalised leapfrog of L2HMC, and the loss that trains it."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +21,12 @@ class DynamicsSettings:
     depth: ClassVar[str] = "n_leapfrog"
 
     n_leapfrog: int = option(4, "layers: leapfrog steps of one pass; a palindrome makes two")
-    eps: float = option(0.2, "step size of every layer before training, or their mean")
+    eps: float | None = option(
+        None,
+        "step size of every layer before training, or their mean; by default 0.2, in four"
+        " dimensions what action and volume suggest",
+        must(lambda eps: eps is None or 0 < eps < math.inf, "must be positive and finite"),
+    )
     integrator: str = option(
         "leapfrog",
         "what it is before training: leapfrog; with couplings of force also omelyan, forest_ruth"
@@ -61,6 +67,10 @@ class DynamicsSettings:
         """What may differ from the run whose leapfrog is loaded; a kept length is that of eps."""
         return ("load", "direction", *(("eps",) if self.length_trainable else ()))
 
+    def step(self, theory: TheoryChoice) -> float:
+        """The step size before training."""
+        return theory.l2hmc_step() if self.eps is None else self.eps
+
     def has_loop_couplings(self, theory: TheoryChoice) -> bool:
         """Whether constants are trained in place of networks: forces of loops."""
         plane = theory.group == "U1" and len(theory.lattice) == 2
@@ -74,7 +84,7 @@ class DynamicsSettings:
             key,
             theory.space,
             n_layers=self.n_leapfrog,
-            step_size=self.eps,
+            step_size=self.step(settings.theory),
             network=self.network,
             bound=self.bound,
             rectangles=self.rectangles,

@@ -290,8 +290,10 @@ def used(settings: Settings) -> dict[str, Any]:
     """The settings that change a run, by their full keys.
 
     What shares the chains is of the start of a run, and may be others whenever the run goes on.
+    The step size of a leapfrog is a number, also where the theory chose it.
     """
     every = {key: v for key, v in flat(settings).items() if not key.startswith("devices.")}
+    every["dynamics.eps"] = settings.dynamics.step(settings.theory)
     useless = unused(settings, every)
     return {key: value for key, value in every.items() if key not in useless}
 
