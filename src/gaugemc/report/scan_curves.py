@@ -17,7 +17,7 @@ from gaugemc.report.panels import panels, section
 from gaugemc.report.record import Run
 from gaugemc.report.scan import Scan, key_text, setting_text, value_text
 from gaugemc.report.scan_figure import COLOURS, Abscissa, Curve, Point, scan_figure
-from gaugemc.report.scan_samplers import place_keys, sampler_text, samplers_differ
+from gaugemc.report.scan_members import place_keys, sampler_text, samplers_differ
 from gaugemc.statistics.notation import number
 
 Placed = list[tuple[float, Run]]

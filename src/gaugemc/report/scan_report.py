@@ -12,14 +12,10 @@ from gaugemc.report.panels import section
 from gaugemc.report.report import write_page, write_report
 from gaugemc.report.scan import Job, Scan, key_text, read_scan, setting_text
 from gaugemc.report.scan_curves import curves
-from gaugemc.report.scan_samplers import (
-    headline,
-    is_judged,
-    place_keys,
-    samplers,
-    samplers_differ,
-)
+from gaugemc.report.scan_members import is_judged, place_keys, samplers_differ
+from gaugemc.report.scan_samplers import samplers
 from gaugemc.report.scan_table import overview
+from gaugemc.report.scan_verdict import headline
 from gaugemc.report.sections import folded
 from gaugemc.statistics.notation import format_bound, format_lattice, number
 
