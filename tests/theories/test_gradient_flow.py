@@ -18,7 +18,7 @@ from gaugemc.observables.flowed_energies import FlowedEnergies
 from gaugemc.observables.flowed_energy import FlowedEnergy
 from gaugemc.observables.flowed_t2_energy import FlowedT2Energy
 from gaugemc.spaces import Links
-from gaugemc.theories import RECTANGLES, GradientFlow, flow_kernel, largest_step
+from gaugemc.theories import RECTANGLES, GradientFlow, Wilson, flow_kernel, largest_step
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 MILC = Path(__file__).parents[1] / "data" / "configurations" / "milc_lat.sample.l4448"
@@ -180,6 +180,13 @@ def test_longer_steps_than_the_largest_make_waves_grow(
         flow = GradientFlow(flow_kernel(space, kernel), share * step)
         size = float(jnp.abs(flow.in_steps(wave, 50)).max())
         assert (size > 1e-6) == grows
+
+
+def test_steps_are_stable_where_none_are_given() -> None:
+    space = Links(SUN(3), (2, 2, 2, 2), jnp.float64)
+    for kernel, step in (("wilson", 0.02), ("dbw2", largest_step(space, "dbw2"))):
+        assert float(GradientFlow(flow_kernel(space, kernel)).step) == pytest.approx(step)
+    assert float(GradientFlow(Wilson(space, 600.0)).step) == pytest.approx(0.0015687, rel=1e-3)
 
 
 def test_what_makes_no_flow_is_refused() -> None:

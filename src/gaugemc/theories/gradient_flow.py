@@ -48,7 +48,11 @@ def largest_step(space: Links, kernel: str = "wilson") -> float:
     These have the eigenvalue 4 d (1 - 8 c1), and the scheme damps up to z = 2.51, where its
     1 - z + z^2 / 2 - z^3 / 6 is -1.
     """
-    return 2.51 / (4 * len(space.lattice) * (1 - 8 * RECTANGLES[kernel]))
+    return _largest_step(space, RECTANGLES[kernel])
+
+
+def _largest_step(space: Links, c1: float, weight: float = 1.0) -> float:
+    return 2.51 / (4 * len(space.lattice) * (1 - 8 * c1) * weight)
 
 
 def stable_flow(
@@ -72,6 +76,14 @@ def flow_times(time: float, step: float) -> Float[np.ndarray, " time"]:
     return np.append(np.arange(0, time - 1e-9 * step, step), time)
 
 
+def _default_step(kernel: Theory) -> float:
+    if not (isinstance(kernel, Wilson) and known(kernel.beta) and kernel.beta > 0):
+        return 0.02
+    c1 = kernel.c1 if isinstance(kernel, Improved) else 0.0
+    weight = float(kernel.beta) / kernel.space.group.unit_beta
+    return min(0.02, _largest_step(kernel.space, min(c1, 0.0), weight))
+
+
 class GradientFlow(eqx.Module):
     """dx/dt = -dS/dx, by Luescher's Runge-Kutta scheme of third order (1006.4518, appendix C).
 
@@ -81,7 +93,8 @@ class GradientFlow(eqx.Module):
 
     Args:
         kernel: the theory of S, as `flow_kernel` makes it.
-        step: the size of steps in flow time, or of the first one where there is a tolerance.
+        step: the size of steps in flow time, or of the first one where there is a tolerance. By
+            default 0.02, or `largest_step` where that is smaller.
         tolerance: of one step, at least 1e-12, or None for steps of a fixed size.
 
     Raises:
@@ -93,14 +106,14 @@ class GradientFlow(eqx.Module):
     tolerance: Scalar | None
 
     def __init__(
-        self, kernel: Theory, step: ArrayLike = 0.02, tolerance: ArrayLike | None = None
+        self, kernel: Theory, step: ArrayLike | None = None, tolerance: ArrayLike | None = None
     ) -> None:
         if not isinstance(kernel, Theory):
             raise ValueError(
                 f"gradient flow: needs a theory, as of flow_kernel, not {type(kernel).__name__}"
             )
         self.kernel = kernel
-        self.step = _positive(step, "step")
+        self.step = _positive(_default_step(kernel) if step is None else step, "step")
         self.tolerance = None if tolerance is None else _positive(tolerance, "tolerance")
         if tolerance is not None and known(tolerance) and np.asarray(tolerance) < LEAST_TOLERANCE:
             raise ValueError(f"tolerance {tolerance}: must be at least {LEAST_TOLERANCE:g}")
