@@ -8,7 +8,8 @@ import jax
 import pytest
 from composed import composed
 
-from gaugemc.choices.build import build_model, build_theory
+from gaugemc.chains.driver import start_chains
+from gaugemc.choices.build import build_model, build_sampler, build_theory
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.validation import validate
@@ -58,6 +59,24 @@ def test_a_run_samples_its_own_lattice(finished: Path) -> None:
     assert summary["checks"]["reversibility"]["passed"]
     assert summary["checks"]["log_det"]["passed"]
     assert summary["training"]["acceptance"] > 0.5
+
+
+def test_chains_leave_hot_starts_that_the_trained_steps_would_not(tmp_path: Path) -> None:
+    """So strong a coupling that a leapfrog of this length accepts nothing at a hot start."""
+    strong = (
+        "theory.beta=60",
+        "dynamics.eps=0.1",
+        "training.steps=0",
+        "evaluate.tune_iterations=40",
+    )
+    made = settings(*strong, "training.lattice=null", "evaluate.burn_in=0")
+    summary = run(made, tmp_path / "run")
+    assert summary["evaluate"]["acceptance"] > 0.3
+    theory = build_theory(made)
+    sampler = build_sampler(made, theory, build_model(made, theory, jax.random.key(0)))
+    hot = start_chains(sampler, jax.random.key(1), 4, cold=False)
+    _, info = jax.vmap(sampler.step)(jax.random.split(jax.random.key(2), 4), hot)
+    assert info.acceptance.max() < 1e-3
 
 
 @pytest.mark.parametrize(

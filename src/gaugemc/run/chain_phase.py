@@ -27,9 +27,9 @@ from gaugemc.io.checkpoint import (
 from gaugemc.io.ensemble import write_draws
 from gaugemc.run.configurations import continued, last_configurations, new_chains, write_last
 from gaugemc.run.run_directory import RunDirectory
-from gaugemc.samplers import Sampler
+from gaugemc.samplers import HMC, Sampler
 from gaugemc.samplers.compose import hmc_in, with_hmc
-from gaugemc.tuning import Tuning, tune
+from gaugemc.tuning import Tuning, settle, tune
 
 DRAWS = ".draws"
 """The suffix of a chunk's draws, beside the checkpoint of the states behind the chunk."""
@@ -48,6 +48,9 @@ class Phase(NamedTuple):
     """Whether other observables get a phase of their own where they need another HMC."""
     x: Field | None = None
     """Where each chain of a sampler starts that is tuned; None for `new_chains`, or a tuner's."""
+    settled_by: HMC | None = None
+    """What brings new chains near equilibrium first, where the sampler would not leave its start.
+    """
 
 
 class Tuned(NamedTuple):
@@ -152,6 +155,9 @@ def tuned(
     sampler, hmc = phase.sampler, hmc_in(phase.sampler)
     if phase.x is not None:
         return Tuned(sampler, continued(settings, sampler, phase.x), [], {})
+    if phase.settled_by is not None and start is None:
+        x = settled(settings, directory, phase.name, phase.settled_by, start_key, tune_key)
+        return Tuned(sampler, continued(settings, sampler, x), [], {})
     if not phase.tune or hmc is None:
         return Tuned(sampler, new_chains(settings, start, sampler, start_key), [], {})
     states = new_chains(settings, start, hmc, start_key)
@@ -192,6 +198,27 @@ def tuned(
         for name, steps in metadata["better"].items()
     }
     return Tuned(best, continued(settings, best, x), metadata["tuning"], better)
+
+
+def settled(
+    settings: Settings,
+    directory: RunDirectory,
+    name: str,
+    hmc: HMC,
+    start_key: Key[Array, ""],
+    key: Key[Array, ""],
+) -> Field:
+    """Where HMC leaves new chains that its steps brought near equilibrium, or left them before."""
+    e = settings.evaluate
+    states = new_chains(settings, None, hmc, start_key)
+    path = checkpoint_path(directory.checkpoints, f"settle-{name}", 0)
+    if directory.newest(f"settle-{name}") is None:
+        middle = sorted(e.lengths)[len(e.lengths) // 2]
+        _, states = settle(
+            hmc, key, states, length=middle, iterations=e.tune_iterations, most_steps=e.most_steps
+        )
+        save_checkpoint(path, gathered(states.x), {})
+    return load_checkpoint(path, states.x)[0]
 
 
 def differing(tuning: Tuning) -> list[str]:

@@ -16,7 +16,7 @@ from gaugemc.choices.choice import Track
 from gaugemc.choices.measuring import judged
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import tree, unused
+from gaugemc.choices.uses import has_jumps, tree, unused
 from gaugemc.choices.validation import validate
 from gaugemc.exact.solved import exact_observables
 from gaugemc.report.report import write_report
@@ -109,7 +109,15 @@ def finish(
     evaluate = run_chains(
         settings,
         directory,
-        Phase("evaluate", sampler, e.draws, e.warmup, settings.sampler.tuned),
+        Phase(
+            "evaluate",
+            sampler,
+            e.draws,
+            e.warmup,
+            settings.sampler.tuned,
+            # Steps that are trained near equilibrium may never be accepted at a hot start.
+            settled_by=None if has_jumps(settings) else settings.sampler.hmc(theory),
+        ),
         start,
         evaluate_key,
     )

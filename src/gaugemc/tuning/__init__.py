@@ -2,6 +2,7 @@
 
 from gaugemc.tuning.choice import Choice as Choice
 from gaugemc.tuning.score import Score as Score
+from gaugemc.tuning.step_size import settle as settle
 from gaugemc.tuning.step_size import tune_step_size as tune_step_size
 from gaugemc.tuning.tune import Candidate as Candidate
 from gaugemc.tuning.tune import Tuning as Tuning
