@@ -1,5 +1,7 @@
 """A module of PyTorch inside functions and samplers of JAX."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -48,6 +50,39 @@ def test_values_and_gradients_are_those_of_the_same_network_in_jax(key: jax.Arra
     x = jax.random.normal(key, (3,), jnp.float64)
     many = jax.vmap(lambda p: eqx.tree_at(lambda f: f.parameters, function, p)(x))(layers)
     np.testing.assert_allclose(many, jax.vmap(lambda p: same_in_jax(p, x))(layers), rtol=1e-12)
+
+
+class OfMatrices(nn.Module):
+    """tr(a z z) of links of matrices, from numbers a."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor([0.7, -0.3], dtype=torch.float64))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("i,...ij,...ji->...", self.a + 0j, z, z)
+
+
+def test_derivatives_by_matrices_and_of_complex_numbers_are_those_of_jax(key: jax.Array) -> None:
+    """JAX and PyTorch have conjugate cotangents; what comes out is a force on links of SU(2)."""
+    space, function = gm.Links(gm.SUN(2), (2, 2), jnp.float64), TorchFunction(OfMatrices())
+    x = jax.vmap(space.random)(jax.random.split(key, 2))
+
+    def of_jax(a: jax.Array, z: jax.Array) -> jax.Array:
+        return jnp.einsum("i,...ij,...ji->...", a, z, z)
+
+    def of_torch(a: jax.Array, z: jax.Array) -> jax.Array:
+        return eqx.tree_at(lambda f: f.parameters["a"], function, a)(z)
+
+    def slopes(of: Callable[..., jax.Array], z: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def action(a: jax.Array, z: jax.Array) -> jax.Array:
+            return jnp.sum(of(a, z).real + 2 * of(a, z).imag)
+
+        a = function.parameters["a"]
+        return jax.grad(action)(a, z), space.gradient(lambda z: action(a, z))(z)
+
+    ours, wanted = (jax.jit(jax.vmap(lambda z, f=f: slopes(f, z)))(x) for f in (of_torch, of_jax))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), ours, wanted)
 
 
 class OfTorch(MomentumNetwork):

@@ -231,6 +231,24 @@ def test_candidates_of_other_costs_are_compared_at_the_same_cost() -> None:
     assert ties(rivals(one=[cheap, noisy(rng, 0.9, 8.0, 100)]), "one") == [0]
 
 
+@pytest.mark.parametrize("every", [1, 4, 10])
+def test_long_trajectories_are_not_worse_for_what_is_measured_seldom(every: int) -> None:
+    """Draws of 10 to 90 forces, all of which forget in 280: as good as each other."""
+    rng, forces = np.random.default_rng(6), (10.0, 20.0, 45.0, 90.0)
+    budget = max(30 * sum(forces) / 4, 2 * every * max(forces))
+
+    def scores() -> list[float]:
+        drawn = [noisy(rng, math.exp(-f / 280), f, round(budget / f)) for f in forces]
+        seen = [s.parts[0][:, every - 1 :: every] for s in drawn]
+        seldom = [Series([x], f * every, every == 1) for x, f in zip(seen, forces)]
+        return [jumps.value for jumps in comparable(seldom)]
+
+    found = np.array([scores() for _ in range(20)])
+    error = found.std(axis=0) / math.sqrt(len(found))
+    assert error.max() < 0.1 * found.mean()
+    assert np.all(np.abs(found.mean(axis=0) - found.mean()) < 4 * error)
+
+
 def test_changes_are_interpolated_between_draws() -> None:
     """Of x = t the squared changes over 2 and 3 draws are 4 and 9."""
     line = Series([np.arange(10.0)[None]], 4.0)

@@ -38,6 +38,8 @@ class Series(NamedTuple):
     """One or more runs of all chains."""
     forces: float
     """Force evaluations between two of its draws: of all draws, or of those it was measured on."""
+    every_draw: bool = True
+    """Whether it was measured on every draw."""
 
 
 class Jumps(NamedTuple):
@@ -104,11 +106,17 @@ def comparable(candidates: Sequence[Series]) -> list[Jumps]:
     Over too long a cost every candidate has forgotten its start, and over too short a cost none has
     moved: the first power of two (times the cheapest draw) is taken by which the best candidate has
     moved by half of what it moves by in the longest. That is a quarter of the shortest run.
+
+    Between two measurements a chain moves, and nobody sees by how much at first: interpolated from
+    0, that would be too little. So no cost is below that between two measurements of a candidate.
     """
     shortest = min(c.forces * c.parts[0].shape[1] for c in candidates)
     cheapest = min(c.forces for c in candidates)
+    unseen = max((c.forces for c in candidates if not c.every_draw), default=0.0)
+    least = min(unseen, *(c.forces * (c.parts[0].shape[1] - 1) for c in candidates))
     count = max(1, int(np.log2(max(shortest / 4 / cheapest, 1.0))) + 1)
-    tables = [[changes(c, cheapest * 2.0**power) for c in candidates] for power in range(count)]
+    costs = [max(least, cheapest * 2.0**power) for power in range(count)]
+    tables = [[changes(c, cost) for c in candidates] for cost in costs]
     reached = [max(float(j.squares.mean()) for j in table) for table in tables]
     return tables[int(np.argmax(np.array(reached) >= reached[-1] / 2))]
 

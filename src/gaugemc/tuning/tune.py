@@ -119,9 +119,11 @@ def tune(
             found.append(one._replace(states=None))
             report(index + 1, f"length {length:g}, step size {float(one.sampler.step_size):.3g}")
         measured: list[Measured] = []
-        budget = draws * sum(forces_of(one.sampler) for one in found) / len(found)
+        forces = [forces_of(one.sampler) for one in found]
+        # The dearest is measured twice, and the others change over as many forces as it then does.
+        budget = max(draws * sum(forces) / len(forces), 2 * measurement.every * max(forces))
         for index, one in enumerate(found):  # all from the same states: none has an older start
-            count = max(2 * measurement.every, round(budget / forces_of(one.sampler)))
+            count = max(2, round(budget / forces[index]))
             draw_key = jax.random.fold_in(score_key, index)
             measured.append(measure(one.sampler, draw_key, states, count, measurement))
             report(len(grid) + index + 1, f"acceptance {measured[-1].acceptance.mean():.2f}")
@@ -173,8 +175,9 @@ def measure(
     (_, samples), *_ = chunks(sampler, key, states, draws, draws, measurement=measurement)
     theory, forces = sampler.theory, forces_of(sampler)
     series = {
-        name: Series([values], forces * measurement.draws_between(theory, name))
+        name: Series([values], forces * between, between == 1)
         for name, values in measurement.kept(theory, samples.draws.observables, 0).items()
+        for between in [measurement.draws_between(theory, name)]
     }
     return Measured(series, forces, np.asarray(samples.draws.info.acceptance), samples.states)
 

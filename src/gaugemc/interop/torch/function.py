@@ -64,7 +64,8 @@ def _backward(
 ) -> tuple[Parameters, tuple[Array, ...]]:
     def pull(parameters: Any, inputs: Any, cotangent: torch.Tensor) -> Any:
         _, back = torch.func.vjp(lambda *at: _of(module, *at), parameters, inputs)
-        return back(cotangent)
+        # Of complex numbers PyTorch's cotangents are the conjugates of JAX's.
+        return jax.tree.map(lambda g: g.conj().resolve_conj(), back(cotangent.conj()))
 
     like = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arguments)
     return _outside(pull, like, *arguments, cotangent)
