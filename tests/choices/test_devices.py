@@ -18,6 +18,7 @@ OPEN_MPI = {
     "OMPI_COMM_WORLD_LOCAL_RANK": "0",
 }
 PALS = {"PMI_RANK": "5", "PMI_SIZE": "8", "PALS_LOCAL_RANKID": "1"}
+MPICH = {"PMI_RANK": "5", "PMI_SIZE": "8", "MPI_LOCALRANKID": "2"}
 
 
 def asked(launcher: str, **options: object) -> DevicesSettings:
@@ -30,6 +31,7 @@ def test_each_launcher_is_understood() -> None:
     at = asked("mpi", coordinator="a:61440")
     assert place_of(at, OPEN_MPI) == Place(1, 2, "a:61440", 0)
     assert place_of(at, PALS) == Place(5, 8, "a:61440", 1)
+    assert place_of(at, MPICH) == Place(5, 8, "a:61440", 2)
     hand = asked("hand", processes=2, process=1, coordinator="b:1")
     assert place_of(hand, {}) == Place(1, 2, "b:1")
 

@@ -46,8 +46,24 @@ def test_processes_and_backend_must_fit(installed: None, monkeypatch: pytest.Mon
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     refuse_framework("pytorch", "ddp")
-    with pytest.raises(SettingsError, match=r"backend=none: .*started 2: choose backend=ddp"):
-        refuse_framework("pytorch", "none")
+
+
+@pytest.mark.parametrize(
+    ("framework", "advice"),
+    [
+        ("pytorch", "choose backend=ddp"),
+        ("tensorflow", "start without torchrun"),
+        (
+            "jax",
+            "start without torchrun, and share chains with devices.launcher=slurm, mpi or hand",
+        ),
+    ],
+)
+def test_processes_of_torchrun_need_a_backend_that_the_framework_has(
+    installed: None, two: None, framework: str, advice: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"backend=none: .*torchrun started 2.*: {advice}"):
+        refuse_framework(framework, "none")
 
 
 def test_a_batch_must_divide_at_every_size(two: None) -> None:

@@ -16,6 +16,8 @@ from gaugemc.run.run_directory import RunDirectory
 
 Command = Callable[..., tuple[int, str, str]]
 HMC = ["mode=debug", "sampler=hmc"]
+DEPTH = "--cpu-bind depth"
+AURORA = "1-8:9-16:17-24:25-32:33-40:41-48:53-60:61-68:69-76:77-84:85-92:93-100"
 DDP = ["mode=debug", "framework=pytorch", "backend=ddp"]
 
 
@@ -29,28 +31,39 @@ def put(path: Path, text: str) -> Path:
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand-ins for Python and for PBS, which note their words in the file `calls`.
+    """Stand-ins for Python, PBS and MPI, which note their words in the file `calls`.
 
-    Python works longer than the job may the first time that it works in a directory.
+    Python works longer than the job may the first time that it works in a directory. MPI starts its
+    processes one after the other.
     """
-    calls = tmp_path / "calls"
+    calls, nodes = tmp_path / "calls", tmp_path / "programs/nodes"
     python = put(
         tmp_path / "programs/python",
-        f'echo "python $*" >> {calls}\n'
-        'began="${*: -1}/began"; [ -e "$began" ] || { touch "$began"; sleep 20; }\n',
+        f'echo "${{CUDA_VISIBLE_DEVICES:+GPU $CUDA_VISIBLE_DEVICES: }}python $*" >> {calls}\n'
+        'words="$*"; began=${words#*resume }; began=${began%% *}/began\n'
+        '[ -e "$began" ] || { touch "$began"; sleep 20; }\n',
     )
+    nodes.write_text("node1\nnode2\n")
     put(
         tmp_path / "programs/qsub",
         f'echo "qsub $*" >> {calls}\n'
-        'case $1 in -J) for n in $(seq ${2/-/ }); do PBS_ARRAY_INDEX=$n bash "$3"; done ;;\n'
+        f"export PBS_NODEFILE={nodes} PBS_JOBID=70.pbs-01\n"
+        "case $1 in\n"
+        "-J) for n in $(seq ${2/-/ }); do\n"
+        '  PBS_JOBID="70[$n].pbs-01" PBS_ARRAY_INDEX=$n bash "$3"; done ;;\n'
         '-v) env "$2" bash "$3" ;; *) bash "$1" ;; esac\n',
     )
     put(
         tmp_path / "programs/mpiexec",
-        f'echo "mpiexec $*" >> {calls}\nwhile [ "${{1##*/}}" != python ]; do shift; done; "$@"\n',
+        f'words=; for word; do case $word in */python|bash) break ;; esac; words="$words $word"\n'
+        f'shift; done; set -- $words -- "$@"; echo mpiexec $words >> {calls}\n'
+        "size=$2 ppn=$4; while [ $1 != -- ]; do shift; done; shift\n"
+        "for ((n = 0; n < size; n++)); do\n"
+        '  PMI_RANK=$n PMI_SIZE=$size PALS_LOCAL_RANKID=$((n % ppn)) "$@" || exit; done\n',
     )
     monkeypatch.setenv("PATH", f"{python.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return calls
 
 
@@ -72,7 +85,8 @@ def test_a_script_is_bash_and_its_run_is_ready(
     command: Command, system: str, tmp_path: Path
 ) -> None:
     account = ["--account=physics"] if SYSTEMS[system].needs else []
-    code, out, err = command("submit", f"--system={system}", *account, *HMC, "hydra.run.dir=run")
+    asked = [f"--system={system}", *account, *HMC, "chains=24", "hydra.run.dir=run"]
+    code, out, err = command("submit", *asked)
     script = tmp_path / "run/job.sh"
     assert (code, out) == (0, f"{script}\n")
     assert err == f"to submit it: {SYSTEMS[system].submit} {script}\n"
@@ -86,7 +100,7 @@ def test_a_script_is_bash_and_its_run_is_ready(
 
 
 def test_slurm_reads_what_was_asked_for(command: Command, tmp_path: Path) -> None:
-    asked = ["--time=1-02:03:04", "--partition=long", "--cpus=8", "--gpus=1", "--account=a"]
+    asked = ["--time=1-02:03:04", "--partition=long", "--cpus=8", "--gpus=2", "--account=a"]
     code, out, _ = command(
         "submit", "--system=slurm", *asked, *HMC, "name=x", "--multirun", "seed=1,2"
     )
@@ -98,9 +112,9 @@ def test_slurm_reads_what_was_asked_for(command: Command, tmp_path: Path) -> Non
         "#SBATCH --job-name=x",
         "#SBATCH --account=a",
         "#SBATCH --nodes=1",
-        "#SBATCH --ntasks-per-node=1",
-        "#SBATCH --cpus-per-task=8",
-        "#SBATCH --gpus-per-node=1",
+        "#SBATCH --ntasks-per-node=2",
+        "#SBATCH --cpus-per-task=4",
+        "#SBATCH --gpus-per-node=2",
         "#SBATCH --time=26:03:04",
         f"#SBATCH --output={directory}/job-%j.txt",
         "#SBATCH --open-mode=append",
@@ -109,7 +123,9 @@ def test_slurm_reads_what_was_asked_for(command: Command, tmp_path: Path) -> Non
         "#SBATCH --signal=B:USR1@120",
         "#SBATCH --partition=long",
     ]
-    assert "requeue ${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID;" in Path(out.strip()).read_text()
+    text = Path(out.strip()).read_text()
+    assert "requeue ${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID;" in text
+    assert f'\nsrun {sys.executable} -m gaugemc resume "$run" devices.launcher=slurm &\n' in text
     assert [RunDirectory(directory / str(n)).settings().seed for n in (0, 1)] == [1, 2]
     assert [job.words for job in read_scan(directory).jobs] == ["seed=1", "seed=2"]
 
@@ -128,7 +144,7 @@ def test_a_job_of_an_array_of_pbs_submits_itself_alone(
     command: Command, programs: Path, tmp_path: Path
 ) -> None:
     *_, err = command(
-        "submit", "--system=polaris", "--account=a", "--time=90m", *HMC, "--multirun", "seed=1,2",
+        "submit", "--system=pbs", "--time=90m", *HMC, "--multirun", "seed=1,2",
         "hydra.sweep.dir=scan",
     )  # fmt: skip
     assert f"qsub -J 0-1 {tmp_path}/scan/job.sh\n" in err
@@ -145,11 +161,65 @@ def test_a_job_of_an_array_of_pbs_submits_itself_alone(
 
 
 @pytest.mark.parametrize(
+    ("system", "launched", "gpus"),
+    [
+        ("pbs", "mpiexec -n 4 -ppn 2", ["", ""]),
+        ("polaris", f"mpiexec -n 8 --ppn 4 --depth=8 {DEPTH}", [f"GPU {n}: " for n in "3210"]),
+        ("aurora", f"mpiexec -n 24 --ppn 12 --cpu-bind=list:{AURORA}", [""] * 12),
+    ],
+)  # fmt: skip
+def test_each_gpu_has_a_process(
+    command: Command, programs: Path, tmp_path: Path, system: str, launched: str, gpus: list[str]
+) -> None:
+    """All begin in the same directory, and meet at a port of the first node."""
+    account = ["--account=physics"] if SYSTEMS[system].needs else ["--gpus=2"]
+    asked = [f"--system={system}", *account, "--nodes=2", *HMC, "chains=48", "devices.count=1"]
+    code, *_ = command("submit", *asked, "--multirun", "seed=1,2", "hydra.sweep.dir=scan")
+    assert code == 0
+    for number in "01":
+        (tmp_path / f"scan/{number}/began").touch()
+    subprocess.run(["qsub", "-J", "0-1", tmp_path / "scan/job.sh"], check=True)
+    assert called(programs, tmp_path) == [
+        "qsub -J 0-1 /scan/job.sh",
+        *(
+            line
+            for job in (0, 1)
+            for line in (
+                launched,
+                *(
+                    f"{gpu}python -m gaugemc resume /scan/{job} devices.launcher=mpi"
+                    f" devices.coordinator=node1:{61510 + job} devices.count=1"
+                    for gpu in gpus * 2
+                ),
+            )
+        ),
+    ]
+
+
+def test_processes_here_are_started_by_hand(
+    command: Command, programs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/began").touch()
+    run = ["--system=local", "--run", "--processes=2", *HMC, "hydra.run.dir=run"]
+    code, *_ = command("submit", *run)
+    assert code == 0
+    words = [line.split(" devices.coordinator=127.0.0.1:") for line in called(programs, tmp_path)]
+    assert sorted(line for line, _ in words) == [
+        f"GPU {n}: python -m gaugemc resume /run devices.launcher=hand devices.processes=2"
+        f" devices.process={n}"
+        for n in (0, 1)
+    ]
+    (port,) = {int(port) for _, port in words}
+    assert 61440 <= port < 61440 + 4096
+
+
+@pytest.mark.parametrize(
     ("system", "launched"),
     [
-        ("pbs", "mpiexec -n 2 -ppn 1 "),
-        ("polaris", "mpiexec -n 2 --ppn 1 --depth=32 --cpu-bind depth "),
-        ("aurora", "mpiexec -n 2 --ppn 1 "),
+        ("pbs", "mpiexec -n 2 -ppn 1"),
+        ("polaris", "mpiexec -n 2 --ppn 1 --depth=32 --cpu-bind depth"),
+        ("aurora", "mpiexec -n 2 --ppn 1"),
     ],
 )
 def test_nodes_of_pytorch_are_started_by_mpiexec(
@@ -175,7 +245,8 @@ def test_nodes_of_pytorch_are_started_by_mpiexec(
     )
     assert called(programs, tmp_path) == [
         "qsub /run/job.sh",
-        f"{launched}python {words}",
+        launched,
+        f"python {words}",
         f"python {words}",
     ]
 
@@ -217,8 +288,12 @@ NO_TIME = "is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d"
         ("--system=slurm --run", "sbatch: not found: call it where jobs are submitted"),
         ("--system=local --queue=a", "--queue=a: means nothing to --system=local"),
         ("--system=polaris", "--system=polaris needs --account=NAME"),
-        ("--system=slurm --nodes=2", "--nodes=2: a run with backend=none is one process"),
-        ("--system=slurm --processes=2", "--processes=2: a run with backend=none is one process"),
+        ("--system=slurm --nodes=3", "chains=64: 3 devices cannot share them equally: choose"),
+        ("--system=slurm --processes=2 devices.count=3", "chains=64: 6 devices cannot share them"),
+        ("--system=slurm --processes=2 --gpus=4", "with --gpus=4 each GPU has a process"),
+        ("--system=slurm --processes=2 --cpus=3", "--cpus=3: 2 processes of a node cannot"),
+        ("--system=slurm devices.launcher=slurm", "=slurm: the script tells each process"),
+        ("--system=slurm -m devices.count=1,2", "=1,2: an array has the same for all"),
         ("--system=slurm theory.beta=-1", "theory.beta=-1.0: must be at least 0"),
         ("--system=slurm theory.bta=1", "theory.bta: no such key"),
         ("--system=slurm theory.lattice=[7,8]", "theory.lattice=[7, 8]: "),

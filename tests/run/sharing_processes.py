@@ -15,6 +15,9 @@ from gaugemc.run.follower import follow
 from gaugemc.run.processes import heard, join, leaving
 from gaugemc.training.engine import JAX
 
+ENDLESS = 10**5
+"""Chunks of a run that is killed in one of them."""
+
 
 def settings(draws: int, chunks: int = 2) -> Settings:
     """Of a small run."""
@@ -38,7 +41,7 @@ if __name__ == "__main__":
         for name, asked in (
             ("two", settings(8)),
             ("one", settings(12)),
-            ("endless", settings(10**6, 10**5)),
+            ("endless", settings(10 * ENDLESS, ENDLESS)),
         ):
             try:
                 with heard():

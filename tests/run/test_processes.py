@@ -1,6 +1,7 @@
 """Two processes that share the chains of a run make the run of one, bit for bit."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -10,60 +11,112 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from sharing_processes import settings
+from cluster import free_port
+from sharing_processes import ENDLESS, settings
 
 import gaugemc
 from gaugemc.choices.devices import Place
 from gaugemc.choices.option import SettingsError
 from gaugemc.io.ensemble import read_configurations, read_draws
 from gaugemc.run.experiment import run
-from gaugemc.run.processes import devices_of, join
+from gaugemc.run.extension import most_draws
+from gaugemc.run.processes import devices_of, heard, join
 
 SOURCE = Path(str(gaugemc.__file__)).parents[1]
 SCRIPT = Path(__file__).with_name("sharing_processes.py")
+VERSIONS = Path(__file__).with_name("versions_of_processes.py")
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """A program of this folder, in a process of its own."""
+    paths = os.pathsep.join((str(SOURCE), str(Path(__file__).parents[1])))
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        env=os.environ | {"PYTHONPATH": paths},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def said_by(process: subprocess.Popen[str]) -> list[str]:
+    """The lines that a process ends with, which has to end by itself within a minute."""
+    try:
+        err = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 1, err
+    return [line for line in err.splitlines() if line.startswith("gaugemc: ")]
+
+
+def draws_of(run: Path) -> list[np.ndarray]:
+    """All that a run has of its draws, [chain, draw, ...]."""
+    return jax.tree.leaves(read_draws(run / "chains" / "evaluate.h5")[0])
 
 
 def test_two_processes_and_one(tmp_path: Path) -> None:
-    """Each goes on with what the other has begun. Then one is killed, and the other says so."""
+    """Each goes on with what the other has begun. One is killed: the other says so, and a single
+    process goes on with their run."""
     run(settings(8), tmp_path / "one")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    paths = os.pathsep.join((str(SOURCE), str(Path(__file__).parents[1])))
-    first, second = (
-        subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(process), port, str(tmp_path)],
-            env=os.environ | {"PYTHONPATH": paths},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for process in (0, 1)
-    )
+    port = str(free_port())
+    first, second = (started(str(SCRIPT), n, port, str(tmp_path)) for n in "01")
     endless = tmp_path / "endless" / "checkpoints"
     while not list(endless.glob("evaluate-*.ckpt")) and first.poll() is None:
         time.sleep(0.2)
     second.kill()
-    try:
-        said = first.communicate(timeout=60)[1]
-    finally:
-        first.kill()
+    (line,) = said_by(first)
+    assert "process 0 of 2: another process has ended" in line
     second.communicate()
-    lines = [line for line in said.splitlines() if line.startswith("gaugemc: ")]
-    assert first.returncode == 1, said
-    assert len(lines) == 1, said
-    assert "process 0 of 2: another process has ended" in lines[0]
 
-    run(settings(12), tmp_path / "two", extend=True)
-    ensembles = [tmp_path / name / "chains" / "evaluate.h5" for name in ("one", "two")]
-    one, two = (jax.tree.leaves(read_draws(path)[0]) for path in ensembles)
-    assert len(one) > 4
-    assert one[0].shape[:2] == (4, 12)
-    assert all(np.array_equal(a, b) for a, b in zip(one, two))
-    end_of_one, end_of_two = map(read_configurations, ensembles)
-    assert end_of_one is not None
-    assert end_of_two is not None
-    assert np.array_equal(end_of_one, end_of_two)
-    assert "2 devices of 2 processes" in (tmp_path / "two" / "log.txt").read_text()
+    draws = most_draws(endless, of_baseline=False)
+    one, two, endless = (tmp_path / name for name in ("one", "two", "endless"))
+    run(settings(draws), two, extend=True)
+    run(settings(draws, ENDLESS), endless, extend=True)
+    assert len(draws_of(two)) > 4
+    assert draws_of(one)[0].shape[:2] == (4, 12)
+    for of_one, of_two, resumed in zip(*map(draws_of, (one, two, endless))):
+        assert np.array_equal(of_one, of_two[:, :12])
+        assert np.array_equal(resumed, of_two)
+    ends = [read_configurations(path / "chains" / "evaluate.h5") for path in (two, endless)]
+    assert ends[0] is not None
+    assert np.array_equal(*ends)
+    assert "2 devices of 2 processes" in (two / "log.txt").read_text()
+
+
+def test_another_version_is_one_line_in_every_process() -> None:
+    port = str(free_port())
+    first, second = (started(str(VERSIONS), n, port, version) for n, version in ("0a", "1b"))
+    for process in (first, second):
+        (line,) = said_by(process)
+        assert "process 1 has gaugemc b, " in line
+        assert ", process 0 has gaugemc a, " in line
+        assert line.endswith(": install the same")
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        ("UNKNOWN: Gloo all-reduce failed: [pair.cc:538] Read error: Connection reset", True),
+        ("UNAVAILABLE: Failed to send RPC to coordination service.", True),
+        ("DEADLINE_EXCEEDED: Barrier timed out.", True),
+        ("INTERNAL: NCCL operation failed: remote process exited or there was an error.", True),
+        ("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes.", False),
+        ("INTERNAL: CustomCall failed: no such kernel", False),
+        ("INVALID_ARGUMENT: shapes differ", False),
+        ("operands could not be broadcast together", False),
+    ],
+)
+def test_only_errors_of_communication_are_another_processes(
+    monkeypatch: pytest.MonkeyPatch, error: str, lost: bool
+) -> None:
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    for kind in (ValueError, jax.errors.JaxRuntimeError):
+        with pytest.raises(ConnectionError if lost else kind, match=re.escape(error)), heard():
+            raise kind(error)
+
+
+def test_in_a_single_process_no_other_one_has_ended() -> None:
+    with pytest.raises(ValueError, match="UNAVAILABLE"), heard():
+        raise ValueError("UNAVAILABLE: not there")
 
 
 def test_a_port_in_use_is_refused() -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gaugemc.choices.option import SettingsError, at_least, must, one_of, option
 
 _PMI = "PMI_RANK", "PMI_SIZE"
+_ON_HOST = "OMPI_COMM_WORLD_LOCAL_RANK", "PALS_LOCAL_RANKID", "MPI_LOCALRANKID"
 _KNOWN = one_of("none", "slurm", "mpi", "hand")
 PORTS = 61440, 4096
 """The first port that is taken for a job, and how many there are: the job's number chooses."""
@@ -120,7 +121,7 @@ def _mpi(devices: DevicesSettings, environment: Mapping[str, str]) -> Place:
     """As Open MPI says, or MPICH and PALS of Polaris and Aurora."""
     opened = "OMPI_COMM_WORLD_SIZE" in environment
     rank, size = ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE") if opened else _PMI
-    local = environment.get("OMPI_COMM_WORLD_LOCAL_RANK" if opened else "PALS_LOCAL_RANKID", "")
+    local = next((environment[name] for name in _ON_HOST if name in environment), "")
     return Place(
         _number("mpi", rank, environment),
         _number("mpi", size, environment),

@@ -52,7 +52,12 @@ def refuse_framework(framework: str, backend: str) -> None:
         problem = "needs processes: start with torchrun --nproc_per_node=2 -m gaugemc KEY=VALUE ..."
         raise SettingsError("backend", backend, problem)
     if backend == "none" and processes() > 1:
-        problem = f"is for one process, and torchrun started {processes()}: choose backend=ddp"
+        able = [f"backend={other}" for other in backends if other != "none"]
+        without = (
+            "start without torchrun, and share chains with devices.launcher=slurm, mpi or hand"
+        )
+        advice = f"choose {' or '.join(able)}" if able else without
+        problem = f"is for one process, and torchrun started {processes()}: {advice}"
         raise SettingsError("backend", backend, problem)
 
 

@@ -79,7 +79,8 @@ combination of values. The settings are checked before anything is written.
 --account     who pays
 --cpus        CPUs of each node
 --gpus        GPUs of each node
---processes   with backend=ddp: processes on each node; one for each GPU""",
+--processes   on each node: they share the chains, or with backend=ddp train;
+              one for each GPU""",
 }
 """The help of each command."""
 

@@ -11,20 +11,19 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.systems import LEAD
 from gaugemc.conf.composition import configuration, settings_of
 from gaugemc.conf.ending import fail
 from gaugemc.conf.errors import BAD_INPUT
 from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
+from gaugemc.conf.layout import Layout, among, layout_of, refuse_parts
 from gaugemc.conf.preparation import check, judged, place, refuse_empty, rooted
-from gaugemc.conf.submission import Submission, among, clock
+from gaugemc.conf.submission import Submission, clock
 from gaugemc.io.atomic import write_atomically
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.sharing import SCAN
-
-PORT = 29500
-"""Where the processes of several nodes find the first node."""
 
 
 def submit(asked: Submission) -> int:
@@ -37,7 +36,7 @@ def submit(asked: Submission) -> int:
     if asked.run and found is None:
         problem = f"submit: {system.submit}: not found: call it where jobs are submitted"
         fail(f"{problem}, or leave out --run", BAD_INPUT)
-    every, config = checked(asked)
+    every, layout, config = checked(asked)
     directory = directory_of(asked, config)
     runs = [directory / str(number) for number in range(len(every))] if asked.sweep else [directory]
     for settings, path in zip(every, runs):
@@ -50,7 +49,7 @@ def submit(asked: Submission) -> int:
     words = [system.submit, str(script)]
     if len(runs) > 1 and system.array:
         words[1:1] = system.array.format(last=len(runs) - 1).split()
-    write(script, system.script(values(asked, every, directory, runs, words)))
+    write(script, system.script(values(asked, every[0].name, layout, directory, runs, words)))
     script.chmod(0o755)
     print(script)
     if asked.sweep:
@@ -61,19 +60,24 @@ def submit(asked: Submission) -> int:
     return 0
 
 
-def checked(asked: Submission) -> tuple[list[Settings], Any]:
-    """The settings of all jobs, after all checks, and Hydra's configuration of the last one."""
-    every, config = [], None
+def checked(asked: Submission) -> tuple[list[Settings], Layout, Any]:
+    """The settings of all jobs, after all checks, their processes, and the last one's Hydra."""
+    every, layouts, config = [], [], None
     for number, overrides in enumerate(asked.jobs):
         with judged(asked.jobs, number):
             config = configuration([*overrides, *asked.place])
             HydraConfig.instance().set_config(config)
             settings = rooted(settings_of(config))
-            workers = asked.workers(settings)
-            with among(workers and workers * asked.options["nodes"]):
+            layout = layout_of(asked.options, asked.system, settings)
+            with among(layout):
                 check(settings)
+            refuse_parts(layout, settings)
+            if layouts and layout not in layouts:
+                problem = "the jobs of an array are started alike: give all the same backend"
+                raise SettingsError("backend", settings.backend, problem)
             every.append(settings)
-    return every, config
+            layouts.append(layout)
+    return every, layouts[0], config
 
 
 def directory_of(asked: Submission, config: Any) -> Path:
@@ -86,7 +90,8 @@ def directory_of(asked: Submission, config: Any) -> Path:
 
 def values(
     asked: Submission,
-    every: Sequence[Settings],
+    name: str,
+    layout: Layout,
     directory: Path,
     runs: Sequence[Path],
     words: Sequence[str],
@@ -94,11 +99,11 @@ def values(
     """What stands in the texts of a system; None leaves out the line."""
     options, system = asked.options, asked.system
     array = len(runs) > 1
-    launch = (system.launch if options["nodes"] > 1 else system.alone).format_map(options)
-    run = shlex.quote(str(directory))
+    run, start = shlex.quote(str(directory)), layout.command(system, asked.devices)
     return {
         **options,
-        "name": every[0].name,
+        **layout.numbers,
+        "name": name,
         "time": clock(options["time"]),
         "seconds": options["time"] - LEAD,
         "no_gpus": None if options["gpus"] else "",
@@ -111,22 +116,10 @@ def values(
         "last": len(runs) - 1 if array else None,
         "of_array": "" if array else None,
         "again": system.again[array],
-        "launch": launch,
-        "start": start(asked.workers(every[0]), options["nodes"]),
+        "start": start,
+        "single": start if layout.tasks == 1 else None,
+        "shared": start if layout.tasks > 1 else None,
     }
-
-
-def start(workers: int | None, nodes: int) -> str:
-    """The command that starts the processes of one node, which begin or resume the run."""
-    python, gaugemc = shlex.quote(sys.executable), '-m gaugemc resume "$run"'
-    if workers is None:
-        return f"{python} {gaugemc}"
-    meeting = (
-        f"--nnodes={nodes} --rdzv_backend=c10d --rdzv_endpoint=$(hostname):{PORT}"
-        if nodes > 1
-        else "--standalone"
-    )
-    return f"{python} -m torch.distributed.run {meeting} --nproc_per_node={workers} {gaugemc}"
 
 
 def scan(asked: Submission) -> str:

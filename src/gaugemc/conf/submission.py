@@ -1,15 +1,11 @@
 """The words of `gaugemc submit`."""
 
-import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gaugemc.choices.option import SettingsError
-from gaugemc.choices.settings import Settings
 from gaugemc.choices.sweep import jobs, parsed
 from gaugemc.choices.systems import LEAD, SYSTEMS, System
 from gaugemc.conf.conversion import Parser
@@ -20,6 +16,8 @@ SHORTEST = 5 * 60
 """Seconds of a job; less would hardly be more than starting and ending."""
 UNITS = {"m": 60, "h": 3600, "d": 86400}
 DEFAULTS: Mapping[str, Any] = {"nodes": 1, "time": 3600}
+STARTED = tuple(f"devices.{key}" for key in ("launcher", "processes", "process", "coordinator"))
+"""What tells a process who it is."""
 PLACES = ("hydra.run.dir", "hydra.sweep.dir")
 """The settings of Hydra that mean something in a batch job: where a run and a sweep go."""
 
@@ -47,36 +45,10 @@ class Submission:
         params = [f"{key}={value}" for key, value in self.params.items()]
         return jobs([*params, *self.overrides]) if self.sweep else [list(self.overrides)]
 
-    def workers(self, settings: Settings) -> int | None:
-        """How many processes torchrun starts on each node; None where a run is one process.
-
-        Raises:
-            SettingsError: several processes are asked for, which these settings do not use.
-        """
-        if settings.backend != "none":
-            return self.options["processes"] or self.options["gpus"] or 1
-        for option in ("nodes", "processes"):
-            number = self.options[option] or 1
-            if number > 1:
-                problem = (
-                    f"a run with backend=none is one process: leave --{option} out, or train"
-                    " with framework=pytorch backend=ddp"
-                )
-                raise SettingsError(f"--{option}", number, problem)
-        return None
-
-
-@contextmanager
-def among(processes: int | None) -> Iterator[None]:
-    """Inside, settings are judged as by the first of processes that torchrun started."""
-    if processes is None:
-        yield
-        return
-    os.environ |= {"RANK": "0", "WORLD_SIZE": str(processes)}
-    try:
-        yield
-    finally:
-        del os.environ["RANK"], os.environ["WORLD_SIZE"]
+    @property
+    def devices(self) -> list[str]:
+        """The words about devices, which a run does not keep: it is told them at each start."""
+        return [word for word in self.overrides if word.startswith("devices.")]
 
 
 def submission(words: Sequence[str]) -> Submission:
@@ -108,6 +80,7 @@ def submission(words: Sequence[str]) -> Submission:
     for option in system.needs:
         if option not in options:
             raise UsageError(f"submit: --system={word} needs --{option}=NAME")
+    refuse_started(overrides)
     params = swept(overrides)
     place = placed(overrides, sweep or bool(params))
     return Submission(
@@ -134,6 +107,17 @@ def placed(overrides: Sequence[str], sweep: bool) -> list[str]:
                 f" {'in a sweep' if sweep else 'without --multirun'}"
             )
     return found
+
+
+def refuse_started(overrides: Sequence[str]) -> None:
+    """Raise UsageError for words about devices that cannot be those of a batch job."""
+    for override in parsed(overrides):
+        key, word = override.get_key_element(), override.input_line
+        if key in STARTED:
+            advice = "choose --nodes and --processes"
+            raise UsageError(f"submit: {word}: the script tells each process: {advice}")
+        if key.startswith("devices.") and override.is_sweep_override():
+            raise UsageError(f"submit: {word}: an array has the same for all jobs: give one value")
 
 
 def count(word: str) -> int:

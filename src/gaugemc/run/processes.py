@@ -35,6 +35,11 @@ ENDING = 24 * 3600
 _KEPT = ("config.yaml", "start.h5", "checkpoints")
 """What a run goes on from."""
 _WORDS = 256
+_LOST = re.compile(
+    r"(UNAVAILABLE|DEADLINE_EXCEEDED): |[A-Z_]+: (Gloo .* failed|NCCL .*remote process exited)"
+)
+"""How XLA's errors about other processes begin, of either type: gloo, NCCL, gRPC. A memory that is
+full, say, begins with another code, and is the process's own."""
 
 
 def join(place: Place) -> None:
@@ -74,13 +79,20 @@ def join(place: Place) -> None:
             f"process {place.process}: {place.processes} processes do not meet at"
             f" {place.coordinator}: {_first_line(error)}"
         ) from error
-    version = f"gaugemc {gaugemc.__version__}, jax {jax.__version__}, numpy {np.__version__}"
-    words = np.frombuffer(version.encode().ljust(_WORDS)[:_WORDS], np.uint8)
-    if not np.array_equal(first := agreed(words), words):
-        theirs = np.asarray(first).tobytes().decode().strip()
-        raise ConnectionError(
-            f"process {place.process} has {version}, process 0 {theirs}: install the same"
-        )
+    with heard():
+        refuse_versions()
+
+
+def refuse_versions() -> None:
+    """Raise ConnectionError, in every process, unless all are of the same version."""
+    own = f"gaugemc {gaugemc.__version__}, jax {jax.__version__}, numpy {np.__version__}"
+    words = np.frombuffer(own.encode().ljust(_WORDS)[:_WORDS], np.uint8)
+    first, *others = (row.tobytes().decode().strip() for row in _gathered(words))
+    for process, version in enumerate(others, 1):
+        if version != first:
+            raise ConnectionError(
+                f"process {process} has {version}, process 0 has {first}: install the same"
+            )
 
 
 @contextmanager
@@ -89,8 +101,7 @@ def heard() -> Iterator[None]:
     try:
         yield
     except (jax.errors.JaxRuntimeError, ValueError) as error:
-        # XLA's own, of either type, begin with the kind of failure in capitals.
-        if jax.process_count() == 1 or not re.match(r"[A-Z_]+: ", str(error)):
+        if jax.process_count() == 1 or not _LOST.match(str(error)):
             raise
         raise ConnectionError(
             f"process {jax.process_index()} of {jax.process_count()}: another process has ended,"
@@ -129,6 +140,13 @@ def agreed(tree: PyTree) -> PyTree:
         broadcast_one_to_all(arrays),
     )
     return eqx.combine(first, code)
+
+
+def _gathered(row: np.ndarray) -> np.ndarray:
+    """The rows of all processes, in their order."""
+    from jax.experimental.multihost_utils import process_allgather
+
+    return np.asarray(process_allgather(row)).reshape(-1, row.size)
 
 
 def devices_of(settings: Settings) -> list[Any]:

@@ -1,6 +1,6 @@
 """This machine, without a batch system."""
 
-from gaugemc.choices.systems.system import System
+from gaugemc.choices.systems.system import System, port
 
 SYSTEM = System(
     word="local",
@@ -9,9 +9,13 @@ SYSTEM = System(
     body="""\
 {about}
 cd {here}
+share() {{ CUDA_VISIBLE_DEVICES=$process {shared}; }}
 for run in {runs}; do
-  {start}
+  {single}
+  for process in {others}; do share & done; process=0; share
 done
 """,
     submit="bash",
+    joined="devices.launcher=hand devices.processes={total} devices.process=$process"
+    " devices.coordinator=127.0.0.1:" + port("$$"),
 )

@@ -1,6 +1,6 @@
 """PBS: no signal comes before the limit, so the job watches the time, and submits the next job."""
 
-from gaugemc.choices.systems.system import System
+from gaugemc.choices.systems.system import System, port
 
 DIRECTIVES = """\
 #PBS -N {name}
@@ -17,7 +17,7 @@ BODY = """\
 cd {here}
 number=${{JOB:-$PBS_ARRAY_INDEX}}{of_array}
 run={run}
-timeout {seconds} {launch}{start}  # ends before the walltime does
+timeout {seconds} {start}  # ends before the walltime does
 status=$?
 if [ $status = 124 ]; then qsub {again}{script}; fi  # the next job goes on
 exit $status
@@ -26,13 +26,15 @@ exit $status
 SYSTEM = System(
     word="pbs",
     title="a cluster with PBS",
-    directives=f"{DIRECTIVES}#PBS -l select={{nodes}}:ncpus={{cpus}}{{no_gpus}}\n"
-    "#PBS -l select={nodes}:ncpus={cpus}:ngpus={gpus}\n",
+    directives=DIRECTIVES + "#PBS -l select={nodes}:ncpus={cpus}:mpiprocs={tasks}{no_gpus}\n"
+    "#PBS -l select={nodes}:ncpus={cpus}:mpiprocs={tasks}:ngpus={gpus}\n",
     body=BODY,
     submit="qsub",
-    launch="mpiexec -n {nodes} -ppn 1 ",
+    launch="mpiexec -n {all_tasks} -ppn {tasks} ",
     array="-J 0-{last}",
     index="$number",
     again=("", '-v JOB="$number" '),
-    defaults={"cpus": 1},
+    joined="devices.launcher=mpi devices.coordinator=$(head -n 1 $PBS_NODEFILE):"
+    + port("${{PBS_JOBID%%[.[]*}} + ${{PBS_ARRAY_INDEX:-0}}"),
+    cpus=1,
 )

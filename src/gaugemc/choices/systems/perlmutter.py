@@ -1,4 +1,4 @@
-"""Perlmutter of NERSC: SLURM, four GPUs a node, queues that are qualities of service."""
+"""Perlmutter of NERSC: SLURM, four GPUs and 128 CPUs a node, queues for qualities of service."""
 
 from dataclasses import replace
 
@@ -10,5 +10,6 @@ SYSTEM = replace(
     title="Perlmutter of NERSC",
     directives=f"{slurm.DIRECTIVES}#SBATCH --constraint=gpu\n#SBATCH --qos={{queue}}\n",
     defaults={"queue": "regular", "gpus": 4},
+    cpus=32,
     needs=("account",),
 )

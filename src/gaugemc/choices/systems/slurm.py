@@ -6,8 +6,8 @@ DIRECTIVES = f"""\
 #SBATCH --job-name={{name}}
 #SBATCH --account={{account}}
 #SBATCH --nodes={{nodes}}
-#SBATCH --ntasks-per-node=1
-#SBATCH --cpus-per-task={{cpus}}
+#SBATCH --ntasks-per-node={{tasks}}
+#SBATCH --cpus-per-task={{cpus_each}}
 #SBATCH --gpus-per-node={{gpus}}
 #SBATCH --time={{time}}
 #SBATCH --output={{directory}}/job-%j.txt
@@ -21,9 +21,9 @@ BODY = """\
 {about}
 cd {here}
 run={run}
-export SRUN_CPUS_PER_TASK={cpus}
+export SRUN_CPUS_PER_TASK={cpus_each}
 trap 'scontrol requeue {again}; wait' USR1  # the signal before the time limit
-{launch}{start} &
+{start} &
 wait $!
 """
 
@@ -35,6 +35,7 @@ SYSTEM = System(
     submit="sbatch",
     launch="srun ",
     alone="srun ",
+    joined="devices.launcher=slurm",
     index="$SLURM_ARRAY_TASK_ID",
     # the last job of an array has the array's number as its own, which stands for all of them
     again=("$SLURM_JOB_ID", "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"),
