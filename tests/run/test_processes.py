@@ -1,4 +1,7 @@
-"""Two processes that share the chains of a run make the run of one, bit for bit."""
+"""Two processes that share the chains of a run make the run of one, bit for bit.
+
+Where they share lattices and batches, to rounding.
+"""
 
 import os
 import socket
@@ -10,11 +13,12 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from sharing_processes import settings
+from sharing_processes import LATTICE, settings, shared
 
 import gaugemc
 from gaugemc.choices.devices import Place
 from gaugemc.choices.option import SettingsError
+from gaugemc.choices.validation import validate
 from gaugemc.io.ensemble import read_configurations, read_draws
 from gaugemc.run.experiment import run
 from gaugemc.run.processes import devices_of, join
@@ -26,6 +30,7 @@ SCRIPT = Path(__file__).with_name("sharing_processes.py")
 def test_two_processes_and_one(tmp_path: Path) -> None:
     """Each goes on with what the other has begun. Then one is killed, and the other says so."""
     run(settings(8), tmp_path / "one")
+    run(settings(12, 2, *LATTICE), tmp_path / "whole")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -65,6 +70,21 @@ def test_two_processes_and_one(tmp_path: Path) -> None:
     assert np.array_equal(end_of_one, end_of_two)
     assert "2 devices of 2 processes" in (tmp_path / "two" / "log.txt").read_text()
 
+    assert "lattices in 2 parts" in (tmp_path / "cut" / "log.txt").read_text()
+    run(settings(12, 2, *LATTICE), tmp_path / "cut", extend=True)
+    whole, cut = (
+        read_draws(tmp_path / name / "chains" / "evaluate.h5")[0] for name in ("whole", "cut")
+    )
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(cut), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+    alone, together = shared(jax.devices()[:1]), np.load(tmp_path / "shared.npz")
+    assert set(together) == set(alone)
+    assert np.ptp(alone["float64"]) > 0.1
+    for name, numbers in alone.items():
+        bar = {"float64": 1e-9, "float32": 1e-4}.get(name, 1e-11)
+        np.testing.assert_allclose(together[name], numbers, rtol=1e-12, atol=bar, err_msg=name)
+
 
 def test_a_port_in_use_is_refused() -> None:
     with socket.socket() as taken:
@@ -80,3 +100,12 @@ def test_more_devices_than_there_are_are_refused() -> None:
     asked.devices.count = jax.local_device_count() + 1
     with pytest.raises(SettingsError, match=r"devices.count=\d+: this process has"):
         devices_of(asked)
+
+
+def test_a_lattice_that_cannot_be_cut_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"devices.parts=2: .* 1, is no multiple"):
+        devices_of(settings(8, 2, *LATTICE, "devices.parts=2"))
+    with pytest.raises(SettingsError, match=r"devices.parts=3: .*first extent is 4, cannot be cut"):
+        validate(settings(8, 2, *LATTICE, "devices.parts=3"))
+    with pytest.raises(SettingsError, match=r"devices.parts=2: .* cannot be cut"):
+        validate(settings(8, 2, "theory=ring", "devices.parts=2"))
