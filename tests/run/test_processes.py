@@ -1,4 +1,7 @@
-"""Two processes that share the chains of a run make the run of one, bit for bit."""
+"""Two processes that share the chains of a run make the run of one, bit for bit.
+
+Where they share lattices and batches, to rounding.
+"""
 
 import os
 import re
@@ -12,11 +15,12 @@ import jax
 import numpy as np
 import pytest
 from cluster import free_port
-from sharing_processes import ENDLESS, settings
+from sharing_processes import ENDLESS, LATTICE, settings, shared
 
 import gaugemc
 from gaugemc.choices.devices import Place
 from gaugemc.choices.option import SettingsError
+from gaugemc.choices.validation import validate
 from gaugemc.io.ensemble import read_configurations, read_draws
 from gaugemc.run.experiment import run
 from gaugemc.run.extension import most_draws
@@ -57,6 +61,7 @@ def test_two_processes_and_one(tmp_path: Path) -> None:
     """Each goes on with what the other has begun. One is killed: the other says so, and a single
     process goes on with their run."""
     run(settings(8), tmp_path / "one")
+    run(settings(12, 2, *LATTICE), tmp_path / "whole")
     port = str(free_port())
     first, second = (started(str(SCRIPT), n, port, str(tmp_path)) for n in "01")
     endless = tmp_path / "endless" / "checkpoints"
@@ -80,6 +85,21 @@ def test_two_processes_and_one(tmp_path: Path) -> None:
     assert ends[0] is not None
     assert np.array_equal(*ends)
     assert "2 devices of 2 processes" in (two / "log.txt").read_text()
+
+    assert "lattices in 2 parts" in (tmp_path / "cut" / "log.txt").read_text()
+    run(settings(12, 2, *LATTICE), tmp_path / "cut", extend=True)
+    whole, cut = (
+        read_draws(tmp_path / name / "chains" / "evaluate.h5")[0] for name in ("whole", "cut")
+    )
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(cut), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+    alone, together = shared(jax.devices()[:1]), np.load(tmp_path / "shared.npz")
+    assert set(together) == set(alone)
+    assert np.ptp(alone["float64"]) > 0.1
+    for name, numbers in alone.items():
+        bar = {"float64": 1e-9, "float32": 1e-4}.get(name, 1e-11)
+        np.testing.assert_allclose(together[name], numbers, rtol=1e-12, atol=bar, err_msg=name)
 
 
 def test_another_version_is_one_line_in_every_process() -> None:
@@ -133,3 +153,12 @@ def test_more_devices_than_there_are_are_refused() -> None:
     asked.devices.count = jax.local_device_count() + 1
     with pytest.raises(SettingsError, match=r"devices.count=\d+: this process has"):
         devices_of(asked)
+
+
+def test_a_lattice_that_cannot_be_cut_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"devices.parts=2: .* 1, is no multiple"):
+        devices_of(settings(8, 2, *LATTICE, "devices.parts=2"))
+    with pytest.raises(SettingsError, match=r"devices.parts=3: .*first extent is 4, cannot be cut"):
+        validate(settings(8, 2, *LATTICE, "devices.parts=3"))
+    with pytest.raises(SettingsError, match=r"devices.parts=2: .* cannot be cut"):
+        validate(settings(8, 2, "theory=ring", "devices.parts=2"))

@@ -13,9 +13,18 @@ from jaxtyping import Array, Bool, Int, Key, PyTree
 
 from gaugemc.arrays import known
 from gaugemc.chains.measurement import OWN, Measured, Measurement
-from gaugemc.chains.mesh import SAME_BITS, gathered, mesh_of, on_each, spread
 from gaugemc.chains.progress import progress_bar
 from gaugemc.kernels.once import once
+from gaugemc.mesh import (
+    SAME_BITS,
+    check_divides,
+    cutting,
+    gathered,
+    mesh_for,
+    mesh_of,
+    on_each,
+    spread,
+)
 from gaugemc.samplers.sampler import ComposeInfo, Info, Sampler
 
 
@@ -42,29 +51,42 @@ def hot_starts(chains: int) -> int:
     return (chains + 1) // 2
 
 
-def start_chains(sampler: Sampler, key: Key[Array, ""], chains: int, cold: bool = True) -> PyTree:
+def start_chains(
+    sampler: Sampler,
+    key: Key[Array, ""],
+    chains: int,
+    cold: bool = True,
+    mesh: Mesh | None = None,
+) -> PyTree:
     """New states of `chains` chains: the first half hot, the second half cold, unless all are hot.
 
     Agreement of the two halves (R-hat) shows that the chains have forgotten their start.
+    A mesh gets the states spread over its devices.
 
     Raises:
-        ValueError: no chain can start there, in one line that says why.
+        ValueError: no chain can start there, in one line that says why, or the mesh cannot share
+            the chains.
     """
-    states, faults = _start_chains(sampler, key, chains, hot_starts(chains) if cold else chains)
+    n_hot = hot_starts(chains) if cold else chains
+    if cutting(mesh):
+        check_divides(mesh, chains, *sampler.theory.space.field_shape)
+    # A lattice that is cut is never whole: no device could hold it.
+    states, faults = _start_chains(sampler, key, chains, n_hot, cutting(mesh))
     for message, found in faults.items():
-        if known(found) and np.any(found):
+        if known(found) and np.any(gathered(found)):
             raise ValueError(message)
-    return states
+    return spread(states, mesh)
 
 
 @once
 def _start_chains(
-    sampler: Sampler, key: Key[Array, ""], chains: int, n_hot: int
+    sampler: Sampler, key: Key[Array, ""], chains: int, n_hot: int, mesh: Mesh | None
 ) -> tuple[PyTree, dict[str, Bool[Array, " chain"]]]:
-    hot = jnp.arange(chains) < n_hot
-    keys = _chain_keys(key, chains)
-    states = jax.vmap(sampler.init)(keys, hot)
-    return states, jax.vmap(sampler.faults)(keys, states)
+    def part(keys: Key[Array, " chain"], hot: Bool[Array, " chain"]) -> tuple[PyTree, dict]:
+        states = jax.vmap(sampler.init)(keys, hot)
+        return states, jax.vmap(sampler.faults)(keys, states)
+
+    return on_each(mesh, part)(_chain_keys(key, chains), jnp.arange(chains) < n_hot)
 
 
 def _chain_keys(key: Key[Array, ""], chains: int) -> Key[Array, " chain"]:
@@ -174,7 +196,7 @@ def _nan_chains(states: PyTree) -> Bool[Array, " chain"]:
     leaves = [leaf for leaf in jax.tree.leaves(states) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     return functools.reduce(
         jnp.logical_or,
-        (jnp.any(jnp.isnan(leaf.reshape(len(leaf), -1)), axis=1) for leaf in leaves),
+        (jnp.any(jnp.isnan(leaf), axis=tuple(range(1, leaf.ndim))) for leaf in leaves),
         jnp.zeros(len(jax.tree.leaves(states)[0]), bool),
     )
 
@@ -202,6 +224,7 @@ def sample(
     states: PyTree | None = None,
     measurement: Measurement = OWN,
     devices: Sequence[Any] | None = None,
+    parts: int = 1,
     progress: bool = False,
 ) -> Samples:
     """Run `chains` chains of a sampler for `warmup` + `draws` steps and keep the last `draws`.
@@ -217,6 +240,8 @@ def sample(
         measurement: what is measured; by default the theory's observables, on every draw.
         devices: devices that share the chains equally; by default one. Their number changes no bit
             of the draws on CPUs. Ignored where `states` is given: chains run where they are.
+        parts: devices that share each lattice, cut along direction 0. Draws are then equal to
+            rounding. Ignored as `devices` is.
         progress: show a progress bar on stderr.
 
     Returns:
@@ -234,14 +259,15 @@ def sample(
         ("draws", draws, 1),
         ("warmup", warmup, 0),
         ("chunk", 1 if chunk is None else chunk, 1),
+        ("parts", parts, 1),
     ):
         if not isinstance(number, int | np.integer) or number < least:
             raise ValueError(f"{name} {number}: must be a whole number, at least {least}")
     check_key(key)
     start_key, run_key = jax.random.split(key)
     if states is None:
-        states = start_chains(sampler, start_key, chains)
-        states = spread(states, devices or jax.devices()[:1])
+        mesh = mesh_for(devices or jax.devices()[:1], parts)
+        states = start_chains(sampler, start_key, chains, mesh=mesh)
     everything = warmup + draws
     kept: list[Draws] = []
     with progress_bar("sampling", everything, progress) as report:

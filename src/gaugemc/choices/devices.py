@@ -1,4 +1,4 @@
-"""Devices and processes that share the chains of a run: how they were started."""
+"""Devices and processes that share a run: how they were started."""
 
 import os
 import re
@@ -17,12 +17,17 @@ PORTS = 61440, 4096
 
 @dataclass
 class DevicesSettings:
-    """What shares the chains; it changes nothing of what a run computes."""
+    """What shares chains and lattices; it changes nothing of what a run computes."""
 
     count: int | None = option(
         None,
         "devices of each process; by default one CPU, or of other devices as many as can share",
         must(lambda count: count is None or count >= 1, "must be at least 1"),
+    )
+    parts: int = option(
+        1,
+        "parts that each lattice is cut into, along direction 0, each on a device of its own",
+        at_least(1),
     )
     launcher: str = option(
         "none",

@@ -68,8 +68,13 @@ def refuse_parts(batches: list[int], objective: str) -> None:
     if objective == "levels":
         problem = f"cannot be shared by {processes()} processes: choose reverse_kl"
         raise SettingsError("training.objective", objective, problem)
+    refuse_batches(batches, processes(), "processes")
+
+
+def refuse_batches(batches: list[int], number: int, sharers: str) -> None:
+    """Raise SettingsError unless so many processes or devices can share batches equally."""
     for batch in batches:
-        if batch % processes():
+        if batch % number:
             of = "" if batch == batches[-1] else f", doubled from {batch}"
-            problem = f"cannot be shared equally by {processes()} processes"
+            problem = f"cannot be shared equally by {number} {sharers}"
             raise SettingsError("training.batch", f"{batches[-1]}{of}", problem)

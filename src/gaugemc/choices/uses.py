@@ -67,6 +67,17 @@ def has_jumps(settings: Settings) -> bool:
     return settings.sampler.trains != "dynamics" or settings.loss.form != "energy"
 
 
+def batches(settings: Settings) -> list[int]:
+    """The sizes of the batches of training, in turn."""
+    t = settings.training
+    return [-(-t.batch // 2**doublings) for doublings in range(t.doublings, -1, -1)]
+
+
+def shares_batches(settings: Settings) -> bool:
+    """Whether devices can share each batch: parts have losses of their own, with this objective."""
+    return settings.training.objective != "levels" and has_jumps(settings)
+
+
 def anneals(settings: Settings) -> bool:
     """Whether what is trained may be trained at smaller beta first."""
     return settings.training.objective not in UNANNEALED and has_jumps(settings)

@@ -15,6 +15,7 @@ from gaugemc.choices.settings import Settings
 from gaugemc.choices.tracking import trackers
 from gaugemc.choices.uses import (
     baseline,
+    batches,
     flat,
     force_beta,
     has_jumps,
@@ -104,6 +105,7 @@ def refuse(settings: Settings) -> None:
     validate_forces(settings)
     validate_batches(settings)
     validate_framework(settings)
+    validate_parts(settings)
     validate_files(settings)
     validate_precision(settings)
     check_memory(settings)
@@ -183,8 +185,16 @@ def validate_framework(settings: Settings) -> None:
     if settings.framework == "tensorflow" and stout:
         problem = "has no determinants of matrices, which flow=stout needs: choose jax or pytorch"
         raise SettingsError("framework", settings.framework, problem)
-    t = settings.training
-    refuse_parts([-(-t.batch // 2**d) for d in range(t.doublings, -1, -1)], t.objective)
+    refuse_parts(batches(settings), settings.training.objective)
+
+
+def validate_parts(settings: Settings) -> None:
+    """Raise SettingsError unless the lattice can be cut as the settings want."""
+    parts, theory = settings.devices.parts, settings.theory
+    if parts > 1 and (theory.group is None or theory.lattice[0] % parts):
+        extent = "" if theory.group is None else f", whose first extent is {theory.lattice[0]}"
+        problem = f"{theory.name}{extent} cannot be cut in so many equal parts"
+        raise SettingsError("devices.parts", parts, problem)
 
 
 def validate_files(settings: Settings) -> None:

@@ -12,7 +12,6 @@ from jaxtyping import Array, Key, PyTree
 from gaugemc.arrays import Field
 from gaugemc.chains.driver import Draws, chunks, concatenate
 from gaugemc.chains.measurement import Measurement
-from gaugemc.chains.mesh import gathered
 from gaugemc.chains.progress import progress_bar
 from gaugemc.choices.measuring import build_measurement, build_tuning_measurement, judged
 from gaugemc.choices.settings import Settings
@@ -25,6 +24,7 @@ from gaugemc.io.checkpoint import (
     save_checkpoint,
 )
 from gaugemc.io.ensemble import write_draws
+from gaugemc.mesh import gathered
 from gaugemc.run.configurations import continued, last_configurations, new_chains, write_last
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import HMC, Sampler

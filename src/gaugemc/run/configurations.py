@@ -9,7 +9,6 @@ from jaxtyping import Array, Key, PyTree
 
 from gaugemc.arrays import Field
 from gaugemc.chains.driver import start_chains
-from gaugemc.chains.mesh import gathered, spread
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.io.configuration import (
@@ -17,7 +16,8 @@ from gaugemc.io.configuration import (
     read_configuration,
     write_configuration,
 )
-from gaugemc.run.processes import devices_of
+from gaugemc.mesh import cutting, gathered, on_each, spread
+from gaugemc.run.processes import mesh_of_run
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import Sampler
 from gaugemc.spaces import Links
@@ -64,17 +64,22 @@ def new_chains(
 ) -> PyTree:
     """States of all chains: hot, maybe half of them cold, or all at the links of `start`."""
     if start is None:
-        states = start_chains(sampler, key, settings.chains, settings.evaluate.cold)
-        return spread(states, devices_of(settings))
-    state = jax.jit(lambda x: sampler.state(sampler.theory.variable(x)))(start)
-    states = jax.tree.map(lambda a: jnp.broadcast_to(a, (settings.chains, *a.shape)), state)
-    return spread(states, devices_of(settings))
+        mesh = mesh_of_run(settings)
+        return start_chains(sampler, key, settings.chains, settings.evaluate.cold, mesh)
+    x = jax.jit(lambda x: sampler.theory.variable(x))(start)
+    return continued(settings, sampler, jnp.broadcast_to(x, (settings.chains, *x.shape)))
 
 
 def continued(settings: Settings, sampler: Sampler, x: Field) -> PyTree:
     """States of chains that go on from the variables x (leading axis: chain)."""
-    states = jax.jit(jax.vmap(sampler.state))(gathered(x))
-    return spread(states, devices_of(settings))
+    mesh = mesh_of_run(settings)
+
+    def part(x: Field) -> tuple[PyTree, None]:
+        return jax.vmap(sampler.state)(x), None
+
+    cut = cutting(mesh)
+    states, _ = jax.jit(on_each(cut, part))(spread(gathered(x), cut))
+    return spread(states, mesh)
 
 
 def last_configurations(sampler: Sampler, states: PyTree) -> np.ndarray:

@@ -32,7 +32,7 @@ from gaugemc.run.timing import time_draws
 from gaugemc.run.tracking import tracked
 from gaugemc.run.train_phase import run_training
 from gaugemc.run.trainee import build_trainee
-from gaugemc.training.engine import JAX, Engine
+from gaugemc.training.engine import JAX, Engine, jax_on
 
 
 def run(
@@ -63,12 +63,19 @@ def run(
     if settings.sampler.trains and engine.framework != settings.framework:
         problem = f"call run with engine=engine_of(settings), not that of {engine.framework}"
         raise SettingsError("framework", settings.framework, problem)
+    if engine is JAX:
+        engine = jax_on(devices)
     directory = RunDirectory(path)
     with directory.owned():
         directory.create(settings, extend=extend)
         directory.note(f"start: {settings.sampler.name} on {settings.theory.name}")
         if len(devices) > 1:
             directory.note(f"{len(devices)} devices of {jax.process_count()} processes")
+        if settings.devices.parts > 1:
+            directory.note(
+                f"lattices in {settings.devices.parts} parts: compiled kernels see no neighbours"
+                " across a cut, so XLA's code runs"
+            )
         changes = directory.record_software()
         if changes is not None:
             console.print(changes, style="yellow", highlight=False, soft_wrap=True)

@@ -21,12 +21,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import PyTree
 
 import gaugemc
 from gaugemc.choices.devices import Place
+from gaugemc.choices.frameworks import refuse_batches
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import batches, shares_batches, trained
+from gaugemc.mesh import mesh_for
 
 STARTING = 300
 """Seconds that processes wait for each other at first."""
@@ -150,26 +154,57 @@ def _gathered(row: np.ndarray) -> np.ndarray:
 
 
 def devices_of(settings: Settings) -> list[Any]:
-    """The devices that share the chains of a run, of all processes.
+    """The devices that share a run, of all processes.
 
-    Where nobody said how many, they are as many as can share the chains equally.
+    Where nobody said how many, they are as many as can share chains and batches equally.
 
     Raises:
-        SettingsError: these devices cannot share the chains equally, or are not there.
+        SettingsError: these devices cannot share them equally, or are not there.
     """
     there, processes = jax.local_device_count(), jax.process_count()
-    count, chains = settings.devices.count, settings.chains
+    count = settings.devices.count
     if count is not None and count > there:
         problem = f"this process has {there}: choose at most as many"
         raise SettingsError("devices.count", count, problem)
     wanted = [count] if count else range(1 if jax.default_backend() == "cpu" else there, 0, -1)
-    able = [n for n in wanted if chains % (n * processes) == 0]
-    if not able:
-        parts = (count or 1) * processes
-        problem = f"{parts} devices cannot share them equally: choose a multiple of {parts}"
+    refused: list[SettingsError] = []
+    for of_process in wanted:
+        try:
+            _refuse_devices(settings, of_process * processes)
+        except SettingsError as error:
+            refused.append(error)
+        else:
+            all_of = (jax.local_devices(process) for process in range(processes))
+            return [device for own in all_of for device in own[:of_process]]
+    raise refused[-1]
+
+
+def _refuse_devices(settings: Settings, devices: int) -> None:
+    """Raise SettingsError unless so many devices can share chains, lattices and batches equally."""
+    parts, chains = settings.devices.parts, settings.chains
+    if devices % parts:
+        problem = f"the number of devices, {devices}, is no multiple of it: see devices.count"
+        raise SettingsError("devices.parts", parts, problem)
+    if chains % (rows := devices // parts):
+        sharing = f"{rows} devices" if parts == 1 else f"{rows} rows of {parts} devices"
+        problem = f"{sharing} cannot share them equally: choose a multiple of {rows}"
         raise SettingsError("chains", chains, problem)
-    of_process = (jax.local_devices(process) for process in range(processes))
-    return [device for own in of_process for device in own[: able[0]]]
+    refuse_batches(_shared_batches(settings), devices, "devices")
+
+
+def _shared_batches(settings: Settings) -> list[int]:
+    """The sizes of the batches that devices share; none where JAX trains nothing on several."""
+    sharing = settings.framework == "jax" and trained(settings) and shares_batches(settings)
+    return batches(settings) if sharing and settings.training.steps else []
+
+
+def mesh_of_run(settings: Settings) -> Mesh | None:
+    """The mesh that the chains of a run are spread over.
+
+    Raises:
+        SettingsError: as `devices_of`.
+    """
+    return mesh_for(devices_of(settings), settings.devices.parts)
 
 
 def copied(directory: Path) -> None:

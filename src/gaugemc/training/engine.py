@@ -1,7 +1,8 @@
 """Who trains a run: the loop of one framework."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from jaxtyping import Array, Key
 
@@ -29,9 +30,15 @@ def in_jax(
     key: Key[Array, ""],
     steps: int,
     chunk: int,
+    devices: Sequence[Any] = (),
 ) -> Steps:
     """The compiled loop."""
-    return train(objective, descent.in_jax, state, key, steps, chunk)
+    return train(objective, descent.in_jax, state, key, steps, chunk, devices)
 
 
 JAX = Engine("jax", in_jax)
+
+
+def jax_on(devices: Sequence[Any]) -> Engine:
+    """The compiled loop on devices that share each batch."""
+    return Engine("jax", functools.partial(in_jax, devices=devices))

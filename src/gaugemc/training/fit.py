@@ -49,6 +49,7 @@ def fit(
     annealing: Annealing = "linear",
     jumps: Sequence[Jump] | None = None,
     chunk: int = 50,
+    devices: Sequence[Any] = (),
     progress: bool = False,
 ) -> Fit:
     """Train a flow by its reverse KL divergence, a leapfrog of L2HMC by its expected jumps.
@@ -71,6 +72,8 @@ def fit(
         annealing: how beta rises: none, linear or eras.
         jumps: what a leapfrog maximises; by default `usual_jumps(theory)`.
         chunk: steps compiled into one call.
+        devices: devices that share each batch equally; by default one. Energy errors need whole
+            batches, and are trained on one.
         progress: show a progress bar on stderr.
 
     Returns:
@@ -80,7 +83,7 @@ def fit(
     Raises:
         TypeError: the model is neither a flow nor a leapfrog.
         ValueError: a number or the annealing cannot be used, the model does not fit the theory's
-            space, or the jumps do not.
+            space, the jumps do not, or the devices cannot share the batch equally.
         TrainingDivergedError: the loss or the gradient is no longer finite.
 
     Warns:
@@ -104,7 +107,7 @@ def fit(
     watch = noise_watch(steps, math.inf if natural else CLIP)
     parts: list[Metrics] = []
     with progress_bar("training", steps, progress) as report:
-        for state, metrics in train(objective, optimise, state, key, steps, chunk):
+        for state, metrics in train(objective, optimise, state, key, steps, chunk, devices):
             parts.append(metrics)
             watch = watch.after(metrics.gradient_norm)
             report(int(state.step), f"loss {metrics.loss.mean():.2f}")

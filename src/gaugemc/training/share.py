@@ -1,9 +1,9 @@
-"""The part of a batch that one of several processes computes."""
+"""The part of a batch that one of several devices or processes computes."""
 
 from typing import NamedTuple, TypeVar
 
 import equinox as eqx
-from jaxtyping import Array, Shaped
+from jaxtyping import Array, Int, Shaped
 
 Objective = TypeVar("Objective")
 
@@ -14,18 +14,22 @@ class Share(NamedTuple):
     The mean over the parts of a loss is the loss of the whole batch, with the same random numbers.
     """
 
-    index: int = 0
+    index: int | Int[Array, ""] = 0
     parts: int = 1
 
     def of(self, batch: Shaped[Array, "batch ..."]) -> Shaped[Array, "part ..."]:
         """This part of something that has an entry for each member of the batch."""
         if self.parts == 1:
             return batch
-        size = len(batch) // self.parts
-        return batch[self.index * size : (self.index + 1) * size]
+        return batch.reshape(self.parts, -1, *batch.shape[1:])[self.index]
 
 
 WHOLE = Share()
+
+
+def can_share(objective: object) -> bool:
+    """Whether parts of a batch have losses of their own, with this objective."""
+    return hasattr(objective, "share")
 
 
 def shared(objective: Objective, share: Share) -> Objective:

@@ -1,16 +1,20 @@
 """The one training loop: an objective, a model, an optimiser; compiled chunks of steps."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar, cast
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from gaugemc.mesh import averaged, here, mesh_for
 from gaugemc.training.growth import GrowingBatch
+from gaugemc.training.share import Share, can_share, shared
 
 Model = TypeVar("Model")
 Objective = Callable[[Model, Key[Array, ""], Int[Array, ""]], Float[Array, ""]]
@@ -73,17 +77,34 @@ def advance(
     state: TrainingState,
     key: Key[Array, ""],
     length: int,
+    mesh: Mesh | None = None,
 ) -> tuple[TrainingState, Metrics]:
-    """A chunk of so many steps: the later state, and the metrics as arrays [step]."""
+    """A chunk of so many steps: the later state, and the metrics as arrays [step].
+
+    The devices of a mesh share each batch.
+    """
     arrays, static = eqx.partition(state.model, eqx.is_inexact_array)
 
-    def step(carry: tuple[PyTree, PyTree, Int[Array, ""], PyTree], _: None):
-        parameters, optimiser_state, index, chains = carry
+    def part(
+        objective: Objective | ChainObjective, given: tuple[PyTree, Int[Array, ""]], chains: PyTree
+    ) -> tuple[tuple[Float[Array, ""], PyTree], PyTree]:
+        parameters, index = given
 
         def loss_of(parameters: PyTree) -> tuple[Float[Array, ""], PyTree]:
             return loss_at(objective, eqx.combine(parameters, static), key, index, chains)
 
         (loss, moved), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
+        return (loss, gradient), moved
+
+    def part_of(device: Int[Array, ""], *given: PyTree) -> tuple[PyTree, PyTree]:
+        assert mesh is not None
+        return part(shared(objective, Share(device, mesh.size)), *given)
+
+    whole = functools.partial(part, objective) if mesh is None else averaged(mesh, part_of)
+
+    def step(carry: tuple[PyTree, PyTree, Int[Array, ""], PyTree], _: None):
+        parameters, optimiser_state, index, chains = carry
+        (loss, gradient), moved = whole((parameters, index), chains)
         updates, optimiser_state = optimiser.update(
             gradient, optimiser_state, parameters, value=loss
         )
@@ -103,6 +124,7 @@ def train(
     key: Key[Array, ""],
     steps: int,
     chunk: int,
+    devices: Sequence[Any] = (),
 ) -> Iterator[tuple[TrainingState, Metrics]]:
     """Train up to `steps` steps in all, in chunks; yields the state and metrics after each.
 
@@ -111,18 +133,31 @@ def train(
     Step i depends only on the key, i and the state before the step. So a run that is stopped after
     any chunk and continued from its state is the same run.
 
+    Devices share each batch equally: losses are those of one device, to rounding. An objective
+    whose batch cannot be shared trains on one, and in each process alike.
+
     Raises:
+        ValueError: the devices cannot share the batch equally.
         TrainingDivergedError: with the first step whose loss or gradient is not finite.
     """
     done = int(state.step)
     while done < steps:
         now, end = objective.at(done) if isinstance(objective, GrowingBatch) else (objective, steps)
         length = min(chunk, steps - done, end - done)
-        state, metrics = advance(now, optimiser, state, key, length)
+        mesh = mesh_for(devices) if devices and can_share(now) else None
+        check_shares(now, state.chains, mesh)
+        state, metrics = here(advance(now, optimiser, state, key, length, mesh))
         metrics = jax.device_get(metrics)
         check_metrics(metrics, done)
         done += length
         yield state, metrics
+
+
+def check_shares(objective: Any, chains: PyTree, mesh: Mesh | None) -> None:
+    """Raise ValueError unless the devices of the mesh can share the batch equally."""
+    batch = objective.batch if chains is None else len(jax.tree.leaves(chains)[0])
+    if mesh is not None and batch % mesh.size:
+        raise ValueError(f"batch {batch}: {mesh.size} devices cannot share it equally")
 
 
 def check_metrics(metrics: Metrics, first: int) -> None:

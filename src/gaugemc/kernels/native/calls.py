@@ -16,6 +16,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Complex, Float, Int, Key
 
 from gaugemc.kernels.native.library import HANDLERS, targets
+from gaugemc.mesh import in_parts
 
 Matrices = Complex[Array, "d ... N N"]
 Links = Matrices | Float[Array, "d ..."]
@@ -31,8 +32,10 @@ def kernels(n: int, dtype: DTypeLike) -> frozenset[str]:
     """The names of the compiled kernels for links of this type, on the default device.
 
     The links are of SU(n), or of U(1) where n is 1. The first question builds the kernels, which
-    takes seconds.
+    takes seconds. There are none for a lattice that is cut: a kernel sees no neighbours across.
     """
+    if in_parts():
+        return frozenset()
     known = np.dtype(dtype) in _TYPES.get(n, ())
     wide = jnp.result_type(float) == jnp.float64  # couplings and sums
     if not (known and wide and jax.default_backend() == "cpu" and targets()):
