@@ -79,7 +79,9 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_each_command_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer([verb, "--help"]) == 0
-    assert capsys.readouterr().out.startswith(f"usage: gaugemc {verb} ")
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: gaugemc {verb} ")
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("width", [80, 120])

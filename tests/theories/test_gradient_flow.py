@@ -18,7 +18,14 @@ from gaugemc.observables.flowed_energies import FlowedEnergies
 from gaugemc.observables.flowed_energy import FlowedEnergy
 from gaugemc.observables.flowed_t2_energy import FlowedT2Energy
 from gaugemc.spaces import Links
-from gaugemc.theories import RECTANGLES, GradientFlow, Wilson, flow_kernel, largest_step
+from gaugemc.theories import (
+    RECTANGLES,
+    GradientFlow,
+    Wilson,
+    flow_kernel,
+    flow_times,
+    largest_step,
+)
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 MILC = Path(__file__).parents[1] / "data" / "configurations" / "milc_lat.sample.l4448"
@@ -207,3 +214,18 @@ def test_a_tolerance_that_no_step_keeps_ends_in_nan(key: jax.Array) -> None:
     flow = GradientFlow(flow_kernel(space), 0.1, 1e-6)
     hopeless = eqx.tree_at(lambda flow: flow.tolerance, flow, jnp.asarray(1e-40))
     assert np.isnan(hopeless(space.random(key), 0.5)).all()
+
+
+@pytest.mark.parametrize(
+    ("time", "step", "times"),
+    [
+        (0.0, 0.1, [0.0]),
+        (0.3, 0.1, [0.0, 0.1, 0.2, 0.3]),
+        (0.05, 0.1, [0.0, 0.05]),
+        (1e-300, 0.1, [0.0, 1e-300]),
+    ],
+)
+def test_a_flow_is_measured_from_its_start_to_its_end(
+    time: float, step: float, times: list[float]
+) -> None:
+    np.testing.assert_allclose(flow_times(time, step), times, rtol=1e-15)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from itertools import product
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, ValueType
+
+from gaugemc.choices.option import SettingsError
 
 
 def jobs(overrides: Sequence[str]) -> list[list[str]]:
@@ -24,8 +26,16 @@ def parsed(overrides: Sequence[str]) -> list[Override]:
 
 
 def values(override: Override) -> list[str]:
-    """An override by each of its values."""
+    """An override by each of its values.
+
+    Raises:
+        SettingsError: the override is a sweep that does not say its values.
+    """
     key = override.get_key_element()
+    globbed = override.value_type == ValueType.GLOB_CHOICE_SWEEP
+    if override.is_sweep_override() and (globbed or not override.is_discrete_sweep()):
+        text = (override.input_line or "").partition("=")[2]
+        raise SettingsError(key, text, f"name the values, as {key}=A,B")
     if override.is_discrete_sweep():
         return [f"{key}={value}" for value in override.sweep_string_iterator()]
     return [f"{key}={override.get_value_element_as_str()}"]

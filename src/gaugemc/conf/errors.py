@@ -4,7 +4,8 @@ import dataclasses
 import re
 import sys
 import time
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args
 
 from hydra.errors import OverrideParseException
 
@@ -25,7 +26,7 @@ WORDS = {
     str: "text",
     list[int]: "a list of integers, as [8,8]",
     list[float]: "a list of numbers, as [0.5,1.0]",
-    list[str] | None: "a list of names, as [plaquette,charge]",
+    list[str]: "a list of names, as [plaquette,charge]",
 }
 """What a value of each type is called."""
 
@@ -81,7 +82,7 @@ def unreadable(override: str) -> str:
         return f"{override}: has no key: write KEY=VALUE"
     if key == "name":
         return f"{override}: {NAME_RULE}"
-    if wanted(key) not in (None, f"must be {WORDS[str]}"):
+    if wanted(key) not in (None, f"must be {WORDS[str]}", f"must be {WORDS[str]} or null"):
         return f"{override}: {wanted(key)}"
     return f"{override}: cannot be read; quote such a value twice, '{key}=\"{value}\"'"
 
@@ -94,9 +95,9 @@ def wanted(key: str) -> str | None:
         settings = types.get(part)
         if not dataclasses.is_dataclass(settings):
             break
-    if settings == str | None:
-        return "must be text or null"
-    return f"must be {WORDS[settings]}" if settings in WORDS else None
+    kinds = get_args(settings) if isinstance(settings, UnionType) else (settings,)
+    or_null = " or null" if NoneType in kinds else ""
+    return f"must be {WORDS[kinds[0]]}{or_null}" if kinds[0] in WORDS else None
 
 
 def below_a_value(key: str) -> bool:

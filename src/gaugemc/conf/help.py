@@ -14,6 +14,12 @@ from gaugemc.choices.systems import SYSTEMS
 from gaugemc.choices.uses import unused
 from gaugemc.conf.groups import MEANINGS, words
 
+
+def beside(flag: str, doc: str) -> str:
+    """A flag of a command and what it means, in 80 columns."""
+    return textwrap.fill(doc, 80, initial_indent=f"{flag:14}", subsequent_indent=" " * 14)
+
+
 USAGE = """usage: gaugemc [KEY=VALUE ...]    train, sample, compare with tuned HMC, report
        gaugemc resume DIR [evaluate.draws=N] [evaluate.hmc_draws=N]
                                   go on with an interrupted run; more draws
@@ -59,8 +65,8 @@ With --flow-time also E(t), t^2 E(t), Q(t), t0 and w0 of the gradient flow.
 Prints tables, and saves all numbers in FILE.json beside the first file, and a
 picture of the flow in FILE.svg. Files are taken to be independent.
 --flow-time   where the flow ends, in units of the lattice spacing squared
---step        {FLOW_STEP}
---kernel      {FLOW_KERNEL}
+{beside("--step", FLOW_STEP)}
+{beside("--kernel", FLOW_KERNEL)}
 --tolerance   adapted steps, each with this error; fixed ones without it
 --lattice     for a LIME file that does not say it""",
     "submit": f"""usage: gaugemc submit --system=NAME [--run] [--nodes=N] [--time=T]

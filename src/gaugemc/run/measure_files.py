@@ -42,7 +42,7 @@ def measure_files(
         paths: files in any format that `read_configuration` knows.
         flow_time: where the gradient flow ends; 0 for no flow.
         step: flow time between measurements; steps of the flow are as long, or shorter.
-        kernel: of the flow: wilson or symanzik.
+        kernel: of the flow: wilson, symanzik, iwasaki or dbw2.
         tolerance: of adapted steps of the flow; None for fixed ones.
         lattice: for LIME files that do not say it.
         report: called with the number of measurements done, and a file's name.

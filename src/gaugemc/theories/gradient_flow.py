@@ -73,7 +73,8 @@ LEAST_TOLERANCE = 1e-12
 
 def flow_times(time: float, step: float) -> Float[np.ndarray, " time"]:
     """0, the multiples of the step, and the end of the flow: where a flow is measured."""
-    return np.append(np.arange(0, time - 1e-9 * step, step), time)
+    before = np.arange(0, time - 1e-9 * step, step)
+    return np.append(before if before.size or time == 0 else 0.0, time)
 
 
 def _default_step(kernel: Theory) -> float:
