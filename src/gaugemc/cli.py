@@ -123,15 +123,24 @@ def configured() -> int:
         return run_and_show(settings, path, again=sweep_again())
 
     def job(config: Any) -> None:
+        prepare_jax()  # a launcher may start it in another process
         try:
             codes.append(guarded(lambda: one_run(config)))
         except SystemExit as end:  # Hydra would add lines of its own
             codes.append(int(end.code or 0))
-            if codes[-1] > 128:  # an interruption is of the whole sweep
+            if codes[-1] not in range(129):  # an interruption, or a launcher queues the job again
                 raise
 
     hydra.main(version_base="1.3", config_path=CONFIGURATIONS, config_name="command")(job)()
-    return max(codes, default=0)
+    return max(codes or elsewhere(), default=0)
+
+
+def elsewhere() -> list[int]:
+    """The exit codes of jobs that a launcher of Hydra's ran in other processes, as far as known."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return []
+    paths = jobs_in(Path(HydraConfig.get().sweep.dir))
+    return [0 if RunDirectory(path).summary.is_file() else FAILED for path in paths]
 
 
 def say_unused(settings: Settings, path: Path) -> None:

@@ -81,9 +81,10 @@ def test_two_processes_and_one(tmp_path: Path) -> None:
     for of_one, of_two, resumed in zip(*map(draws_of, (one, two, endless))):
         assert np.array_equal(of_one, of_two[:, :12])
         assert np.array_equal(resumed, of_two)
-    ends = [read_configurations(path / "chains" / "evaluate.h5") for path in (two, endless)]
-    assert ends[0] is not None
-    assert np.array_equal(*ends)
+    end, other = (read_configurations(path / "chains/evaluate.h5") for path in (two, endless))
+    assert end is not None
+    assert other is not None
+    assert np.array_equal(end, other)
     assert "2 devices of 2 processes" in (two / "log.txt").read_text()
 
     assert "lattices in 2 parts" in (tmp_path / "cut" / "log.txt").read_text()
