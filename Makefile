@@ -73,6 +73,7 @@ clean:
 	rm -rf $(VENV) .pytest_cache site outputs
 
 $(INSTALLED): pyproject.toml
+	@echo "installing gaugemc and its tools in $(VENV), once: some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable ".[test,docs]"
