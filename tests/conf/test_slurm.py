@@ -61,15 +61,18 @@ def restarts(environment: Environment, job: str) -> int:
     return int(number)
 
 
-def test_a_job_that_is_requeued_goes_on(slurm: Environment, tmp_path: Path) -> None:
-    job = submitted(slurm, tmp_path, *LONG, "hydra.run.dir=requeued")
+def test_two_processes_that_are_requeued_go_on(slurm: Environment, tmp_path: Path) -> None:
+    """With the bits of a single process that is never interrupted."""
+    job = submitted(slurm, tmp_path, "--processes=2", *LONG, "hydra.run.dir=requeued")
     wait(lambda: list((tmp_path / "requeued/checkpoints").glob("train-*.ckpt")), PATIENCE)
     said(slurm, "scancel", "--signal=USR1", "--batch", job)  # as before the limit
     wait(lambda: restarts(slurm, job) == 1, PATIENCE)
     assert not (tmp_path / "requeued/summary.json").exists()
     gaugemc(slurm, tmp_path, *LONG, "hydra.run.dir=uninterrupted")
     wait(lambda: states(slurm, job) == ["COMPLETED"], PATIENCE)
-    assert "training goes on from step" in (tmp_path / "requeued/log.txt").read_text()
+    log = (tmp_path / "requeued/log.txt").read_text()
+    assert "training goes on from step" in log
+    assert "2 devices of 2 processes" in log
     assert_same_results(tmp_path / "requeued", tmp_path / "uninterrupted")
     software = json.loads((tmp_path / "requeued/summary.json").read_text())["software"]
     assert software["resumed_with"] == []
@@ -113,13 +116,10 @@ def test_a_multirun_is_an_array(slurm: Environment, tmp_path: Path) -> None:
 
 
 def test_a_job_that_fails_is_not_requeued(slurm: Environment, tmp_path: Path) -> None:
-    job = submitted(slurm, tmp_path, *TINY, "hydra.run.dir=broken")
-    wait(lambda: states(slurm, job) in (["RUNNING"], ["COMPLETED"]), PATIENCE)
-    wait(lambda: states(slurm, job) == ["COMPLETED"], PATIENCE)
+    gaugemc(slurm, tmp_path, "submit", "--system=slurm", *TINY, "hydra.run.dir=broken")
     config = tmp_path / "broken/config.yaml"
     config.write_text(config.read_text().replace("seed: 1", "seed: 2"))
-    said(slurm, "sbatch", str(tmp_path / "broken/job.sh"))
-    again = str(int(job) + 1)
-    wait(lambda: states(slurm, again) == ["FAILED"], PATIENCE)
-    (out,) = (tmp_path / "broken").glob(f"job-{again}.txt")
-    assert "holds a run with seed=1" in out.read_text()
+    job = said(slurm, "sbatch", "--parsable", str(tmp_path / "broken/job.sh"))
+    wait(lambda: states(slurm, job) == ["FAILED"], PATIENCE)
+    assert restarts(slurm, job) == 0
+    assert "holds a run with seed=1" in (tmp_path / f"broken/job-{job}.txt").read_text()

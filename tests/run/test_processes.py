@@ -72,7 +72,7 @@ def test_two_processes_and_one(tmp_path: Path) -> None:
     assert "process 0 of 2: another process has ended" in line
     second.communicate()
 
-    draws = most_draws(endless, of_baseline=False)
+    draws = most_draws(endless, of_baseline=False) + 12
     one, two, endless = (tmp_path / name for name in ("one", "two", "endless"))
     run(settings(draws), two, extend=True)
     run(settings(draws, ENDLESS), endless, extend=True)
