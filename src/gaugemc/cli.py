@@ -24,7 +24,7 @@ from gaugemc.checks import tally
 from gaugemc.choices.devices import place_of
 from gaugemc.choices.frameworks import rank
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import notice, unused
+from gaugemc.choices.uses import said_unused
 from gaugemc.choices.validation import validate
 from gaugemc.conf import register
 from gaugemc.conf.composition import CONFIGURATIONS, composed, settings_of
@@ -145,10 +145,7 @@ def elsewhere() -> list[int]:
 
 def say_unused(settings: Settings, path: Path) -> None:
     """A line, also for log.txt, about words of the command line that change nothing."""
-    given = (word.lstrip("+").split("=")[0] for word in HydraConfig.get().overrides.task)
-    found = unused(settings, given)
-    if found:
-        line = f"unused: {notice(found)}"
+    if line := said_unused(settings, HydraConfig.get().overrides.task):
         print(f"gaugemc: {line}", file=sys.stderr)
         RunDirectory(path).note(line)
 

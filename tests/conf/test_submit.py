@@ -261,6 +261,42 @@ def test_jobs_here_run_one_after_another(command: Command, programs: Path, tmp_p
     assert called(programs, tmp_path) == [f"python -m gaugemc resume /scan/{n}" for n in "01"]
 
 
+@pytest.mark.parametrize(("codes", "ended", "runs"), [("0 1 0", 1, 3), ("130 0 0", 130, 1)])
+def test_jobs_here_end_with_what_went_wrong(
+    command: Command, programs: Path, tmp_path: Path, codes: str, ended: int, runs: int
+) -> None:
+    """A run that fails does not hide behind those after it; Ctrl-C ends all."""
+    number = f"$(cat {programs} 2>/dev/null | wc -l)"
+    put(
+        tmp_path / "programs/python",
+        f'codes=({codes}); n={number}; echo run >> {programs}; exit "${{codes[$n]}}"\n',
+    )
+    sweep = ["--multirun", "seed=1,2,3", "hydra.sweep.dir=scan"]
+    code, *_ = command("submit", "--system=local", "--run", *HMC, *sweep)
+    assert (code, len(programs.read_text().splitlines())) == (ended, runs)
+
+
+def test_a_run_and_a_sweep_have_no_directory_in_common(command: Command, tmp_path: Path) -> None:
+    one = ["submit", "--system=local", *HMC, "hydra.run.dir=one"]
+    many = ["submit", "--system=local", "--multirun", *HMC, "seed=1,2", "hydra.sweep.dir=many"]
+    assert [command(*one)[0], command(*many)[0]] == [0, 0]
+    script = (tmp_path / "many/job.sh").read_text()
+    code, _, err = command(*one[:-1], "hydra.run.dir=many")
+    assert code == 2
+    assert "hydra.run.dir=many: holds a sweep: choose another directory" in err
+    code, _, err = command(*many[:-1], "hydra.sweep.dir=one")
+    assert code == 2
+    assert "hydra.sweep.dir=one: holds a run: choose another directory" in err
+    assert (tmp_path / "many/job.sh").read_text() == script
+
+
+def test_a_percent_sign_is_one_to_slurm(command: Command, tmp_path: Path) -> None:
+    code, _, err = command("submit", "--system=slurm", *HMC, "flow.bins=3", "hydra.run.dir=50%j")
+    assert code == 0
+    assert f"--output={tmp_path}/50%%j/job-%j.txt\n" in (tmp_path / "50%j/job.sh").read_text()
+    assert "gaugemc: unused: flow.bins (sampler=hmc has no flow)" in err
+
+
 def test_a_study_is_a_sweep(command: Command, tmp_path: Path) -> None:
     study = ["mode=su3_4d_study_quick", "member=heatbath,l2hmc", "hydra.sweep.dir=study"]
     code, *_ = command("submit", "--system=slurm", *study)
@@ -282,6 +318,8 @@ NO_TIME = "is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d"
         ("--system=slurm --time=10", f"'10' {NO_TIME}"),
         ("--system=slurm --time=1:60:00", f"'1:60:00' {NO_TIME}"),
         ("--system=slurm --time=00:01:00", "'00:01:00' is too short: at least 5m"),
+        ("--system=slurm --time=99999999d", "'99999999d' is longer than a year"),
+        ("--system=local --time=3h", "--time=03:00:00: means nothing to --system=local"),
         ("--system=slurm --nodes=0", "'0' must be a whole number, 1 or larger"),
         ("--system=slurm --queue=a;b", "'a;b' must be of letters, digits"),
         ("--system=slurm --quue=a", "unrecognized arguments: --quue=a"),
@@ -301,7 +339,7 @@ NO_TIME = "is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d"
         ("--system=slurm -m theory.beta=1,-2", "job 1 of 2, theory.beta=-2: theory.beta=-2.0: "),
         ("--system=slurm hydra.job.name=x", "of Hydra's settings only hydra.run.dir is heard"),
         ("--system=slurm -m hydra.run.dir=x", "of Hydra's settings only hydra.sweep.dir is heard"),
-        ("--system=slurm hydra.run.dir=", "hydra.run.dir=: must not be empty"),
+        ("--system=slurm hydra.run.dir=", "hydra.run.dir=: must be a name, in one line"),
         ("--system=slurm hydra/launcher=joblib", "hydra/launcher=joblib: of Hydra's settings only"),
         ("--system=slurm backend=ddp", "backend=ddp: does not go with framework=jax"),
     ],

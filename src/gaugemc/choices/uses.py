@@ -318,6 +318,12 @@ def tree(settings: Settings) -> dict[str, Any]:
     return nested
 
 
+def said_unused(settings: Settings, words: Iterable[str]) -> str:
+    """A line about words of a command line that change nothing; "" where all do."""
+    found = unused(settings, (word.lstrip("+").split("=")[0] for word in words))
+    return f"unused: {notice(found)}" if found else ""
+
+
 def notice(found: dict[str, str]) -> str:
     """One line about unused settings: "flow.bins, flow.load (sampler=hmc has no flow)"."""
     reasons = dict.fromkeys(found.values())

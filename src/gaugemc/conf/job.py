@@ -14,12 +14,13 @@ from omegaconf import OmegaConf
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.systems import LEAD
+from gaugemc.choices.uses import said_unused
 from gaugemc.conf.composition import configuration, settings_of
 from gaugemc.conf.ending import fail
 from gaugemc.conf.errors import BAD_INPUT
 from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
 from gaugemc.conf.layout import Layout, among, layout_of, refuse_parts
-from gaugemc.conf.preparation import check, judged, place, refuse_empty, rooted
+from gaugemc.conf.preparation import check, judged, place, refuse_directory, rooted
 from gaugemc.conf.submission import Submission, clock
 from gaugemc.io.atomic import write_atomically
 from gaugemc.run.run_directory import RunDirectory
@@ -37,6 +38,8 @@ def submit(asked: Submission) -> int:
         problem = f"submit: {system.submit}: not found: call it where jobs are submitted"
         fail(f"{problem}, or leave out --run", BAD_INPUT)
     every, layout, config = checked(asked)
+    if line := said_unused(every[0], asked.overrides):
+        print(f"gaugemc: {line}", file=sys.stderr)
     directory = directory_of(asked, config)
     runs = [directory / str(number) for number in range(len(every))] if asked.sweep else [directory]
     for settings, path in zip(every, runs):
@@ -53,7 +56,8 @@ def submit(asked: Submission) -> int:
     script.chmod(0o755)
     print(script)
     if asked.sweep:
-        print(f"at the end, a page of all runs: gaugemc report {directory}", file=sys.stderr)
+        report = shlex.join(["gaugemc", "report", str(directory)])
+        print(f"at the end, a page of all runs: {report}", file=sys.stderr)
     if asked.run:
         return subprocess.run([found or "", *words[1:]], check=False).returncode
     print(f"to submit it: {shlex.join(words)}", file=sys.stderr)
@@ -83,7 +87,7 @@ def checked(asked: Submission) -> tuple[list[Settings], Layout, Any]:
 def directory_of(asked: Submission, config: Any) -> Path:
     """Where the run or the sweep goes."""
     kind, default = ("sweep", SWEEP_DIR) if asked.sweep else ("run", RUN_DIR)
-    refuse_empty(f"hydra.{kind}.dir", config.hydra[kind].dir)
+    refuse_directory(kind, config.hydra[kind].dir)
     place(config.hydra[kind], "dir", default)
     return Path(config.hydra[kind].dir).absolute()
 
@@ -110,6 +114,7 @@ def values(
         "about": f"# gaugemc wrote this. Edit it as you like; to submit it: {shlex.join(words)}",
         "here": shlex.quote(str(Path.cwd())),
         "directory": run,
+        "log": shlex.quote(f"{directory}/".replace("%", "%%") + "job-%j.txt"),
         "script": shlex.quote(words[-1]),
         "run": f"{run}/{system.index}" if array else shlex.quote(str(runs[0])),
         "runs": shlex.join(map(str, runs)),

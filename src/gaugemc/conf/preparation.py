@@ -28,6 +28,7 @@ from gaugemc.io.configuration import ConfigurationError
 from gaugemc.report.scan_report import write_scan_report
 from gaugemc.run.configurations import read_start
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError, claimed
+from gaugemc.run.sharing import SCAN
 from gaugemc.run.train_phase import load_model
 from gaugemc.run.trainee import build_trainee
 
@@ -41,7 +42,7 @@ class Preparation(Callback):
         def start() -> int:
             settings = rooted(settings_of(config))
             check(settings)
-            refuse_empty("hydra.run.dir", config.hydra.run.dir)
+            refuse_directory("run", config.hydra.run.dir)
             with interrupt.postponed():
                 place(config.hydra.run, "dir", RUN_DIR)
                 directory = RunDirectory(config.hydra.run.dir)
@@ -57,6 +58,7 @@ class Preparation(Callback):
 
         def start() -> int:
             check_jobs(config)
+            refuse_directory("sweep", config.hydra.sweep.dir)
             place(config.hydra.sweep, "dir", SWEEP_DIR)
             # The jobs are composed anew, maybe in other processes and seconds.
             sweep = str(config.hydra.sweep.dir).replace("\\", "\\\\").replace("'", "\\'")
@@ -72,10 +74,14 @@ class Preparation(Callback):
             print(write_scan_report(Path(config.hydra.sweep.dir).absolute()))
 
 
-def refuse_empty(key: str, path: Any) -> None:
-    """Raise SettingsError for a directory without a name."""
-    if not str(path).strip():
-        raise SettingsError(key, path, "must not be empty")
+def refuse_directory(kind: str, path: Any) -> None:
+    """Raise SettingsError for the directory of a run, or of a sweep, that cannot be one."""
+    text = str(path)
+    if not text.strip() or "\n" in text:
+        raise SettingsError(f"hydra.{kind}.dir", path, "must be a name, in one line")
+    other, holds = {"run": (SCAN, "a sweep"), "sweep": ("config.yaml", "a run")}[kind]
+    if (Path(text) / other).is_file():
+        raise SettingsError(f"hydra.{kind}.dir", path, f"holds {holds}: choose another directory")
 
 
 def place(section: Any, key: str, default: str) -> None:

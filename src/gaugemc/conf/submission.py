@@ -14,6 +14,7 @@ from gaugemc.conf.study import swept
 
 SHORTEST = 5 * 60
 """Seconds of a job; less would hardly be more than starting and ending."""
+LONGEST = 366 * 24 * 3600
 UNITS = {"m": 60, "h": 3600, "d": 86400}
 DEFAULTS: Mapping[str, Any] = {"nodes": 1, "time": 3600}
 STARTED = tuple(f"devices.{key}" for key in ("launcher", "processes", "process", "coordinator"))
@@ -75,7 +76,8 @@ def submission(words: Sequence[str]) -> Submission:
     system, run, sweep = SYSTEMS[word], found.pop("run"), found.pop("multirun")
     for option, value in found.items():
         if value is not None and option != "processes" and not system.takes(option):
-            raise UsageError(f"submit: --{option}={value}: means nothing to --system={word}")
+            text = clock(value) if option == "time" else value
+            raise UsageError(f"submit: --{option}={text}: means nothing to --system={word}")
     options = {**DEFAULTS, **system.defaults, **{k: v for k, v in found.items() if v is not None}}
     for option in system.needs:
         if option not in options:
@@ -143,6 +145,8 @@ def seconds(word: str) -> int:
         total = int(found[1]) * UNITS[found[2]]
     else:
         raise ArgumentTypeError(f"{word!r} is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d")
+    if total > LONGEST:
+        raise ArgumentTypeError(f"{word!r} is longer than a year")
     if total < SHORTEST:
         raise ArgumentTypeError(
             f"{word!r} is too short: at least {SHORTEST // 60}m, of which the last {LEAD} seconds"

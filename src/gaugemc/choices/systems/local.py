@@ -10,10 +10,15 @@ SYSTEM = System(
 {about}
 cd {here}
 share() {{ CUDA_VISIBLE_DEVICES=$process {shared}; }}
+worst=0
 for run in {runs}; do
   {single}
   for process in {others}; do share & done; process=0; share
+  code=$?
+  if [ $code -gt 128 ]; then exit $code; fi  # interrupted
+  if [ $code -gt $worst ]; then worst=$code; fi
 done
+exit $worst
 """,
     submit="bash",
     joined="devices.launcher=hand devices.processes={total} devices.process=$process"

@@ -10,7 +10,7 @@ DIRECTIVES = f"""\
 #SBATCH --cpus-per-task={{cpus_each}}
 #SBATCH --gpus-per-node={{gpus}}
 #SBATCH --time={{time}}
-#SBATCH --output={{directory}}/job-%j.txt
+#SBATCH --output={{log}}
 #SBATCH --open-mode=append
 #SBATCH --array=0-{{last}}
 #SBATCH --requeue
