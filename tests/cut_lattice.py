@@ -46,5 +46,7 @@ def measured(mesh: Mesh | None) -> tuple[dict[str, np.ndarray], dict[str, dict[s
             chains = spread(x[None], mesh)
             program = jax.jit(on_each(mesh, part)).lower(chains).compile()
             energies[f"{name} {what}"] = np.asarray(gathered(program(chains)[1]))
-            sends[f"{name} {what}"] = dict(collections.Counter(SENDS.findall(program.as_text())))
+            text = program.as_text()
+            assert text is not None
+            sends[f"{name} {what}"] = dict(collections.Counter(SENDS.findall(text)))
     return energies, sends

@@ -40,7 +40,7 @@ def losses(devices: Sequence[Any]) -> dict[str, np.ndarray]:
     return found
 
 
-def shared(devices: Sequence[Any]) -> dict[str, np.ndarray]:
+def shared(devices: Sequence[Any]) -> dict[str, Any]:
     """Energies of lattices that these devices share, and losses; from a quick compiler."""
     jax.config.update("jax_disable_most_optimizations", True)
     try:
