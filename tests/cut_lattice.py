@@ -16,10 +16,7 @@ from gaugemc.observables.plaquette import Plaquette
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
 
-THEORIES = {
-    "U(1)": Wilson(Links(U1(), (64, 64)), 3.0),
-    "SU(3)": Wilson(Links(SUN(3), (8, 8, 8, 8)), 6.0),
-}
+LATTICES = {"U(1)": (U1(), (64, 64)), "SU(3)": (SUN(3), (8, 8, 8, 8))}
 SENDS = re.compile(r" (all-\w+|collective-\w+|reduce-scatter)\(")
 
 
@@ -36,7 +33,8 @@ def functions(theory: Wilson) -> dict[str, Callable[[Any], Any]]:
 def measured(mesh: Mesh | None) -> tuple[dict[str, np.ndarray], dict[str, dict[str, int]]]:
     """Action, force and plaquette of a configuration, and what the program of each sends."""
     energies, sends = {}, {}
-    for name, theory in THEORIES.items():
+    for name, (group, lattice) in LATTICES.items():
+        theory = Wilson(Links(group, lattice), 3.0)
         x = jax.jit(theory.space.random)(jax.random.key(3))
         for what, function in functions(theory).items():
 
@@ -46,5 +44,7 @@ def measured(mesh: Mesh | None) -> tuple[dict[str, np.ndarray], dict[str, dict[s
             chains = spread(x[None], mesh)
             program = jax.jit(on_each(mesh, part)).lower(chains).compile()
             energies[f"{name} {what}"] = np.asarray(gathered(program(chains)[1]))
-            sends[f"{name} {what}"] = dict(collections.Counter(SENDS.findall(program.as_text())))
+            text = program.as_text()
+            assert text is not None
+            sends[f"{name} {what}"] = dict(collections.Counter(SENDS.findall(text)))
     return energies, sends

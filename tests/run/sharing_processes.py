@@ -15,6 +15,7 @@ from cut_lattice import measured
 
 from gaugemc.choices.devices import Place
 from gaugemc.choices.settings import Settings
+from gaugemc.cli import prepare_jax
 from gaugemc.flows import vector_flow
 from gaugemc.mesh import mesh_for
 from gaugemc.run.experiment import run
@@ -43,7 +44,7 @@ def losses(devices: Sequence[Any]) -> dict[str, np.ndarray]:
     return found
 
 
-def shared(devices: Sequence[Any]) -> dict[str, np.ndarray]:
+def shared(devices: Sequence[Any]) -> dict[str, Any]:
     """Energies of lattices that these devices share, and losses; from a quick compiler."""
     jax.config.update("jax_disable_most_optimizations", True)
     try:
@@ -72,6 +73,7 @@ def settings(draws: int, chunks: int = 2, *words: str) -> Settings:
 
 if __name__ == "__main__":
     process, folder = int(sys.argv[1]), Path(sys.argv[3])
+    prepare_jax()
     join(Place(process, 2, f"127.0.0.1:{sys.argv[2]}"))
     with leaving():
         numbers = shared(jax.devices())

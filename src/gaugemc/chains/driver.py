@@ -68,10 +68,11 @@ def start_chains(
             the chains.
     """
     n_hot = hot_starts(chains) if cold else chains
-    if cutting(mesh):
-        check_divides(mesh, chains, *sampler.theory.space.field_shape)
+    cut = cutting(mesh)
+    if cut is not None:
+        check_divides(cut, chains, *sampler.theory.space.field_shape)
     # A lattice that is cut is never whole: no device could hold it.
-    states, faults = _start_chains(sampler, key, chains, n_hot, cutting(mesh))
+    states, faults = _start_chains(sampler, key, chains, n_hot, cut)
     for message, found in faults.items():
         if known(found) and np.any(gathered(found)):
             raise ValueError(message)
