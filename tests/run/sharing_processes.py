@@ -53,7 +53,7 @@ def shared(devices: Sequence[Any]) -> dict[str, Any]:
         jax.config.update("jax_disable_most_optimizations", False)
 
 
-LATTICE = ("theory=u1_2d", "theory.lattice=[4,4]", "theory.beta=1")
+LATTICE = ("theory=u1_2d", "theory.lattice=[4,4]", "theory.beta=1", "precision=fp64")
 
 
 def settings(draws: int, chunks: int = 2, *words: str) -> Settings:

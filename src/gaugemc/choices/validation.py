@@ -192,7 +192,7 @@ def validate_parts(settings: Settings) -> None:
     """Raise SettingsError unless the lattice can be cut as the settings want."""
     parts, theory = settings.devices.parts, settings.theory
     if parts > 1 and (theory.group is None or theory.lattice[0] % parts):
-        extent = "" if theory.group is None else f", whose first extent is {theory.lattice[0]}"
+        extent = "" if theory.group is None else f", whose first extent is {theory.lattice[0]},"
         problem = f"{theory.name}{extent} cannot be cut in so many equal parts"
         raise SettingsError("devices.parts", parts, problem)
 
