@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import jax
 from jaxtyping import Array, Key, PyTree
@@ -10,13 +10,7 @@ from jaxtyping import Array, Key, PyTree
 from gaugemc.training.engine import AnyObjective, Loop, Steps
 from gaugemc.training.growth import GrowingBatch
 from gaugemc.training.schedule import Descent
-from gaugemc.training.train import (
-    ChainObjective,
-    Metrics,
-    Objective,
-    TrainingState,
-    check_metrics,
-)
+from gaugemc.training.train import Metrics, TrainingState, check_metrics
 
 
 class Stage(Protocol):
@@ -39,13 +33,13 @@ class Processes(Protocol):
         ...
 
 
-P = TypeVar("P", bound=Processes)
-Together = Callable[[], AbstractContextManager[P]]
+Together = Callable[[], AbstractContextManager[Processes]]
 """Makes the processes; inside, these are one training."""
-Begin = Callable[[P, Objective | ChainObjective, Descent, TrainingState, Key[Array, ""]], Stage]
+Begin = Callable[..., Stage]
+"""Takes the processes, an objective, the optimiser, the state and the key."""
 
 
-def loop(together: Together[P], begin: Begin[P]) -> Loop:
+def loop(together: Together, begin: Begin) -> Loop:
     """As `gaugemc.training.train`, with a stage for each batch of an objective that grows.
 
     On several processes each computes an equal share of every batch, with the random numbers of one

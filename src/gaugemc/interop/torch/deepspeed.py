@@ -116,7 +116,7 @@ def leave() -> None:
         comm.destroy_process_group()
 
 
-def with_zero(zero: int) -> Together[DeepSpeed]:
+def with_zero(zero: int) -> Together:
     """The processes that torchrun or DeepSpeed's launcher started, or this one alone."""
 
     @contextmanager
