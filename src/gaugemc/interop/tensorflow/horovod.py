@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 import horovod.tensorflow as hvd
 import tensorflow as tf
@@ -24,15 +25,17 @@ class Horovod(Processes):
         return processes.heard(HorovodInternalError, tf.errors.UnknownError)
 
     def agreed(self, tree: PyTree) -> PyTree:
+        # Horovod's own name is that of the type, which only process 0 knows.
+        sent = partial(hvd.broadcast_object, root_rank=0, name="state")
         with self.heard():
-            return processes.agreed(tree, lambda first: hvd.broadcast_object(first, root_rank=0))
+            return processes.agreed(tree, sent)
 
     def means(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         return hvd.grouped_allreduce(tensors, op=hvd.Average)
 
     def all_of(self, chains: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         with self.heard():
-            return [hvd.allgather(leaf) for leaf in chains]
+            return [hvd.allgather(leaf, name=f"chains{i}") for i, leaf in enumerate(chains)]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 import horovod.torch as hvd
 import jax
@@ -29,8 +30,10 @@ class Horovod(Processes):
         return processes.heard(HorovodInternalError)
 
     def agreed(self, tree: PyTree) -> PyTree:
+        # Horovod's own name is that of the type, which only process 0 knows.
+        sent = partial(hvd.broadcast_object, root_rank=0, name="state")
         with self.heard():
-            return processes.agreed(tree, lambda first: hvd.broadcast_object(first, root_rank=0))
+            return processes.agreed(tree, sent)
 
     def prepared(self, loss: Loss, descent: Descent, state: PyTree) -> tuple[nn.Module, TorchAdam]:
         return loss, AveragingAdam(loss.model.in_order(), descent, state)
