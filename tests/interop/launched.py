@@ -1,6 +1,7 @@
 """Programs of several processes, started by the launcher of a backend."""
 
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -40,7 +41,6 @@ def differences(launcher: str, framework: str, backend: str, *cases: str) -> dic
     script = Path(__file__).with_name("together.py")
     done = launched(launcher, str(script), framework, backend, *cases)
     assert done.returncode == 0, done.stderr
-    lines = (line.rpartition("together: ")[2] for line in done.stdout.splitlines())
-    rows = [line.split() for line in lines if line[:1].isdigit()]
-    assert [row[:2] for row in rows] == [[case, "2"] for case in cases], done.stdout
+    rows = re.findall(r"(\d:\w+:\w+) (\d+) (\S+)", done.stdout)
+    assert [row[:2] for row in rows] == [(case, "2") for case in cases], done.stdout
     return {case: float(difference) for case, _, difference in rows}
