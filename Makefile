@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+FRAMEWORKS := .venv-frameworks
 
-.PHONY: demo test exactness exactness-sun coverage slow test-frameworks slurm test-slurm browser docs dist bench bench-full notebooks clean
+.PHONY: demo test exactness exactness-sun coverage slow horovod test-frameworks slurm test-slurm browser docs dist bench bench-full notebooks clean
 
 demo: $(INSTALLED)  ## a trained flow against tuned HMC, in minutes; prints the report's path
 	$(BIN)/gaugemc mode=demo
@@ -27,11 +28,12 @@ coverage: $(INSTALLED)  ## whether error bars cover: 1000 repetitions of known c
 slow: $(INSTALLED)  ## every test that `make test` leaves out for its time, the long proof included
 	$(BIN)/pytest -n 2 -m slow
 
-test-frameworks: $(INSTALLED)  ## PyTorch and TensorFlow, which it installs, train as JAX does
-	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable ".[torch,tensorflow]"
-	$(BIN)/pyright --pythonpath $(BIN)/python src/gaugemc/interop tests/interop benchmarks/frameworks.py
-	$(BIN)/pytest -n 2 --dist worksteal tests/interop
+horovod: $(FRAMEWORKS)/installed  ## Horovod for PyTorch and TensorFlow: compiled once, in minutes, and kept in the user's cache
+	$(FRAMEWORKS)/bin/python -m gaugemc.interop.build_horovod
+
+test-frameworks: horovod  ## PyTorch, TensorFlow, DeepSpeed and Horovod, in an environment of their own, train as JAX does
+	$(FRAMEWORKS)/bin/pyright --pythonpath $(FRAMEWORKS)/bin/python src/gaugemc/interop tests/interop benchmarks/frameworks.py
+	$(FRAMEWORKS)/bin/pytest -rs -n 2 --dist worksteal tests/interop
 
 slurm:  ## SLURM of Debian, for its test
 	@{ command -v slurmctld && command -v munged; } >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null; } || \
@@ -70,7 +72,16 @@ bench-full: $(INSTALLED)  ## the same and larger lattices, in about an hour; wri
 	$(BIN)/python benchmarks/bench.py --full --markdown docs/benchmarks.md
 
 clean:
-	rm -rf $(VENV) .pytest_cache site outputs
+	rm -rf $(VENV) $(FRAMEWORKS) .pytest_cache site outputs
+
+# PyTorch first: what comes later would bring a larger one.
+$(FRAMEWORKS)/installed: pyproject.toml
+	$(PYTHON) -m venv $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/pip install --quiet --upgrade pip setuptools wheel
+	$(FRAMEWORKS)/bin/pip install --quiet torch==2.13.0
+	$(FRAMEWORKS)/bin/pip install --quiet --editable ".[torch,tensorflow,test]"
+	DS_BUILD_OPS=0 DS_ACCELERATOR=cpu $(FRAMEWORKS)/bin/pip install --quiet --no-build-isolation deepspeed==0.19.8
+	touch $(FRAMEWORKS)/installed
 
 $(INSTALLED): pyproject.toml
 	@echo "installing gaugemc and its tools in $(VENV), once: some minutes"

@@ -47,8 +47,10 @@ def main() -> None:
         if find_spec(package) is None:
             print(f"| {framework} step over native | not installed | |")
             continue
-        front_end = import_module(f"gaugemc.interop.{package}.train")
-        stage = front_end.Stage(objective, descent, state, key)
+        train, processes = (
+            import_module(f"gaugemc.interop.{package}.{name}") for name in ("train", "processes")
+        )
+        stage = train.Stage(processes.Processes(), objective, descent, state, key)
         ratio, spread = paired(lambda: stage.advance(asked.steps), in_jax, asked.rounds)  # noqa: B023
         print(f"| {framework} step over native | {ratio:.3f} | {spread:.3f} |")
 

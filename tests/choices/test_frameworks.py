@@ -3,7 +3,15 @@
 import pytest
 
 from gaugemc.choices import frameworks
-from gaugemc.choices.frameworks import FRAMEWORKS, rank, refuse_framework, refuse_parts
+from gaugemc.choices.frameworks import (
+    FRAMEWORKS,
+    launcher,
+    processes,
+    rank,
+    refuse_framework,
+    refuse_parts,
+    refuse_zero,
+)
 from gaugemc.choices.option import SettingsError
 
 
@@ -46,12 +54,54 @@ def test_processes_and_backend_must_fit(installed: None, monkeypatch: pytest.Mon
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     refuse_framework("pytorch", "ddp")
+    advice = "choose backend=ddp or backend=deepspeed$"
+    with pytest.raises(SettingsError, match=rf"backend=horovod: .*torchrun started 2: {advice}"):
+        refuse_framework("pytorch", "horovod")
+    with pytest.raises(SettingsError, match=r"backend=horovod: .*: start with horovodrun -np 2"):
+        refuse_framework("tensorflow", "horovod")
+
+
+def test_deepspeed_and_horovod_train_in_one_process_too(installed: None) -> None:
+    for framework, backend in (
+        ("pytorch", "deepspeed"),
+        ("pytorch", "horovod"),
+        ("tensorflow", "horovod"),
+    ):
+        refuse_framework(framework, backend)
+
+
+@pytest.mark.parametrize(
+    ("backend", "command"),
+    [
+        ("deepspeed", "DS_BUILD_OPS=0 pip install --no-build-isolation deepspeed"),
+        ("horovod", "python -m gaugemc.interop.build_horovod"),
+    ],
+)
+def test_a_backend_that_is_not_installed_comes_with_the_command(
+    backend: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frameworks, "find_spec", lambda package: package == "torch" or None)
+    with pytest.raises(SettingsError, match=rf"^backend={backend}: not installed: {command}"):
+        refuse_framework("pytorch", backend)
+
+
+def test_horovodrun_numbers_its_processes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOROVOD_RANK", "1")
+    monkeypatch.setenv("HOROVOD_SIZE", "2")
+    assert (launcher(), rank(), processes()) == ("horovodrun", 1, 2)
+
+
+def test_zero_is_for_float32() -> None:
+    refuse_zero(2, "fp16")
+    refuse_zero(0, "fp64")
+    with pytest.raises(SettingsError, match=r"^zero=1: .*precision=fp32"):
+        refuse_zero(1, "fp64")
 
 
 @pytest.mark.parametrize(
     ("framework", "advice"),
     [
-        ("pytorch", "choose backend=ddp"),
+        ("pytorch", "choose backend=ddp or backend=deepspeed$"),
         ("tensorflow", "start without torchrun"),
         (
             "jax",
@@ -62,7 +112,7 @@ def test_processes_and_backend_must_fit(installed: None, monkeypatch: pytest.Mon
 def test_processes_of_torchrun_need_a_backend_that_the_framework_has(
     installed: None, two: None, framework: str, advice: str
 ) -> None:
-    with pytest.raises(SettingsError, match=rf"backend=none: .*torchrun started 2.*: {advice}"):
+    with pytest.raises(SettingsError, match=rf"backend=none: .*torchrun started 2: {advice}"):
         refuse_framework(framework, "none")
 
 

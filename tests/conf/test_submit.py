@@ -341,6 +341,10 @@ NO_TIME = "is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d"
         ("--system=slurm -m hydra.run.dir=x", "of Hydra's settings only hydra.sweep.dir is heard"),
         ("--system=slurm hydra.run.dir=", "hydra.run.dir=: must be a name, in one line"),
         ("--system=slurm hydra/launcher=joblib", "hydra/launcher=joblib: of Hydra's settings only"),
+        (
+            "--system=slurm --processes=2 framework=pytorch backend=horovod",
+            "backend=horovod: needs horovodrun, which no job script starts",
+        ),
         ("--system=slurm backend=ddp", "backend=ddp: does not go with framework=jax"),
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import Array
 
 from gaugemc.flows import NCP, gauge_flow, stout_flow
-from gaugemc.groups import U1
+from gaugemc.groups import SUN, U1
 from gaugemc.samplers.l2hmc.trainable_leapfrog import trainable_leapfrog
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
@@ -21,6 +21,7 @@ from gaugemc.training import (
     ExpectedJump,
     ForceMatch,
     GrowingBatch,
+    LinkJump,
     PlaquetteJump,
     Plateau,
     ReverseKL,
@@ -65,6 +66,14 @@ def forces(key: Array) -> tuple[Any, Any, Any]:
     return objective, stout_flow(LINKS, sweeps=1, rho=0.05), objective.start(key, 2)
 
 
+def matrices(key: Array) -> tuple[Any, Any, Array]:
+    """In 4D SU(3): chains in complex128, parameters in float64."""
+    space = Links(SUN(3), (2, 2, 2, 2), jnp.float64)
+    model = trainable_leapfrog(key, space, n_layers=1, network="force")
+    objective = ExpectedJump(Wilson(space, 5.7), (PlaquetteJump(), LinkJump(0.1)))
+    return objective, model, objective.start(model, key, 2)
+
+
 def equal(one: TrainingState, other: TrainingState, tolerance: float) -> None:
     assert jax.tree.structure(one) == jax.tree.structure(other)
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
@@ -73,12 +82,13 @@ def equal(one: TrainingState, other: TrainingState, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "descent"), [(growing, ADAM), (flow, PLATEAUS), (leapfrog, ADAM), (forces, ADAM)]
+    ("problem", "descent"),
+    [(growing, ADAM), (flow, PLATEAUS), (leapfrog, ADAM), (forces, ADAM), (matrices, ADAM)],
 )
 def test_ten_steps_are_those_of_jax(
     problem: Any, descent: Descent, key: Array, elsewhere: ModuleType
 ) -> None:
-    """Of losses with and without chains, with batches that grow, and of forces."""
+    """Of losses with and without chains, with batches that grow, of forces and of matrices."""
     if problem is forces and elsewhere.__name__.endswith("tensorflow"):
         pytest.skip("TensorFlow has no handler of LAPACK's determinants")
     objective, model, chains = problem(key)

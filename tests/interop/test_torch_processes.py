@@ -1,41 +1,49 @@
-"""Two processes with DistributedDataParallel train as one does."""
+"""Two processes of PyTorch train as one does, with each backend."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import gaugemc
+import pytest
+from launched import differences, lacks, launched
 
-SOURCE = Path(str(gaugemc.__file__)).parents[1]
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+BACKENDS = [
+    ("torchrun", "ddp", ["0:float64:flow", "0:float64:leapfrog"]),
+    pytest.param(
+        *("torchrun", "deepspeed", ["0:float64:flow", "1:float32:flow", "2:float32:flow"]),
+        marks=pytest.mark.skipif(*lacks("deepspeed")),
+    ),
+    pytest.param(
+        *("horovodrun", "horovod", ["0:float64:flow", "0:float64:leapfrog"]),
+        marks=pytest.mark.skipif(*lacks("horovod")),
+    ),
+]
+BARS = {"float64": 1e-6, "float32": 1e-3}
 
 
-def test_a_hundred_steps_of_two_processes_are_those_of_one() -> None:
-    """Losses, parameters, moments and chains, in float64."""
-    done = subprocess.run(
-        [*TORCHRUN, str(Path(__file__).with_name("together.py"))],
-        env=os.environ | {"PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()]
-    assert [row[:2] for row in rows] == [["ReverseKL", "2"], ["ExpectedJump", "2"]]
-    assert all(float(difference) < 1e-6 for _, _, difference in rows), rows
+@pytest.mark.parametrize(("launcher", "backend", "cases"), BACKENDS)
+def test_a_hundred_steps_of_two_processes_are_those_of_one(
+    launcher: str, backend: str, cases: list[str]
+) -> None:
+    """Losses, parameters, moments and chains."""
+    found = differences(launcher, "pytorch", backend, *cases)
+    assert all(found[case] < BARS[case.split(":")[1]] for case in cases), found
 
 
 def test_a_mistake_is_said_once(tmp_path: Path) -> None:
     """By process 0, in one line, and nothing is written."""
     words = ["framework=pytorch", "backend=ddp", "training.batch=7", "training.doublings=0"]
-    done = subprocess.run(
-        [*TORCHRUN, "-m", "gaugemc", *words],
-        env=os.environ | {"PYTHONPATH": str(SOURCE)},
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    done = launched("torchrun", "-m", "gaugemc", *words, cwd=tmp_path)
     assert done.returncode != 0
     said = [line for line in done.stderr.splitlines() if line.startswith("gaugemc:")]
     assert said == ["gaugemc: training.batch=7: cannot be shared equally by 2 processes"]
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(*lacks("deepspeed"))
+def test_the_command_of_l2hmc_qcd_runs(tmp_path: Path) -> None:
+    """In one process without a launcher, from training to the report."""
+    words = ["mode=debug", "framework=pytorch", "backend=deepspeed", "precision=fp16"]
+    done = launched(None, "-m", "gaugemc", *words, "progress=false", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (report,) = done.stdout.splitlines()[-1:]
+    assert Path(report).name == "report.html"
+    assert "framework: pytorch" in (Path(report).parent / "config.yaml").read_text()

@@ -1,9 +1,12 @@
-"""What each process does in test_torch_processes.py; torchrun starts it.
+"""What each process does in tests of several processes, which a launcher starts.
+
+    python together.py FRAMEWORK BACKEND ZERO:DTYPE:PROBLEM ...
 
 Trains a hundred steps together, then alone. Prints how much the two differ.
 """
 
-from collections.abc import Iterator
+import dataclasses
+import sys
 from typing import Any
 
 import equinox as eqx
@@ -11,9 +14,11 @@ import jax
 import numpy as np
 
 from gaugemc.choices.frameworks import processes, rank
+from gaugemc.choices.settings import Settings
 from gaugemc.flows import vector_flow
-from gaugemc.interop.torch import train, train_together
+from gaugemc.interop import engine_of
 from gaugemc.samplers import trainable_leapfrog
+from gaugemc.theories import Theory
 from gaugemc.theories.toys import strongly_correlated_gaussian
 from gaugemc.training import (
     BetaSchedule,
@@ -29,16 +34,19 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_disable_most_optimizations", True)
 STEPS = 100
 ADAM, KEY = Descent(1e-2, STEPS), jax.random.key(3)
-THEORY = strongly_correlated_gaussian()
 
 
-def problems() -> Iterator[tuple[Any, TrainingState]]:
-    """A loss without chains, and one with; each with the state before the first step."""
-    flow = vector_flow(KEY, THEORY.space, n_layers=2, width=4)
-    yield ReverseKL(THEORY, 8, BetaSchedule(1.0, STEPS)), start_training(flow, ADAM.in_jax)
-    leapfrog = trainable_leapfrog(KEY, THEORY.space, n_layers=2, hidden=[4])
-    jump = ExpectedJump(THEORY, (DistanceJump(),), aux_weight=0.5)
-    yield jump, start_training(leapfrog, ADAM.in_jax, jump.start(leapfrog, KEY, 8))
+def flow(theory: Theory) -> tuple[Any, TrainingState]:
+    """A loss without chains, and the state before the first step."""
+    model = vector_flow(KEY, theory.space, n_layers=2, width=4)
+    return ReverseKL(theory, 8, BetaSchedule(1.0, STEPS)), start_training(model, ADAM.in_jax)
+
+
+def leapfrog(theory: Theory) -> tuple[Any, TrainingState]:
+    """A loss with chains."""
+    model = trainable_leapfrog(KEY, theory.space, n_layers=2, hidden=[4])
+    jump = ExpectedJump(theory, (DistanceJump(),), aux_weight=0.5)
+    return jump, start_training(model, ADAM.in_jax, jump.start(model, KEY, 8))
 
 
 def numbers(steps: list) -> np.ndarray:
@@ -47,8 +55,16 @@ def numbers(steps: list) -> np.ndarray:
     return np.concatenate([*(m.loss for _, m in steps), *(np.ravel(leaf) for leaf in leaves)])
 
 
-for objective, start in problems():
-    together = numbers(list(train_together(objective, ADAM, start, KEY, STEPS, 40)))
-    alone = numbers(list(train(objective, ADAM, start, KEY, STEPS, 40)))
+framework, backend, *cases = sys.argv[1:]
+for case in cases:
+    zero, dtype, problem = case.split(":")
+    objective, start = {"flow": flow, "leapfrog": leapfrog}[problem](
+        strongly_correlated_gaussian(dtype)
+    )
+    together = Settings(framework=framework, backend=backend, zero=int(zero))
+    ours, theirs = (
+        numbers(list(engine_of(settings).train(objective, ADAM, start, KEY, STEPS, 40)))
+        for settings in (together, dataclasses.replace(together, backend="none"))
+    )
     if rank() == 0:
-        print(type(objective).__name__, processes(), np.abs(together - alone).max())
+        print(case, processes(), np.abs(ours - theirs).max(), flush=True)

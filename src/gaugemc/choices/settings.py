@@ -236,8 +236,13 @@ class Settings:
     )
     backend: str = option(
         "none",
-        "training on processes that torchrun starts: none, or ddp (pytorch)",
+        "training on processes: none, ddp or deepspeed (pytorch), horovod (pytorch, tensorflow)",
         one_of(*BACKENDS),
+    )
+    zero: int = option(
+        0,
+        "stage of ZeRO, of backend=deepspeed: 1 shares the optimiser, 2 also gradients; 0: nothing",
+        must(lambda zero: zero in (0, 1, 2), "choose one of 0, 1, 2"),
     )
     native: str = option(
         "auto",

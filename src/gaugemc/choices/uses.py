@@ -128,10 +128,11 @@ RULES = (
     ),
     Rule(("network",), has_network, f"{SAMPLER} has none"),
     Rule(
-        ("training", "tracker", "framework", "backend"),
+        ("training", "tracker", "framework", "backend", "zero"),
         lambda s: trained(s) is not None,
         f"{SAMPLER} is not trained",
     ),
+    Rule(("zero",), lambda s: s.backend == "deepspeed", "backend={s.backend}"),
     Rule(
         ("network.kernel_size",),
         lambda s: s.sampler.trains != "dynamics" or s.dynamics.network != "dense",

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from gaugemc.choices.choice import SamplerChoice
-from gaugemc.choices.frameworks import processes, refuse_framework, refuse_parts
+from gaugemc.choices.frameworks import (
+    launcher,
+    processes,
+    refuse_framework,
+    refuse_parts,
+    refuse_zero,
+)
 from gaugemc.choices.memory import check_memory, check_parameters
 from gaugemc.choices.menu import menu, metadata
 from gaugemc.choices.option import SettingsError, one_of
@@ -171,13 +177,15 @@ def validate_precision(settings: Settings) -> None:
 
 def validate_framework(settings: Settings) -> None:
     """Raise SettingsError unless the framework is there and can train this."""
-    launcher = settings.devices.launcher
-    if launcher != "none" and processes() > 1:
-        problem = f"torchrun started {processes()} processes, which train: choose none"
-        raise SettingsError("devices.launcher", launcher, problem)
+    sharing = settings.devices.launcher
+    if sharing != "none" and processes() > 1:
+        problem = f"{launcher()} started {processes()} processes, which train: choose none"
+        raise SettingsError("devices.launcher", sharing, problem)
     if trained(settings) is None:
         return
     refuse_framework(settings.framework, settings.backend)
+    if settings.backend == "deepspeed":
+        refuse_zero(settings.zero, settings.precision)
     if settings.framework != "jax" and not has_jumps(settings):
         problem = "has no Gauss-Newton steps for loss.form=energy: choose jax, or loss.form=plain"
         raise SettingsError("framework", settings.framework, problem)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from gaugemc.choices.frameworks import BACKENDS
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.systems import System
@@ -78,7 +79,11 @@ def layout_of(options: Mapping[str, Any], system: System, settings: Settings) ->
     """The processes that are asked for: one for each GPU, where nobody says how many."""
     processes = options["processes"] or options["gpus"] or 1
     cpus = options["cpus"] or (system.cpus and system.cpus * processes)
-    torchrun = settings.backend != "none"
+    launcher = BACKENDS[settings.backend].launcher
+    if launcher not in ("", "torchrun") and options["nodes"] * processes > 1:
+        problem = f"needs {launcher}, which no job script starts: choose deepspeed, or ddp"
+        raise SettingsError("backend", settings.backend, problem)
+    torchrun = launcher == "torchrun"
     return Layout(options["nodes"], processes, torchrun, cpus, options["gpus"])
 
 
@@ -94,10 +99,12 @@ def refuse_parts(layout: Layout, settings: Settings) -> None:
         advice = f"choose --processes={gpus}{'' if nodes > 1 else ', or 1, which takes all GPUs'}"
         problem = f"with --gpus={gpus} each GPU has a process: {advice}"
         raise SettingsError("--processes", processes, problem)
-    parts = layout.total * (settings.devices.count or 1)
+    devices = layout.total * (settings.devices.count or 1)
+    parts = max(devices // settings.devices.parts, 1)
     if settings.chains % parts:
         advice = f"choose a multiple of {parts}, or other --nodes and --processes"
-        problem = f"{parts} devices cannot share them equally: {advice}"
+        sharing = "devices" if parts == devices else f"rows of {settings.devices.parts} devices"
+        problem = f"{parts} {sharing} cannot share them equally: {advice}"
         raise SettingsError("chains", settings.chains, problem)
 
 

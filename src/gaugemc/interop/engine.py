@@ -1,6 +1,8 @@
-"""The loop that trains a run, by the name of its framework."""
+"""The loop that trains a run, by the names of its framework and its backend."""
 
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.validation import validate
+from gaugemc.interop.worker import train_along
 from gaugemc.run.follower import follow
 from gaugemc.training.engine import JAX, Engine
 
@@ -10,19 +12,22 @@ def engine_of(settings: Settings) -> Engine:
     if settings.framework == "jax" or not settings.sampler.trains:
         return JAX
     if settings.framework == "tensorflow":
-        from gaugemc.interop import tensorflow
-
-        return Engine("tensorflow", tensorflow.train)
-    from gaugemc.interop.torch.train import train, train_together
-
-    return Engine("pytorch", train_together if settings.backend == "ddp" else train)
+        from gaugemc.interop.tensorflow.backends import loop_of
+    else:
+        from gaugemc.interop.torch.backends import loop_of
+    return Engine(settings.framework, loop_of(settings))
 
 
 def work(settings: Settings) -> int:
-    """What a process beside process 0 does; returns the exit code."""
+    """What a process beside process 0 does; returns the exit code.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+        ConnectionError: process 0 is not there any more.
+    """
+    validate(settings)
     if settings.devices.launcher != "none":
         follow(settings, engine_of(settings))
-        return 0
-    from gaugemc.interop.torch import worker
-
-    return worker.work(settings)
+    else:
+        train_along(settings, engine_of(settings))
+    return 0

@@ -1,20 +1,16 @@
 """The loop over chunks of steps of another framework."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
-from jaxtyping import Array, Key
+import jax
+from jaxtyping import Array, Key, PyTree
 
-from gaugemc.training.engine import AnyObjective, Steps
+from gaugemc.training.engine import AnyObjective, Loop, Steps
 from gaugemc.training.growth import GrowingBatch
 from gaugemc.training.schedule import Descent
-from gaugemc.training.train import (
-    ChainObjective,
-    Metrics,
-    Objective,
-    TrainingState,
-    check_metrics,
-)
+from gaugemc.training.train import Metrics, TrainingState, check_metrics
 
 
 class Stage(Protocol):
@@ -29,31 +25,52 @@ class Stage(Protocol):
         ...
 
 
-Start = Callable[[Objective | ChainObjective, Descent, TrainingState, Key[Array, ""]], Stage]
+class Processes(Protocol):
+    """What trains together."""
+
+    def agreed(self, tree: PyTree) -> PyTree:
+        """The tree of process 0, in all of them."""
+        ...
 
 
-def in_stages(
-    start: Start,
-    objective: AnyObjective,
-    descent: Descent,
-    state: TrainingState,
-    key: Key[Array, ""],
-    steps: int,
-    chunk: int,
-) -> Steps:
+Together = Callable[[], AbstractContextManager[Processes]]
+"""Makes the processes; inside, these are one training."""
+Begin = Callable[..., Stage]
+"""Takes the processes, an objective, the optimiser, the state and the key."""
+
+
+def loop(together: Together, begin: Begin) -> Loop:
     """As `gaugemc.training.train`, with a stage for each batch of an objective that grows.
+
+    On several processes each computes an equal share of every batch, with the random numbers of one
+    process, from the state of process 0.
 
     Raises:
         TrainingDivergedError: with the first step whose loss or gradient is not finite.
+        ConnectionError: a process has ended, or is not of the same version.
     """
-    done = int(state.step)
-    while done < steps:
-        now, end = objective.at(done) if isinstance(objective, GrowingBatch) else (objective, steps)
-        stage = start(now, descent, state, key)
-        while done < min(end, steps):
-            length = min(chunk, min(end, steps) - done)
-            metrics = stage.advance(length)
-            check_metrics(metrics, done)
-            done += length
-            state = stage.state()
-            yield state, metrics
+
+    def train(
+        objective: AnyObjective,
+        descent: Descent,
+        state: TrainingState,
+        key: Key[Array, ""],
+        steps: int,
+        chunk: int,
+    ) -> Steps:
+        with together() as processes:
+            state, words = processes.agreed((state, jax.random.key_data(key)))
+            key, done = jax.random.wrap_key_data(words), int(state.step)
+            while done < steps:
+                grows = isinstance(objective, GrowingBatch)
+                now, end = objective.at(done) if grows else (objective, steps)
+                stage = begin(processes, now, descent, state, key)
+                while done < min(end, steps):
+                    length = min(chunk, min(end, steps) - done)
+                    metrics = stage.advance(length)
+                    check_metrics(metrics, done)
+                    done += length
+                    state = stage.state()
+                    yield state, metrics
+
+    return train

@@ -8,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 from jaxtyping import Array, Key
 
-from gaugemc.interop.stages import in_stages
+from gaugemc.interop.stages import loop
 from gaugemc.interop.tensorflow.adam import TensorFlowAdam
 from gaugemc.interop.tensorflow.loss import Loss
+from gaugemc.interop.tensorflow.processes import Processes, alone
 from gaugemc.training.engine import AnyObjective, Steps
 from gaugemc.training.schedule import Descent
+from gaugemc.training.share import WHOLE, shared
 from gaugemc.training.train import ChainObjective, Metrics, Objective, TrainingState
 
 
@@ -29,7 +31,7 @@ def train(
     Raises:
         TrainingDivergedError: with the first step whose loss or gradient is not finite.
     """
-    yield from in_stages(Stage, objective, descent, state, key, steps, chunk)
+    return loop(alone, Stage)(objective, descent, state, key, steps, chunk)
 
 
 class Stage:
@@ -37,22 +39,27 @@ class Stage:
 
     def __init__(
         self,
+        processes: Processes,
         objective: Objective | ChainObjective,
         descent: Descent,
         state: TrainingState,
         key: Key[Array, ""],
     ):
-        self.loss = Loss(objective, state.model, key)
+        share, self.processes = processes.share, processes
+        mine = objective if share == WHOLE else shared(objective, share)
+        self.loss = Loss(mine, state.model, key)
         self.optimiser = TensorFlowAdam(self.loss.model.in_order, descent, state.optimiser)
         self.index = int(state.step)
         chains, self.structure = jax.tree.flatten(state.chains)
-        self.chains = [tf.constant(leaf) for leaf in chains]
-        self.step = tf.function(self._step, jit_compile=True, autograph=False)
+        self.chains = [tf.constant(share.of(leaf)) for leaf in chains]
+        compiled = share == WHOLE  # XLA has no communication; the loss is compiled always
+        self.step = tf.function(self._step, jit_compile=compiled, autograph=False)
 
     def advance(self, length: int) -> Metrics:
         rows = []
         for _ in range(length):
-            *row, self.chains = self.step(tf.constant(self.index), self.chains)
+            with self.processes.heard():
+                *row, self.chains = self.step(tf.constant(self.index), self.chains)
             self.index += 1
             rows.append(row)
         return Metrics(*(np.asarray(column) for column in zip(*rows)))
@@ -64,11 +71,12 @@ class Stage:
             if chains:
                 loss, moved = loss
         gradients = tape.gradient(loss, self.loss.model.in_order)
+        loss, *gradients = self.processes.means([loss, *gradients])
         norm = self.optimiser.step(gradients, loss)
         return loss, norm, jax.tree.leaves(moved)
 
     def state(self) -> TrainingState:
-        chains = [jnp.array(leaf.numpy()) for leaf in self.chains]
+        chains = [jnp.array(leaf.numpy()) for leaf in self.processes.all_of(self.chains)]
         chains = jax.tree.unflatten(self.structure, chains)
         step = jnp.asarray(self.index, jnp.int32)
         return TrainingState(self.loss.model(), self.optimiser.state(), step, chains)

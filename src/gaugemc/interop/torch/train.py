@@ -5,11 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from gaugemc.interop.stages import in_stages
-from gaugemc.interop.torch import processes
-from gaugemc.interop.torch.adam import TorchAdam
+from gaugemc.interop.stages import loop
 from gaugemc.interop.torch.arrays import arrays, tensors
 from gaugemc.interop.torch.loss import Loss
+from gaugemc.interop.torch.processes import Processes, alone
 from gaugemc.training.engine import AnyObjective, Steps
 from gaugemc.training.schedule import Descent
 from gaugemc.training.share import WHOLE, shared
@@ -29,29 +28,7 @@ def train(
     Raises:
         TrainingDivergedError: with the first step whose loss or gradient is not finite.
     """
-    state, words = processes.agreed((state, jax.random.key_data(key)))
-    key = jax.random.wrap_key_data(words)
-    yield from in_stages(Stage, objective, descent, state, key, steps, chunk)
-
-
-def train_together(
-    objective: AnyObjective,
-    descent: Descent,
-    state: TrainingState,
-    key: Key[Array, ""],
-    steps: int,
-    chunk: int,
-) -> Steps:
-    """As `train`, on the processes that torchrun started, from the state of process 0.
-
-    Each computes an equal share of every batch, with the random numbers of one process.
-
-    Raises:
-        TrainingDivergedError: with the first step whose loss or gradient is not finite.
-        ConnectionError: a process has ended, or is not of the same version.
-    """
-    with processes.together():
-        yield from train(objective, descent, state, key, steps, chunk)
+    return loop(alone, Stage)(objective, descent, state, key, steps, chunk)
 
 
 class Stage:
@@ -59,15 +36,16 @@ class Stage:
 
     def __init__(
         self,
+        processes: Processes,
         objective: Objective | ChainObjective,
         descent: Descent,
         state: TrainingState,
         key: Key[Array, ""],
     ):
-        share = processes.share()
+        share = processes.share
         loss = Loss(objective if share == WHOLE else shared(objective, share), state.model, key)
-        self.model, self.loss = loss.model, processes.averaging(loss)
-        self.optimiser = TorchAdam(self.model.in_order(), descent, state.optimiser)
+        self.processes, self.model = processes, loss.model
+        self.loss, self.optimiser = processes.prepared(loss, descent, state.optimiser)
         self.index, self.chains = int(state.step), tensors(jax.tree.map(share.of, state.chains))
 
     def advance(self, length: int) -> Metrics:
@@ -79,12 +57,14 @@ class Stage:
         loss = self.loss(self.index, self.chains)
         if self.chains is not None:
             loss, self.chains = loss
-        self.loss.zero_grad()
-        loss = processes.backward(loss)
+        with self.processes.heard():
+            self.optimiser.backward(loss)
+            loss = self.processes.mean(loss.detach())
+            norm = self.optimiser.step(loss)
         self.index += 1
-        return loss.item(), self.optimiser.step(loss)
+        return loss.item(), norm
 
     def state(self) -> TrainingState:
-        chains = jax.tree.map(jnp.array, arrays(processes.all_of(self.chains)))
+        chains = jax.tree.map(jnp.array, arrays(self.processes.all_of(self.chains)))
         step = jnp.asarray(self.index, jnp.int32)
         return TrainingState(self.model(), self.optimiser.state(), step, chains)

@@ -1,0 +1,22 @@
+"""The loop of `framework=pytorch` by the name of the backend, each of which is imported if used."""
+
+from gaugemc.choices.settings import Settings
+from gaugemc.interop.stages import loop
+from gaugemc.interop.torch.train import Stage, train
+from gaugemc.training.engine import Loop
+
+
+def loop_of(settings: Settings) -> Loop:
+    """The loop that `backend` names."""
+    match settings.backend:
+        case "ddp":
+            from gaugemc.interop.torch.ddp import together
+        case "deepspeed":
+            from gaugemc.interop.torch.deepspeed import with_zero
+
+            together = with_zero(settings.zero)
+        case "horovod":
+            from gaugemc.interop.torch.horovod import together
+        case _:
+            return train
+    return loop(together, Stage)

@@ -1,0 +1,46 @@
+"""Programs of several processes, started by the launcher of a backend."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import gaugemc
+
+SOURCE = Path(str(gaugemc.__file__)).parents[1]
+LAUNCHERS = {
+    "torchrun": ["torch.distributed.run", "--standalone", "--nproc_per_node=2"],
+    "horovodrun": ["horovod.runner.launch", "-np", "2", "--gloo", sys.executable],
+}
+"""Two processes; modules, as the programs need not be on the path."""
+
+
+def lacks(package: str) -> tuple[bool, str]:
+    """Whether a package is not installed, and the reason to skip."""
+    return find_spec(package) is None, f"{package} is not installed"
+
+
+def launched(
+    launcher: str | None, *words: str, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with these words, in two processes of a launcher or in one without."""
+    start = ["-m", *LAUNCHERS[launcher]] if launcher else []
+    return subprocess.run(
+        [sys.executable, *start, *words],
+        env=os.environ | {"PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+    )
+
+
+def differences(launcher: str, framework: str, backend: str, *cases: str) -> dict[str, float]:
+    """How much a hundred steps of two processes differ from those of one, by case."""
+    script = Path(__file__).with_name("together.py")
+    done = launched(launcher, str(script), framework, backend, *cases)
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"(\d:\w+:\w+) (\d+) (\S+)", done.stdout)
+    assert [row[:2] for row in rows] == [(case, "2") for case in cases], done.stdout
+    return {case: float(difference) for case, _, difference in rows}
