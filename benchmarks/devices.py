@@ -33,7 +33,7 @@ def worker(process: int, processes: int, port: str, core: int) -> dict[str, floa
     import gaugemc as gm
     from gaugemc.chains.driver import Chunk, advance, start_chains
     from gaugemc.choices.devices import Place
-    from gaugemc.mesh import mesh_for, on_each, spread
+    from gaugemc.mesh import gathered, mesh_for, on_each, spread
     from gaugemc.run.processes import join
 
     if processes > 1:
@@ -57,7 +57,7 @@ def worker(process: int, processes: int, port: str, core: int) -> dict[str, floa
         def call() -> Any:
             nonlocal states
             states, measured = advance(chunk, states)
-            return measured
+            return gathered(measured)
 
         return call
 
