@@ -434,7 +434,7 @@ MISTAKES = [
     ("name=", ["name=", "letters"]),
     ("theory.name=", ["theory.name=", "empty"]),
     ("flow.load=", ["flow.load=", "empty"]),
-    ("hydra.run.dir=", ["hydra.run.dir=", "empty"]),
+    ("hydra.run.dir=", ["hydra.run.dir=", "must be a name"]),
     ("hydra.job.chdir=true flow.load=nowhere", ["flow.load=/", "/nowhere is not a run"]),
     ("theory.lattice=[1000000,1000000]", ["theory.lattice", "TB of memory", "reduce"]),
     ("chains=1000000000", ["chains=1000000000", "TB of memory", "reduce chains"]),

@@ -109,7 +109,7 @@ def test_commands_compose(command: str) -> None:
         return
     if words[0] == "submit":
         words = list(submission(words[1:]).overrides)
-    overrides = [word for word in words if word != "--multirun"]
+    overrides = [word for word in words if not re.match(r"--multirun|hydra[/.]launcher", word)]
     for chosen in combinations(overrides):
         assert settings_of(chosen).theory.name
 

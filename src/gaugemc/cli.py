@@ -139,7 +139,8 @@ def elsewhere() -> list[int]:
     """The exit codes of jobs that a launcher of Hydra's ran in other processes, as far as known."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return []
-    paths = jobs_in(Path(HydraConfig.get().sweep.dir))
+    sweep = Path(HydraConfig.get().sweep.dir)
+    paths = jobs_in(sweep) if sweep.is_dir() else []  # none, where settings are only shown
     return [0 if RunDirectory(path).summary.is_file() else FAILED for path in paths]
 
 

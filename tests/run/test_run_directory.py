@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
+from gaugemc.choices.uses import used
 from gaugemc.io.checkpoint import CheckpointError, checkpoint_path, save_checkpoint
 from gaugemc.run import software
 from gaugemc.run.extension import with_overrides
@@ -191,7 +192,7 @@ def test_a_config_from_before_the_choices_is_read(tmp_path: Path) -> None:
     more = [f"evaluate.{number}" for number in (*numbers.split(), "tune_doublings=0")]
     train = ["training.batch=32", "training.ess_samples=256", "seed=3", "progress=false"]
     same = composed("mode=debug", *more, *train)
-    assert RunDirectory(tmp_path).settings() == same
+    assert used(RunDirectory(tmp_path).settings()) == used(same)
     created(tmp_path, same)
     assert (tmp_path / "config.yaml").read_text() == old
     with pytest.raises(RunDirectoryError, match=r"flow\.name=spline: .* run with flow\.name=ncp"):

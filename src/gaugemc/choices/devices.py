@@ -17,7 +17,7 @@ PORTS = 61440, 4096
 
 @dataclass
 class DevicesSettings:
-    """What shares chains and lattices; it changes nothing of what a run computes."""
+    """What shares chains and lattices; no number of a run depends on it."""
 
     count: int | None = option(
         None,

@@ -215,7 +215,13 @@ def settled(
     if directory.newest(f"settle-{name}") is None:
         middle = sorted(e.lengths)[len(e.lengths) // 2]
         _, states = settle(
-            hmc, key, states, length=middle, iterations=e.tune_iterations, most_steps=e.most_steps
+            hmc,
+            key,
+            states,
+            length=middle,
+            iterations=e.tune_iterations,
+            most_steps=e.most_steps,
+            progress=settings.progress,
         )
         save_checkpoint(path, gathered(states.x), {})
     return load_checkpoint(path, states.x)[0]

@@ -155,8 +155,10 @@ def train(
 
 def check_shares(objective: Any, chains: PyTree, mesh: Mesh | None) -> None:
     """Raise ValueError unless the devices of the mesh can share the batch equally."""
+    if mesh is None:
+        return
     batch = objective.batch if chains is None else len(jax.tree.leaves(chains)[0])
-    if mesh is not None and batch % mesh.size:
+    if batch % mesh.size:
         raise ValueError(f"batch {batch}: {mesh.size} devices cannot share it equally")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from gaugemc.chains.driver import chunks
+from gaugemc.chains.progress import progress_bar
 from gaugemc.samplers.hmc.hmc import HMC
 
 TOLERANCE = 0.05
@@ -165,6 +166,7 @@ def settle(
     iterations: int,
     most_steps: int = 100,
     target: float = 0.9,
+    progress: bool = False,
 ) -> tuple[HMC, PyTree]:
     """Bring chains from their starts towards equilibrium, with a step size that follows them.
 
@@ -174,12 +176,14 @@ def settle(
         The sampler with the last step size, and the chains' states.
     """
     step_size = min(float(sampler.step_size), length)
-    for index in range(iterations):
-        kernel = with_length(sampler, length, step_size, most_steps)
-        (_, samples), *_ = chunks(kernel, jax.random.fold_in(key, index), states, 1, 1)
-        states = samples.states
-        accepted = float(samples.draws.info.acceptance.mean())
-        step_size = min(step_size * float(np.exp(_GAIN * (accepted - target))), length)
+    with progress_bar("settling", iterations, progress) as report:
+        for index in range(iterations):
+            kernel = with_length(sampler, length, step_size, most_steps)
+            (_, samples), *_ = chunks(kernel, jax.random.fold_in(key, index), states, 1, 1)
+            states = samples.states
+            accepted = float(samples.draws.info.acceptance.mean())
+            step_size = min(step_size * float(np.exp(_GAIN * (accepted - target))), length)
+            report(index + 1, f"step size {step_size:.3g}")
     return with_length(sampler, length, step_size, most_steps), states
 
 

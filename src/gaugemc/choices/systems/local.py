@@ -14,7 +14,7 @@ worst=0
 for run in {runs}; do
   {single}
   for process in {others}; do share & done; process=0; share
-  code=$?
+  code=$?; wait
   if [ $code -gt 128 ]; then exit $code; fi  # interrupted
   if [ $code -gt $worst ]; then worst=$code; fi
 done
