@@ -28,6 +28,7 @@ def worker(process: int, processes: int, port: str, core: int) -> dict[str, floa
     os.sched_setaffinity(0, {core})  # before JAX counts the cores
     import jax
     import jax.numpy as jnp
+    from jax.experimental.multihost_utils import sync_global_devices
 
     jax.config.update("jax_enable_x64", True)
     import gaugemc as gm
@@ -86,6 +87,8 @@ def worker(process: int, processes: int, port: str, core: int) -> dict[str, floa
         found[name] = median(lattice(group, extents, native=False)) / REPEATS
         if processes == 1:
             found[COMPILED + name] = median(lattice(group, extents, native=True)) / REPEATS
+    if processes > 1:  # who ends first would take the other along
+        sync_global_devices("end")
     return found
 
 

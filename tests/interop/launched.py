@@ -7,6 +7,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 import gaugemc
 
 SOURCE = Path(str(gaugemc.__file__)).parents[1]
@@ -17,9 +19,9 @@ LAUNCHERS = {
 """Two processes; modules, as the programs need not be on the path."""
 
 
-def lacks(package: str) -> tuple[bool, str]:
-    """Whether a package is not installed, and the reason to skip."""
-    return find_spec(package) is None, f"{package} is not installed"
+def lacks(package: str) -> pytest.MarkDecorator:
+    """Skips where a package is not installed, and says so."""
+    return pytest.mark.skipif(find_spec(package) is None, reason=f"{package} is not installed")
 
 
 def launched(

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pytest
 from launched import differences, lacks, launched
 
-pytestmark = pytest.mark.skipif(*lacks("horovod"))
+pytestmark = lacks("horovod")
 
 
 def test_a_hundred_steps_of_two_processes_are_those_of_one() -> None:

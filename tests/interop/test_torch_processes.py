@@ -9,11 +9,11 @@ BACKENDS = [
     ("torchrun", "ddp", ["0:float64:flow", "0:float64:leapfrog"]),
     pytest.param(
         *("torchrun", "deepspeed", ["0:float64:flow", "1:float32:flow", "2:float32:flow"]),
-        marks=pytest.mark.skipif(*lacks("deepspeed")),
+        marks=lacks("deepspeed"),
     ),
     pytest.param(
         *("horovodrun", "horovod", ["0:float64:flow", "0:float64:leapfrog"]),
-        marks=pytest.mark.skipif(*lacks("horovod")),
+        marks=lacks("horovod"),
     ),
 ]
 BARS = {"float64": 1e-6, "float32": 1e-3}
@@ -38,7 +38,7 @@ def test_a_mistake_is_said_once(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(*lacks("deepspeed"))
+@lacks("deepspeed")
 def test_the_command_of_l2hmc_qcd_runs(tmp_path: Path) -> None:
     """In one process without a launcher, from training to the report."""
     words = ["mode=debug", "framework=pytorch", "backend=deepspeed", "precision=fp16"]
