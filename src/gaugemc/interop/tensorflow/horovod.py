@@ -12,7 +12,7 @@ from jaxtyping import PyTree
 
 from gaugemc.interop import processes
 from gaugemc.interop.tensorflow.processes import Processes
-from gaugemc.training.share import Share
+from gaugemc.training.share import WHOLE, Share
 
 
 class Horovod(Processes):
@@ -31,7 +31,15 @@ class Horovod(Processes):
             return processes.agreed(tree, sent)
 
     def means(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
-        return hvd.grouped_allreduce(tensors, op=hvd.Average)
+        if self.share == WHOLE:  # nothing is sent, and XLA compiles the whole step
+            return tensors
+        means = list(tensors)
+        for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):  # a group has one type
+            at = [i for i, tensor in enumerate(tensors) if tensor.dtype == dtype]
+            group = hvd.grouped_allreduce([tensors[i] for i in at], op=hvd.Average)
+            for i, mean in zip(at, group, strict=True):
+                means[i] = mean
+        return means
 
     def all_of(self, chains: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         with self.heard():
