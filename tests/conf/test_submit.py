@@ -327,6 +327,11 @@ NO_TIME = "is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d"
         ("--system=local --queue=a", "--queue=a: means nothing to --system=local"),
         ("--system=polaris", "--system=polaris needs --account=NAME"),
         ("--system=slurm --nodes=3", "chains=64: 3 devices cannot share them equally: choose"),
+        ("--system=slurm --nodes=3 devices.parts=2", "devices.parts=2: the number of devices, 3"),
+        (
+            "--system=slurm --nodes=3 chains=6 sampler=fthmc training.batch=64",
+            "training.batch=64: cannot be shared equally by 3 devices",
+        ),
         ("--system=slurm --processes=2 devices.count=3", "chains=64: 6 devices cannot share them"),
         ("--system=slurm --processes=2 --gpus=4", "with --gpus=4 each GPU has a process"),
         ("--system=slurm --processes=2 --cpus=3", "--cpus=3: 2 processes of a node cannot"),

@@ -12,6 +12,7 @@ from gaugemc.choices.frameworks import BACKENDS
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.systems import System
+from gaugemc.run.processes import refuse_devices
 
 PORT = 29500
 """Where torchrun on several nodes finds the first node."""
@@ -88,7 +89,7 @@ def layout_of(options: Mapping[str, Any], system: System, settings: Settings) ->
 
 
 def refuse_parts(layout: Layout, settings: Settings) -> None:
-    """Raise SettingsError unless the processes can share nodes and chains equally."""
+    """Raise SettingsError unless the processes can share nodes, and a run, equally."""
     nodes, processes, cpus, gpus = layout.nodes, layout.processes, layout.cpus, layout.gpus
     if cpus and cpus % layout.tasks:
         problem = f"{layout.tasks} processes of a node cannot share them equally"
@@ -99,13 +100,7 @@ def refuse_parts(layout: Layout, settings: Settings) -> None:
         advice = f"choose --processes={gpus}{'' if nodes > 1 else ', or 1, which takes all GPUs'}"
         problem = f"with --gpus={gpus} each GPU has a process: {advice}"
         raise SettingsError("--processes", processes, problem)
-    devices = layout.total * (settings.devices.count or 1)
-    parts = max(devices // settings.devices.parts, 1)
-    if settings.chains % parts:
-        advice = f"choose a multiple of {parts}, or other --nodes and --processes"
-        sharing = "devices" if parts == devices else f"rows of {settings.devices.parts} devices"
-        problem = f"{parts} {sharing} cannot share them equally: {advice}"
-        raise SettingsError("chains", settings.chains, problem)
+    refuse_devices(settings, layout.total * (settings.devices.count or 1))
 
 
 @contextmanager

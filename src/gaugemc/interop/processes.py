@@ -1,7 +1,7 @@
 """What frameworks have in common where several processes train together."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import equinox as eqx
@@ -9,20 +9,24 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-import gaugemc
 from gaugemc.choices import frameworks
+from gaugemc.run.processes import first_line
+from gaugemc.training.share import WHOLE, Share
 
-VERSION = f"gaugemc {gaugemc.__version__}, jax {jax.__version__}"
-"""Equal in all processes."""
 
+class Alone:
+    """One process, which gives back what it is given. The kinds of several are subclasses."""
 
-def same_versions(versions: list[str]) -> None:
-    """Raise ConnectionError unless all processes are of the version of process 0."""
-    for number, version in enumerate(versions):
-        if version != versions[0]:
-            raise ConnectionError(
-                f"process {number} has {version}, process 0 {versions[0]}: install the same"
-            )
+    share: Share = WHOLE
+    """This process's share of every batch."""
+
+    def heard(self) -> AbstractContextManager[None]:
+        """Inside, errors of communication become a ConnectionError."""
+        return nullcontext()
+
+    def agreed(self, tree: PyTree) -> PyTree:
+        """The tree of process 0, in all of them: elsewhere what is no array counts alone."""
+        return tree
 
 
 def agreed(tree: PyTree, sent: Callable[[Any], Any]) -> PyTree:
@@ -44,8 +48,7 @@ def heard(*errors: type[Exception], what: str = "cannot go on", where: str = "")
     try:
         yield
     except errors as error:
-        reason = " ".join(str(error).split("\n")[0].split())
         raise ConnectionError(
             f"training {what} with {frameworks.processes()} processes{where and f' ({where})'}:"
-            f" a process has ended, or cannot be reached: {reason}"
+            f" a process has ended, or cannot be reached: {first_line(error)}"
         ) from error

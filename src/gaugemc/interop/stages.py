@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Key
 
+from gaugemc.interop.processes import Alone
 from gaugemc.training.engine import AnyObjective, Loop, Steps
 from gaugemc.training.growth import GrowingBatch
 from gaugemc.training.schedule import Descent
@@ -25,16 +26,8 @@ class Stage(Protocol):
         ...
 
 
-class Processes(Protocol):
-    """What trains together."""
-
-    def agreed(self, tree: PyTree) -> PyTree:
-        """The tree of process 0, in all of them."""
-        ...
-
-
-Together = Callable[[], AbstractContextManager[Processes]]
-"""Makes the processes; inside, these are one training."""
+Together = Callable[[], AbstractContextManager[Alone]]
+"""Makes what trains together; inside, these are one training."""
 Begin = Callable[..., Stage]
 """Takes the processes, an objective, the optimiser, the state and the key."""
 
@@ -58,6 +51,7 @@ def loop(together: Together, begin: Begin) -> Loop:
         steps: int,
         chunk: int,
     ) -> Steps:
+        """As `gaugemc.training.train`: equal to rounding, with the same states."""
         with together() as processes:
             state, words = processes.agreed((state, jax.random.key_data(key)))
             key, done = jax.random.wrap_key_data(words), int(state.step)

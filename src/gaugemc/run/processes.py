@@ -12,7 +12,7 @@ import re
 import socket
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def join(place: Place) -> None:
     except RuntimeError as error:
         raise ConnectionError(
             f"process {place.process}: {place.processes} processes do not meet at"
-            f" {place.coordinator}: {_first_line(error)}"
+            f" {place.coordinator}: {first_line(error)}"
         ) from error
     with heard():
         refuse_versions()
@@ -89,9 +89,19 @@ def join(place: Place) -> None:
 
 def refuse_versions() -> None:
     """Raise ConnectionError, in every process, unless all are of the same version."""
-    own = f"gaugemc {gaugemc.__version__}, jax {jax.__version__}, numpy {np.__version__}"
+    own = version(f"numpy {np.__version__}")
     words = np.frombuffer(own.encode().ljust(_WORDS)[:_WORDS], np.uint8)
-    first, *others = (row.tobytes().decode().strip() for row in _gathered(words))
+    same_versions([row.tobytes().decode().strip() for row in _gathered(words)])
+
+
+def version(also: str) -> str:
+    """What is equal in all processes that work together, and what else is."""
+    return f"gaugemc {gaugemc.__version__}, jax {jax.__version__}, {also}"
+
+
+def same_versions(versions: Sequence[str]) -> None:
+    """Raise ConnectionError unless all processes are of the version of process 0."""
+    first, *others = versions
     for process, version in enumerate(others, 1):
         if version != first:
             raise ConnectionError(
@@ -109,11 +119,12 @@ def heard() -> Iterator[None]:
             raise
         raise ConnectionError(
             f"process {jax.process_index()} of {jax.process_count()}: another process has ended,"
-            f" or cannot be reached: {_first_line(error)}"
+            f" or cannot be reached: {first_line(error)}"
         ) from error
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
     return " ".join(str(error).split("\n")[0].split())[:200]
 
 
@@ -170,7 +181,7 @@ def devices_of(settings: Settings) -> list[Any]:
     refused: list[SettingsError] = []
     for of_process in wanted:
         try:
-            _refuse_devices(settings, of_process * processes)
+            refuse_devices(settings, of_process * processes)
         except SettingsError as error:
             refused.append(error)
         else:
@@ -179,7 +190,7 @@ def devices_of(settings: Settings) -> list[Any]:
     raise refused[-1]
 
 
-def _refuse_devices(settings: Settings, devices: int) -> None:
+def refuse_devices(settings: Settings, devices: int) -> None:
     """Raise SettingsError unless so many devices can share chains, lattices and batches equally."""
     parts, chains = settings.devices.parts, settings.chains
     if devices % parts:

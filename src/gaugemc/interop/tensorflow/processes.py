@@ -1,27 +1,14 @@
 """What trains together: here one process alone, which gives back what it is given."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 
 import tensorflow as tf
-from jaxtyping import PyTree
 
-from gaugemc.training.share import WHOLE, Share
+from gaugemc.interop.processes import Alone
 
 
-class Processes:
+class Processes(Alone):
     """One process alone. The kinds of several, each a file beside this one, are subclasses."""
-
-    share: Share = WHOLE
-    """This process's share of every batch."""
-
-    def heard(self) -> AbstractContextManager[None]:
-        """Inside, errors of communication become a ConnectionError."""
-        return nullcontext()
-
-    def agreed(self, tree: PyTree) -> PyTree:
-        """The tree of process 0, in all of them: elsewhere what is no array counts alone."""
-        return tree
 
     def means(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         """The means over the processes, in a graph."""
@@ -30,9 +17,3 @@ class Processes:
     def all_of(self, chains: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         """The states of the chains of all processes."""
         return chains
-
-
-@contextmanager
-def alone() -> Iterator[Processes]:
-    """One process."""
-    yield Processes()

@@ -1,6 +1,7 @@
 """The training loop of `framework=tensorflow`: the losses of JAX, the optimiser of Keras."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import jax
 import jax.numpy as jnp
@@ -11,27 +12,10 @@ from jaxtyping import Array, Key
 from gaugemc.interop.stages import loop
 from gaugemc.interop.tensorflow.adam import TensorFlowAdam
 from gaugemc.interop.tensorflow.loss import Loss
-from gaugemc.interop.tensorflow.processes import Processes, alone
-from gaugemc.training.engine import AnyObjective, Steps
+from gaugemc.interop.tensorflow.processes import Processes
 from gaugemc.training.schedule import Descent
 from gaugemc.training.share import WHOLE, shared
 from gaugemc.training.train import ChainObjective, Metrics, Objective, TrainingState
-
-
-def train(
-    objective: AnyObjective,
-    descent: Descent,
-    state: TrainingState,
-    key: Key[Array, ""],
-    steps: int,
-    chunk: int,
-) -> Steps:
-    """As `gaugemc.training.train`, with Keras's Adam: equal to rounding, with the same states.
-
-    Raises:
-        TrainingDivergedError: with the first step whose loss or gradient is not finite.
-    """
-    return loop(alone, Stage)(objective, descent, state, key, steps, chunk)
 
 
 class Stage:
@@ -80,3 +64,7 @@ class Stage:
         chains = jax.tree.unflatten(self.structure, chains)
         step = jnp.asarray(self.index, jnp.int32)
         return TrainingState(self.loss.model(), self.optimiser.state(), step, chains)
+
+
+train = loop(lambda: nullcontext(Processes()), Stage)
+"""The loop of one process, with Keras's Adam."""

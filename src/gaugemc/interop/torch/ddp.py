@@ -16,6 +16,7 @@ from gaugemc.interop import processes
 from gaugemc.interop.torch.adam import TorchAdam
 from gaugemc.interop.torch.loss import Loss
 from gaugemc.interop.torch.processes import Processes
+from gaugemc.run.processes import same_versions, version
 from gaugemc.training.schedule import Descent
 from gaugemc.training.share import Share
 
@@ -97,9 +98,9 @@ def joined(leave: Callable[[], None] = distributed.destroy_process_group) -> Ite
     try:
         versions: list[str] = [""] * size
         with heard():
-            own = f"{processes.VERSION}, torch {torch.__version__}"
+            own = version(f"torch {torch.__version__}")
             distributed.all_gather_object(versions, own)
-        processes.same_versions(versions)
+        same_versions(versions)
         yield
     finally:
         leave()

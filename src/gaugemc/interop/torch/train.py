@@ -1,5 +1,7 @@
 """The training loop of `framework=pytorch`: the losses of JAX, the optimiser of PyTorch."""
 
+from contextlib import nullcontext
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,27 +10,10 @@ from jaxtyping import Array, Key
 from gaugemc.interop.stages import loop
 from gaugemc.interop.torch.arrays import arrays, tensors
 from gaugemc.interop.torch.loss import Loss
-from gaugemc.interop.torch.processes import Processes, alone
-from gaugemc.training.engine import AnyObjective, Steps
+from gaugemc.interop.torch.processes import Processes
 from gaugemc.training.schedule import Descent
 from gaugemc.training.share import WHOLE, shared
 from gaugemc.training.train import ChainObjective, Metrics, Objective, TrainingState
-
-
-def train(
-    objective: AnyObjective,
-    descent: Descent,
-    state: TrainingState,
-    key: Key[Array, ""],
-    steps: int,
-    chunk: int,
-) -> Steps:
-    """As `gaugemc.training.train`, with PyTorch's Adam: equal to rounding, with the same states.
-
-    Raises:
-        TrainingDivergedError: with the first step whose loss or gradient is not finite.
-    """
-    return loop(alone, Stage)(objective, descent, state, key, steps, chunk)
 
 
 class Stage:
@@ -68,3 +53,7 @@ class Stage:
         chains = jax.tree.map(jnp.array, arrays(self.processes.all_of(self.chains)))
         step = jnp.asarray(self.index, jnp.int32)
         return TrainingState(self.model(), self.optimiser.state(), step, chains)
+
+
+train = loop(lambda: nullcontext(Processes()), Stage)
+"""The loop of one process, with PyTorch's Adam."""
