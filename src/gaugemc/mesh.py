@@ -190,8 +190,8 @@ def _as_bytes(arrays: list[Array], mesh: Mesh) -> Shaped[Array, "chain byte"]:
 def here(tree: Tree) -> Tree:
     """The tree, with arrays of one device for those of several; every process has all of them."""
 
-    def own(leaf: Any) -> Any:
+    def own(leaf: Any, whole: Any) -> Any:
         several = isinstance(leaf, jax.Array) and len(leaf.sharding.device_set) > 1
-        return jnp.asarray(np.asarray(gathered(leaf))) if several else leaf
+        return jnp.asarray(np.asarray(whole)) if several else leaf
 
-    return jax.tree.map(own, tree)
+    return jax.tree.map(own, tree, gathered(tree))

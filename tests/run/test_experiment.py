@@ -25,7 +25,7 @@ from gaugemc.io.checkpoint import (
 )
 from gaugemc.io.ensemble import read_configurations, read_draws
 from gaugemc.kernels.native.library import targets
-from gaugemc.run import best, chain_phase, train_phase
+from gaugemc.run import best, chain_phase, phase_start, train_phase
 from gaugemc.run.experiment import run
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError
 from gaugemc.run.trainee import build_trainee
@@ -88,7 +88,7 @@ MOMENTS = [
     (best, "best-00000002.ckpt", "after"),
     (train_phase, "train-00000002.ckpt", "before"),
     (train_phase, "train-00000004.ckpt", "after"),
-    (chain_phase, "tune-evaluate-00000000.ckpt", "before"),
+    (phase_start, "tune-evaluate-00000000.ckpt", "before"),
     (chain_phase, "evaluate-00000014.draws", "after"),
     (chain_phase, "hmc-00000024.ckpt", "before"),
 ]

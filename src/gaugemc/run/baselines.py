@@ -9,7 +9,8 @@ from gaugemc.arrays import Field
 from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import baseline
-from gaugemc.run.chain_phase import Phase, PhaseResult, run_chains
+from gaugemc.run.chain_phase import PhaseResult, run_chains
+from gaugemc.run.phase_start import Phase
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.sharing import take_hmc
 from gaugemc.theories import Theory

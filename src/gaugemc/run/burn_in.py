@@ -8,8 +8,9 @@ from jaxtyping import Array, Key
 
 from gaugemc.chains.driver import hot_starts
 from gaugemc.choices.settings import BURN_IN_CHAINS, BURN_IN_DRAWS, Settings
-from gaugemc.run.chain_phase import Phase, PhaseResult, run_chains
+from gaugemc.run.chain_phase import PhaseResult, run_chains
 from gaugemc.run.extension import BURN_IN
+from gaugemc.run.phase_start import Phase
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import Sampler
 from gaugemc.statistics.burn_in import burn_in

@@ -23,8 +23,9 @@ from gaugemc.report.report import write_report
 from gaugemc.run import summary
 from gaugemc.run.baselines import run_baselines
 from gaugemc.run.burn_in import run_burn_in
-from gaugemc.run.chain_phase import Phase, run_chains
+from gaugemc.run.chain_phase import run_chains
 from gaugemc.run.configurations import kept_start
+from gaugemc.run.phase_start import Phase
 from gaugemc.run.processes import agreed, copied, devices_of
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.software import software
