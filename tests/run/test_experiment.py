@@ -258,7 +258,7 @@ def choices_differ(monkeypatch: pytest.MonkeyPatch) -> None:
         sampler = found.sampler.with_steps(first.step_size, first.n_steps)
         return found._replace(choices=choices, sampler=sampler)
 
-    monkeypatch.setattr(chain_phase, "tune", differing)
+    monkeypatch.setattr(phase_start, "tune", differing)
 
 
 def test_an_observable_that_needs_another_hmc_gets_its_own_baseline(
@@ -297,7 +297,7 @@ def test_an_observable_that_needs_another_hmc_gets_its_own_baseline(
         with pytest.raises(Killed):
             run(made, parts)
     assert (parts / "checkpoints/hmc-plaquette-00000012.ckpt").exists()
-    monkeypatch.setattr(chain_phase, "tune", None)  # its checkpoint holds all that is needed
+    monkeypatch.setattr(phase_start, "tune", None)  # its checkpoint holds all that is needed
     run(made, parts)
     for name in ("hmc", "hmc-plaquette"):
         wanted, found = (read_draws(path / f"chains/{name}.h5")[0] for path in (whole, parts))

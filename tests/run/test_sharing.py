@@ -9,7 +9,7 @@ from composed import composed
 
 from gaugemc.choices.settings import Settings
 from gaugemc.io.ensemble import read_draws
-from gaugemc.run import chain_phase
+from gaugemc.run import phase_start
 from gaugemc.run.experiment import run
 
 SMALL = [
@@ -42,7 +42,7 @@ def test_another_sampler_of_a_scan_takes_its_hmc(
     def tune(*_: Any, **__: Any) -> None:
         raise RuntimeError("tuned anew")
 
-    monkeypatch.setattr(chain_phase, "tune", tune)
+    monkeypatch.setattr(phase_start, "tune", tune)
     second = run(other, scan / "1")
     assert "HMC has the draws that 0 made" in (scan / "1/log.txt").read_text()
     np.testing.assert_array_equal(hmc_of(scan / "1"), hmc_of(tmp_path / "alone"))
