@@ -9,6 +9,7 @@ from jaxtyping import Array, Key
 
 from gaugemc.interop.stages import loop
 from gaugemc.interop.torch.arrays import arrays, tensors
+from gaugemc.interop.torch.host import prepare_host
 from gaugemc.interop.torch.loss import Loss
 from gaugemc.interop.torch.processes import Processes
 from gaugemc.training.schedule import Descent
@@ -27,6 +28,7 @@ class Stage:
         state: TrainingState,
         key: Key[Array, ""],
     ):
+        prepare_host()
         share = processes.share
         loss = Loss(objective if share == WHOLE else shared(objective, share), state.model, key)
         self.processes, self.model = processes, loss.model
