@@ -55,6 +55,7 @@ STUDIES = {
         "5.7",
         theory={"lattice": [4, 4, 4, 4]},
         chains=4,
+        dynamics={"eps": 0.1},  # accepts already; the usual step waits for training
         training={
             "steps": 4,
             "batch": 2,
