@@ -11,11 +11,12 @@ import pytest
 
 from gaugemc.chains import Measurement, sample
 from gaugemc.chains.driver import start_chains
-from gaugemc.groups import U1
+from gaugemc.flows import Chain
+from gaugemc.groups import SUN, U1
 from gaugemc.samplers import HMC, OMELYAN
 from gaugemc.spaces import Links
-from gaugemc.theories import Gaussian, Wilson
-from gaugemc.tuning import tune, tune_step_size
+from gaugemc.theories import Gaussian, Pullback, Wilson
+from gaugemc.tuning import beside_forces, tune, tune_step_size
 from gaugemc.tuning.choice import Rival, choose, choose_for_each, ties, worth_drawing
 from gaugemc.tuning.score import Series, changes, comparable, deviation, score, typical_size
 from gaugemc.tuning.step_size import missed, search, settle, with_length
@@ -326,12 +327,12 @@ def test_tune_prefers_the_candidate_that_moves_farther(key: jax.Array) -> None:
 
 
 def test_what_is_measured_on_every_third_draw_costs_three(key: jax.Array) -> None:
-    """Q^2 is Q squared on these draws, and is scored over the forces between them."""
+    """Q^2 is Q squared on these draws, and is scored over the cost between them."""
     sampler = HMC(Wilson(Links(U1(), (4, 4)), 1.0), 0.2, 5)
     states = start_chains(sampler, key, 4)
-    found = measure(sampler, key, states, 12, Measurement(every=3)).series
+    found = measure(sampler, key, states, 12, Measurement(every=3), 5.0).series
     charge, squared = found["charge"], found["charge_squared"]
-    assert (charge.forces, squared.forces) == (5.0, 15.0)
+    assert (charge.cost, squared.cost) == (5.0, 15.0)
     np.testing.assert_array_equal(squared.parts[0], charge.parts[0][:, 2::3] ** 2)
 
 
@@ -344,6 +345,29 @@ def test_tune_chooses_for_what_it_is_asked(key: jax.Array) -> None:
     assert list(found.choices) == ["widest"]
     dear = tune(first, key, states, measurement=Measurement(every=5), **options)
     assert dear.candidates[0].draws >= 10  # two measurements at least
+
+
+def test_what_is_beside_the_forces_of_a_draw_counts(key: jax.Array) -> None:
+    first = HMC(THEORY, 0.1, 10)
+    states = start_chains(first, key, 16)
+    options: dict[str, Any] = {"lengths": [1.5], "targets": [0.9], "iterations": 4, "draws": 8}
+    (alone,), (beside,) = (
+        tune(first, key, states, beside=b, **options).candidates for b in (0.0, 30.0)
+    )
+    assert alone.n_steps == beside.n_steps
+    share = alone.n_steps / (alone.n_steps + 30)
+    for name, found in alone.scores.items():
+        assert beside.scores[name].value == pytest.approx(share * found.value)
+
+
+def test_a_force_is_dear_beside_which_little_counts() -> None:
+    links = Links(U1(), (4, 4))
+    theory = Wilson(links, 1.0)
+    flow = Pullback(theory, Chain(()))
+    on = [theory, Wilson(Links(SUN(3), (4, 4)), 1.0), THEORY, flow]
+    beside = [beside_forces(HMC(t, 0.1, 10)) for t in on]
+    assert beside[0] > beside[1] > beside[3] == 0
+    assert beside[2] > beside[0]  # a gradient of two numbers
 
 
 def test_candidates_that_tie_get_more_draws(key: jax.Array) -> None:

@@ -258,6 +258,7 @@ RULES = (
             for name in (
                 "lengths",
                 "targets",
+                "tune_for",
                 "tune_iterations",
                 "tune_draws",
                 "tune_doublings",

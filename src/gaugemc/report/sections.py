@@ -206,8 +206,9 @@ def tuning(run: Run) -> str:
     ]
     text = (
         "The trajectories that were tried: what was asked for, and what was reached. Scores: mean"
-        " squared change of an observable over a cost that is the same for all, per force"
-        " evaluation. Differences within the errors choose nothing."
+        " squared change of an observable over a cost that is the same for all, per force."
+        " With evaluate.tune_for=seconds the cost counts what a draw needs beside its forces, too."
+        " Differences within the errors choose nothing."
     )
     return section("Tuning", text, "\n".join(parts))
 

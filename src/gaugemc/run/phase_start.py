@@ -14,7 +14,7 @@ from gaugemc.run.configurations import continued, new_chains
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import HMC, Sampler
 from gaugemc.samplers.compose import hmc_in, with_hmc
-from gaugemc.tuning import Tuning, settle, tune
+from gaugemc.tuning import Tuning, beside_forces, settle, tune
 
 
 class Phase(NamedTuple):
@@ -84,6 +84,7 @@ def tuned(
             most_steps=e.most_steps,
             measurement=build_tuning_measurement(settings, hmc.theory),
             compared=judged(settings, hmc.theory),
+            beside=beside_forces(hmc) if e.tune_for == "seconds" else 0.0,
             progress=settings.progress,
         )
         if not phase.each:

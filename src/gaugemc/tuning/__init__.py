@@ -1,6 +1,7 @@
 """Tuning HMC: trajectory lengths and step sizes, chosen by what they move for their cost."""
 
 from gaugemc.tuning.choice import Choice as Choice
+from gaugemc.tuning.cost import beside_forces as beside_forces
 from gaugemc.tuning.score import Score as Score
 from gaugemc.tuning.step_size import settle as settle
 from gaugemc.tuning.step_size import tune_step_size as tune_step_size

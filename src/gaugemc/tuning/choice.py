@@ -12,7 +12,7 @@ class Rival(NamedTuple):
     jumps: dict[str, Jumps]
     """By observable."""
     cost: float
-    """Force evaluations of an accepted trajectory."""
+    """Of an accepted trajectory, in forces."""
 
 
 class Choice(NamedTuple):

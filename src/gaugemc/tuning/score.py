@@ -1,7 +1,7 @@
 """How far a candidate moves an observable for a given cost, with an error; rare events have one.
 
-The mean squared change between two draws that are a number of force evaluations apart, the same
-number for all candidates. From one draw to the next is not enough: a charge that jumps and jumps
+The mean squared change between two draws whose distance costs a number of forces, the same number
+for all candidates. From one draw to the next is not enough: a charge that jumps and jumps
 back has not moved, and trajectories of other lengths do so to other degrees (2D U(1), 8x8, beta 4:
 the squared change per force of a single draw is the same within 15 % for lengths 0.3 to 2.5, and
 the charge's autocorrelation time in forces halves).
@@ -27,7 +27,7 @@ class Score(NamedTuple):
     """Mean squared change of an observable over a cost that is the same for all candidates."""
 
     value: float
-    """Per force evaluation."""
+    """Per cost of a force."""
     error: float
 
 
@@ -36,8 +36,8 @@ class Series(NamedTuple):
 
     parts: list[Shaped[np.ndarray, "chain draw *axes"]]
     """One or more runs of all chains."""
-    forces: float
-    """Force evaluations between two of its draws: of all draws, or of those it was measured on."""
+    cost: float
+    """Cost between two of its draws, in forces: of all draws, or of those it was measured on."""
     every_draw: bool = True
     """Whether it was measured on every draw."""
 
@@ -47,7 +47,7 @@ class Jumps(NamedTuple):
 
     squares: Float[np.ndarray, "chain draw"]
     cost: float
-    """Force evaluations between the two draws of a change."""
+    """Between the two draws of a change, in forces."""
     overlap: float
     """Changes that share a draw-to-draw step: so many count as one."""
 
@@ -85,7 +85,7 @@ def changes(series: Series, cost: float) -> Jumps:
     Between whole numbers of draws they are interpolated: a cost of 2.5 draws is 2 or 3 draws, each
     half of the time. A change to or from NaN says nothing, and counts as none.
     """
-    lag, rest = divmod(cost / series.forces, 1.0)
+    lag, rest = divmod(cost / series.cost, 1.0)
     near, found = int(lag), []
     for part in series.parts:
         wide = np.asarray(part, np.complex128 if np.iscomplexobj(part) else np.float64)
@@ -97,7 +97,7 @@ def changes(series: Series, cost: float) -> Jumps:
                 apart = apart + weight * np.abs(later - wide[:, :count]) ** 2
         found.append(np.where(np.isfinite(apart), apart, 0.0).reshape(len(wide), count, -1))
     squares = np.concatenate([part.mean(axis=2) for part in found], axis=1)
-    return Jumps(squares, cost, max(1.0, cost / series.forces))
+    return Jumps(squares, cost, max(1.0, cost / series.cost))
 
 
 def comparable(candidates: Sequence[Series]) -> list[Jumps]:
@@ -110,10 +110,10 @@ def comparable(candidates: Sequence[Series]) -> list[Jumps]:
     Between two measurements a chain moves, and nobody sees by how much at first: interpolated from
     0, that would be too little. So no cost is below that between two measurements of a candidate.
     """
-    shortest = min(c.forces * c.parts[0].shape[1] for c in candidates)
-    cheapest = min(c.forces for c in candidates)
-    unseen = max((c.forces for c in candidates if not c.every_draw), default=0.0)
-    least = min(unseen, *(c.forces * (c.parts[0].shape[1] - 1) for c in candidates))
+    shortest = min(c.cost * c.parts[0].shape[1] for c in candidates)
+    cheapest = min(c.cost for c in candidates)
+    unseen = max((c.cost for c in candidates if not c.every_draw), default=0.0)
+    least = min(unseen, *(c.cost * (c.parts[0].shape[1] - 1) for c in candidates))
     count = max(1, int(np.log2(max(shortest / 4 / cheapest, 1.0))) + 1)
     costs = [max(least, cheapest * 2.0**power) for power in range(count)]
     tables = [[changes(c, cost) for c in candidates] for cost in costs]

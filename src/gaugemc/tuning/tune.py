@@ -33,7 +33,7 @@ class Candidate(NamedTuple):
     draws: int
     """Trajectories of each chain that it was scored by."""
     scores: dict[str, Score]
-    """Mean squared change of each observable, per force evaluation, over a cost of its own."""
+    """Mean squared change of each observable over a cost of its own, per force."""
 
 
 class Tuning(NamedTuple):
@@ -66,15 +66,16 @@ def tune(
     most_steps: int = 100,
     measurement: Measurement = OWN,
     compared: Sequence[str] = (),
+    beside: float = 0.0,
     progress: bool = False,
 ) -> Tuning:
     """Try every trajectory length and target acceptance; keep the best for each observable.
 
-    The best moves an observable farthest per force evaluation, and is only called so where the
-    difference is significant. Candidates that tie are given more draws where these may tell them
-    apart; then the next observable decides between them (those that are compared first), and last
-    the cost of an accepted trajectory. The cost counts forces of trajectories alone: what is
-    measured is as dear for all candidates.
+    The best moves an observable farthest for its cost, and is only called so where the difference
+    is significant. The cost of a draw is that of its forces and of what is `beside` them.
+    Candidates that tie are given more draws where these may tell them apart; then the next
+    observable decides between them (those that are compared first), and last the cost of an
+    accepted trajectory.
 
     Args:
         sampler: HMC; its step size and number of steps are replaced.
@@ -90,6 +91,8 @@ def tune(
         measurement: what candidates are scored by; by default the theory's observables.
         compared: observables to choose a candidate for, the most important first; by default the
             theory's leading ones, or the first observable where it names none.
+        beside: what a draw costs beside its trajectory, in forces, see `beside_forces`; with 0 the
+            best is that per force, and not that per second.
         progress: show a progress bar on stderr.
 
     Returns:
@@ -119,13 +122,15 @@ def tune(
             found.append(one._replace(states=None))
             report(index + 1, f"length {length:g}, step size {float(one.sampler.step_size):.3g}")
         measured: list[Measured] = []
-        forces = [forces_of(one.sampler) for one in found]
-        # The dearest is measured twice, and the others change over as many forces as it then does.
-        budget = max(draws * sum(forces) / len(forces), 2 * measurement.every * max(forces))
+        costs = [beside + forces_of(one.sampler) for one in found]
+        # The dearest is measured twice, and the others change over the cost that it then has.
+        budget = max(draws * sum(costs) / len(costs), 2 * measurement.every * max(costs))
         for index, one in enumerate(found):  # all from the same states: none has an older start
-            count = max(2, round(budget / forces[index]))
+            count = max(2, round(budget / costs[index]))
             draw_key = jax.random.fold_in(score_key, index)
-            measured.append(measure(one.sampler, draw_key, states, count, measurement))
+            measured.append(
+                measure(one.sampler, draw_key, states, count, measurement, costs[index])
+            )
             report(len(grid) + index + 1, f"acceptance {measured[-1].acceptance.mean():.2f}")
         states = measured[-1].states
         names = list(measured[0].series)
@@ -138,7 +143,9 @@ def tune(
             for index in sorted(near):
                 count = measured[index].acceptance.shape[1]
                 draw_key = jax.random.fold_in(score_key, (1 + done) * len(grid) + index)
-                more = measure(found[index].sampler, draw_key, start_states, count, measurement)
+                more = measure(
+                    found[index].sampler, draw_key, start_states, count, measurement, costs[index]
+                )
                 measured[index], states = added(measured[index], more), more.states
                 report(2 * len(grid), f"{2 * count} draws of candidate {index + 1}")
     rivals = rivals_of(measured)
@@ -156,8 +163,8 @@ class Measured(NamedTuple):
 
     series: dict[str, Series]
     """By observable."""
-    forces: float
-    """Of a draw."""
+    cost: float
+    """Of a draw, in forces."""
     acceptance: np.ndarray
     """[chain, draw]."""
     states: PyTree
@@ -169,17 +176,22 @@ def forces_of(sampler: HMC) -> float:
 
 
 def measure(
-    sampler: HMC, key: Key[Array, ""], states: PyTree, draws: int, measurement: Measurement
+    sampler: HMC,
+    key: Key[Array, ""],
+    states: PyTree,
+    draws: int,
+    measurement: Measurement,
+    cost: float,
 ) -> Measured:
     """Draw from a candidate."""
     (_, samples), *_ = chunks(sampler, key, states, draws, draws, measurement=measurement)
-    theory, forces = sampler.theory, forces_of(sampler)
+    theory = sampler.theory
     series = {
-        name: Series([values], forces * between, between == 1)
+        name: Series([values], cost * between, between == 1)
         for name, values in measurement.kept(theory, samples.draws.observables, 0).items()
         for between in [measurement.draws_between(theory, name)]
     }
-    return Measured(series, forces, np.asarray(samples.draws.info.acceptance), samples.states)
+    return Measured(series, cost, np.asarray(samples.draws.info.acceptance), samples.states)
 
 
 def added(first: Measured, more: Measured) -> Measured:
@@ -196,7 +208,7 @@ def rivals_of(measured: Sequence[Measured]) -> list[Rival]:
     """The candidates as the choice sees them."""
     jumps = {name: comparable([m.series[name] for m in measured]) for name in measured[0].series}
     accepted = [float(m.acceptance.mean()) for m in measured]
-    costs = [m.forces / a if a > 0 else float("inf") for m, a in zip(measured, accepted)]
+    costs = [m.cost / a if a > 0 else float("inf") for m, a in zip(measured, accepted)]
     return [Rival({n: j[i] for n, j in jumps.items()}, cost) for i, cost in enumerate(costs)]
 
 
