@@ -71,6 +71,11 @@ def test_an_absurd_value_is_refused_in_one_line_or_valid(base: str, key: str) ->
         ),
         (
             ["sampler=hmc", "sampler.tune=false"],
+            "evaluate.heatbath_draws",
+            "sampler.n_steps sampler.trajectory_length evaluate.hmc_draws evaluate.lengths",
+        ),
+        (
+            ["sampler=hmc", "sampler.tune=false", "evaluate.hmc_draws=0"],
             "evaluate.lengths evaluate.tune_draws",
             "sampler.n_steps sampler.trajectory_length",
         ),

@@ -9,17 +9,17 @@ import pytest
 from synthetic_run import put_run
 
 from gaugemc.choices.sweep import jobs
-from gaugemc.choices.uses import used
+from gaugemc.choices.uses import baseline, used
 from gaugemc.choices.validation import refuse
 from gaugemc.conf.composition import composed
-from gaugemc.conf.study import MEMBERS, STUDIES
+from gaugemc.conf.study import MEMBERS, STUDIES, TOYS
 
 TRAINED = {"heatbath": None, "l2hmc": "jump", "stout": None, "trained_stout": "forces"}
 
 
 @pytest.mark.parametrize("more", [[], ["theory.action=dbw2"]], ids=["wilson", "dbw2"])
-@pytest.mark.parametrize("mode", STUDIES)
-def test_every_member_of_a_study_can_run(mode: str, more: list[str]) -> None:
+@pytest.mark.parametrize("mode", [mode for mode in STUDIES if mode.startswith("su3")])
+def test_every_member_of_the_study_can_run(mode: str, more: list[str]) -> None:
     params = STUDIES[mode]["hydra"]["sweeper"]["params"]
     words = [f"mode={mode}", *more, *(f"{key}={value}" for key, value in params.items())]
     sweep = jobs(words)
@@ -35,6 +35,53 @@ def test_every_member_of_a_study_can_run(mode: str, more: list[str]) -> None:
             assert (training.objective, training.steps > 0) == (TRAINED[member], True)
         elif settings.sampler.trains:
             assert training.steps == 0
+
+
+PAPERS = [mode for mode in STUDIES if mode.startswith("paper")]
+
+
+@pytest.mark.parametrize("mode", PAPERS)
+def test_every_run_of_a_paper_can_run(mode: str) -> None:
+    params = STUDIES[mode]["hydra"]["sweeper"]["params"]
+    sweep = jobs([f"mode={mode}", *(f"{key}={value}" for key, value in params.items())])
+    assert f"{mode.removesuffix('_quick')}_quick" in PAPERS
+    seen = set()
+    for words in sweep:
+        settings = composed(words)
+        refuse(settings)
+        sampler = settings.sampler
+        assert baseline(settings) == "hmc"
+        told = sampler.has_trajectories and not sampler.tuned
+        assert (sampler.name == "hmc") == told == words[-1].startswith("member=hmc")
+        seen.add(json.dumps(used(settings)))
+    assert len(seen) == len(sweep)
+
+
+def test_the_toys_have_the_ten_steps_of_the_paper() -> None:
+    told = {
+        toy: composed(["mode=paper_1711_09268", f"theory={toy}", "member=hmc"]).sampler
+        for toy in TOYS.split(",")
+    }
+    assert {hmc.n_steps for hmc in told.values()} == {10}
+    assert [hmc.trajectory_length for hmc in told.values()] == [4.4, 1.6, 0.6, 1.6]
+
+
+def test_hmc_as_told_is_compared_with_tuned_hmc(
+    command: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    small = ["theory.lattice=[4,4]", "theory.beta=2", "progress=false"]
+    small += ["evaluate.draws=40", "evaluate.hmc_draws=40", "evaluate.burn_in=0"]
+    place = tmp_path / "paper"
+    words = ["mode=paper_2105_03418_quick", "member=hmc_half,hmc_two", *small]
+    code, _, err = command(*words, f"hydra.sweep.dir={place}")
+    assert code == 0, err
+    half, two = (json.loads((place / f"{n}/summary.json").read_text()) for n in (0, 1))
+    assert [s["evaluate"]["force_evaluations"] for s in (half, two)] == [10, 40]
+    assert half["hmc"]["observables"] == two["hmc"]["observables"]  # the second run took it
+    assert half["comparison"]["charge"]["ess_per_second_ratio"] > 0
+    page = (place / "report.html").read_text()
+    assert "HMC (length 0.5 in 5 steps)" in page
+    assert "HMC (length 2 in 20 steps)" in page
 
 
 def test_the_untrained_member_stays_untrained() -> None:

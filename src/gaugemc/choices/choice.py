@@ -107,8 +107,6 @@ class SamplerChoice(Choice):
     """Whether it samples toys, densities of vectors."""
     has_trajectories: ClassVar[bool] = False
     """Whether its draws are trajectories of HMC."""
-    is_baseline: ClassVar[bool] = False
-    """Whether it is the tuned HMC that runs beside the others."""
 
     integrator: str = option(
         "omelyan",
@@ -119,6 +117,11 @@ class SamplerChoice(Choice):
     @property
     def tuned(self) -> bool:
         """Whether its trajectories are tuned."""
+        return False
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the tuned HMC that runs beside the others."""
         return False
 
     def hmc(self, theory: Theory, force_scale: float = math.inf) -> HMC:
@@ -139,8 +142,8 @@ class TheoryChoice(Choice):
     named_by = "choice"
     with_samplers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """What the theory changes for a sampler alone, after `defaults`; by the sampler's word."""
-    mode_betas: ClassVar[Mapping[str, float]] = {}
-    """Its beta in a mode, where that is not its own."""
+    with_modes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """What the theory changes in a mode alone; by the mode's word."""
 
     choice: str = option(MISSING, "the choice: theory=NAME")
     name: str = option(MISSING, "name of the theory, for the report", filled)

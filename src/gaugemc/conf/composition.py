@@ -18,7 +18,7 @@ from gaugemc.conf.study import MEMBERS, set_by, swept
 CONFIGURATIONS = "pkg://gaugemc.conf"
 """Where Hydra looks for files: a folder without folders, which would be groups (`chains=8`)."""
 
-INTERNAL = ("beside", "together", "coupling", "hydra")
+INTERNAL = ("beside", "together", "within", "hydra")
 """Groups of the configuration that are no words of the command line."""
 
 

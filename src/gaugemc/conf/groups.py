@@ -22,7 +22,7 @@ MODES: dict[str, dict[str, Any]] = {
             "warmup": 200,
             "hmc_draws": 10000,
             "hmc_warmup": 1000,
-            "most_steps": 20,
+            "most_steps": 40,
         },
     },
     "debug": {
@@ -109,7 +109,7 @@ def command() -> type:
         {"optional beside": "${theory}"},
         {"optional together": "${sampler}_${theory}"},
         {"mode": "default"},
-        {"optional coupling": "${mode}_${theory}"},
+        {"optional within": "${mode}_${theory}"},
         {"member": "none"},  # the last word of a study, whose mode is the same for all
         {"override hydra/job_logging": "none"},
         {"override hydra/hydra_logging": "none"},
@@ -138,8 +138,8 @@ def register() -> None:
                 put("beside", word, dict(choice.defaults))
                 for sampler, changes in choice.with_samplers.items():  # pyright: ignore
                     put("together", f"{sampler}_{word}", dict(changes))
-                for mode, beta in choice.mode_betas.items():  # pyright: ignore
-                    put("coupling", f"{mode}_{word}", {"theory": {"beta": beta}})
+                for mode, changes in choice.with_modes.items():  # pyright: ignore
+                    put("within", f"{mode}_{word}", dict(changes))
     for group, changed in (("mode", MODES), ("member", MEMBERS)):
         for name, changes in changed.items():
             put(group, name, changes)

@@ -1,8 +1,16 @@
-"""The study of samplers of 4D SU(3): its members, and the modes that run all of them."""
+"""Studies: modes that run several samplers on one theory or more, and draw one page of all.
 
-from collections.abc import Sequence
+The study of samplers of 4D SU(3) is ours. The others have what two papers compare.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+HMC: dict[str, Any] = {
+    "defaults": [{"override /sampler": "hmc"}],
+    "sampler": {"tune": False},
+}
+"""HMC as it is told, to be compared with tuned HMC."""
 STOUT = [{"override /sampler": "fthmc"}, {"override /flow": "stout"}]
 MEMBERS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -18,27 +26,65 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "flow": {"sweeps": 1, "rho": 0.08},
         "training": {"objective": "forces", "batch": 2},
     },
+    "dense_l2hmc": {
+        "defaults": [{"override /sampler": "l2hmc"}],
+        "dynamics": {"network": "dense", "n_leapfrog": 10, "eps": 0.1, "direction": "random"},
+        "network": {"hidden": [16, 16]},
+        "loss": {"form": "mixed"},
+    },
+    "hmc": HMC,
+    **{
+        f"hmc_{word}": {**HMC, "sampler": {"tune": False, **length}}
+        for word, length in {
+            "half": {"trajectory_length": 0.5, "n_steps": 5},
+            "one": {"trajectory_length": 1.0, "n_steps": 10},
+            "two": {"trajectory_length": 2.0, "n_steps": 20},
+        }.items()
+    },
 }
 """What each sampler of a study sets; tuned HMC runs beside all of them."""
 
 
-def study(betas: str, **settings: Any) -> dict[str, Any]:
-    """A mode that runs every member at every beta, as `--multirun` does."""
-    members = ",".join(word for word in MEMBERS if word != "none")
+def study(
+    theory: str, members: Sequence[str], over: Mapping[str, str], /, **settings: Any
+) -> dict[str, Any]:
+    """A mode that runs every member with every value of other keys, as `--multirun` does."""
+    sampler = set_by(members[0])["sampler"]
     return {
-        "defaults": [{"override /theory": "su3_4d"}, {"override /sampler": "heatbath"}],
+        "defaults": [{"override /theory": theory}, {"override /sampler": sampler}],
         "name": "study",
         "hydra": {
             "mode": "MULTIRUN",
-            "sweeper": {"params": {"theory.beta": betas, "member": members}},
+            "sweeper": {"params": {**over, "member": ",".join(members)}},
         },
         **settings,
     }
 
 
+def set_by(member: str) -> dict[str, str]:
+    """The groups that a member chooses, with their words."""
+    defaults = MEMBERS.get(member, {}).get("defaults", [])
+    return {k.removeprefix("override /"): v for entry in defaults for k, v in entry.items()}
+
+
+OURS = ("heatbath", "l2hmc", "stout", "trained_stout")
+TOYS = "correlated_gaussian,ill_conditioned_gaussian,two_gaussians,rough_well"
+"""Of 1711.09268, section 5.1."""
+LENGTHS = ("l2hmc", "dense_l2hmc", "hmc_half", "hmc_one", "hmc_two")
+SHORT_TUNING: dict[str, Any] = {
+    "tune_iterations": 20,
+    "tune_draws": 20,
+    "tune_doublings": 0,
+    "timing_rounds": 3,
+    "chunks": 2,
+}
+
+
 STUDIES = {
     "su3_4d_study": study(
-        "5.7,5.9",
+        "su3_4d",
+        OURS,
+        {"theory.beta": "5.7,5.9"},
         theory={"lattice": [8, 8, 8, 8]},
         chains=4,  # twice as long as 8 for the same cost: tau_int is tens of draws
         evaluate={
@@ -52,7 +98,9 @@ STUDIES = {
         },
     ),
     "su3_4d_study_quick": study(
-        "5.7",
+        "su3_4d",
+        OURS,
+        {"theory.beta": "5.7"},
         theory={"lattice": [4, 4, 4, 4]},
         chains=4,
         dynamics={"eps": 0.1},  # accepts already; the usual step waits for training
@@ -81,14 +129,41 @@ STUDIES = {
             "timing_rounds": 2,
         },
     ),
+    "paper_1711_09268": study(
+        "correlated_gaussian",
+        ("l2hmc", "hmc"),
+        {"theory": TOYS},
+        sampler={"integrator": "leapfrog"},
+    ),
+    "paper_1711_09268_quick": study(
+        "correlated_gaussian",
+        ("l2hmc", "hmc"),
+        {"theory": TOYS},
+        sampler={"integrator": "leapfrog"},
+        training={"steps": 500, "quality_every": 500, "ess_samples": 512},
+        evaluate={"draws": 500, "hmc_draws": 500, "hmc_warmup": 200, **SHORT_TUNING},
+    ),
+    "paper_2105_03418": study(
+        "u1_2d",
+        LENGTHS,
+        {"theory.beta": "2,3,4,5,6,7"},
+        theory={"lattice": [16, 16]},
+        dynamics={"eps": 0.25},
+        training={"steps": 1600, "learning_rate": 3e-3, "quality_every": 800},
+        evaluate={"draws": 4000, "hmc_draws": 8000, "hmc_warmup": 1000, "most_steps": 40},
+    ),
+    "paper_2105_03418_quick": study(
+        "u1_2d",
+        ("l2hmc", "hmc_half", "hmc_two"),
+        {"theory.beta": "2,3,4"},
+        theory={"lattice": [16, 16]},
+        chains=16,
+        dynamics={"eps": 0.25},
+        training={"steps": 100, "batch": 16, "learning_rate": 3e-3, "ess_samples": 512},
+        evaluate={"draws": 500, "hmc_draws": 500, "hmc_warmup": 200, **SHORT_TUNING},
+    ),
 }
-"""Modes of the study; the quick one shows the page, and decides nothing."""
-
-
-def set_by(member: str) -> dict[str, str]:
-    """The groups that a member chooses, with their words."""
-    defaults = MEMBERS.get(member, {}).get("defaults", [])
-    return {k.removeprefix("override /"): v for entry in defaults for k, v in entry.items()}
+"""Modes that are studies. A quick one shows the page of the other, and decides nothing."""
 
 
 def swept(overrides: Sequence[str]) -> dict[str, str]:

@@ -74,11 +74,17 @@ def is_judged(scan: Scan) -> bool:
 
 
 def sampler_text(job: Job) -> str:
-    """The sampler of a run, with its flow, and without its training where there is none."""
+    """The sampler of a run, with its flow, its networks and its trajectories, where told, and
+    without its training where there is none."""
     assert job.run is not None
-    flow, steps = job.settings.get("flow.name"), job.settings.get("training.steps")
-    words = [label("flow", str(flow))] if flow else []
-    words += ["not trained"] if steps == 0 else []
+    get = job.settings.get
+    words = [label("flow", str(get("flow.name")))] if get("flow.name") else []
+    if get("theory.lattice") and get("dynamics.network", "force") != "force":
+        words += [f"{get('dynamics.network')} networks"]
+    if get("sampler.tune") is False:
+        length, steps = get("sampler.trajectory_length"), get("sampler.n_steps")
+        words += [f"length {value_text('', length)} in {steps} steps"]
+    words += ["not trained"] if get("training.steps") == 0 else []
     return job.run.labels[0] + (f" ({', '.join(words)})" if words else "")
 
 

@@ -12,7 +12,10 @@ class HMCSampler(Trajectories):
     name: str = "hmc"
     label = "HMC"
     vectors = True
-    is_baseline = True
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.tune
 
     def build(self, settings: Settings, theory: Theory, model: Any) -> Sampler:
         return self.trajectories(theory)

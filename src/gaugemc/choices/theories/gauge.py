@@ -72,7 +72,7 @@ class U1In2D(GaugeTheory):
     group: str | None = "U1"
     lattice: list[int] = option([8, 8], "")
     beta: float = 4.0
-    mode_betas: ClassVar = {"demo": 6.0, "debug": 2.0}
+    with_modes: ClassVar = {"demo": {"theory": {"beta": 6.0}}, "debug": {"theory": {"beta": 2.0}}}
 
 
 PLAQUETTE_JUMP: dict[str, Any] = {"charge_weight": 0.0, "plaquette_weight": 1.0}

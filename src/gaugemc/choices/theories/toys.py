@@ -23,6 +23,12 @@ def beside(distance_scale: float, n_leapfrog: int = 2, **changes: dict[str, Any]
     return {group: settings | changes.get(group, {}) for group, settings in common.items()}
 
 
+def ten_steps(step_size: float) -> dict[str, Any]:
+    """HMC of 1711.09268: ten leapfrog steps, here of the best step size (`benchmarks/toys.py`)."""
+    there = {"sampler": {"trajectory_length": round(10 * step_size, 2), "n_steps": 10}}
+    return dict.fromkeys(("paper_1711_09268", "paper_1711_09268_quick"), there)
+
+
 class ToyTheory(TheoryChoice):
     """A toy density of vectors."""
 
@@ -46,6 +52,7 @@ class CorrelatedGaussian(ToyTheory):
     choice: str = "correlated_gaussian"
     name: str = "strongly correlated Gaussian"
     toy: str | None = "correlated_gaussian"
+    with_modes: ClassVar = ten_steps(0.44)
     defaults: ClassVar = beside(
         1000.0,
         n_leapfrog=1,
@@ -61,6 +68,7 @@ class IllConditionedGaussian(ToyTheory):
     choice: str = "ill_conditioned_gaussian"
     name: str = "ill-conditioned Gaussian"
     toy: str | None = "ill_conditioned_gaussian"
+    with_modes: ClassVar = ten_steps(0.16)
     defaults: ClassVar = beside(
         20000.0,
         n_leapfrog=5,
@@ -82,6 +90,7 @@ class TwoGaussians(ToyTheory):
     choice: str = "two_gaussians"
     name: str = "two Gaussians"
     toy: str | None = "two_gaussians"
+    with_modes: ClassVar = ten_steps(0.06)
     defaults: ClassVar = beside(
         16.0,
         n_leapfrog=5,
@@ -96,6 +105,7 @@ class RoughWell(ToyTheory):
     choice: str = "rough_well"
     name: str = "rough well"
     toy: str | None = "rough_well"
+    with_modes: ClassVar = ten_steps(0.16)
     defaults: ClassVar = beside(20.0, training={"learning_rate": 1e-3, "annealing": "none"})
 
 
