@@ -148,7 +148,7 @@ def agreed(tree: PyTree) -> PyTree:
         return tree
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
-    arrays, code = eqx.partition(tree, eqx.is_array_like)
+    arrays, code = eqx.partition(tree, eqx.is_array)
     first = jax.tree.map(
         lambda own, sent: jnp.asarray(sent) if isinstance(own, jax.Array) else sent,
         arrays,
