@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -59,7 +60,11 @@ def free_port() -> int:
 
 @contextmanager
 def cluster(path: Path) -> Iterator[dict[str, str]]:
-    """Inside, SLURM runs; the environment for its commands. What was started is stopped."""
+    """Inside, SLURM runs; the environment for its commands. What was started is stopped.
+
+    SIGTERM, by which `timeout` ends a test, is Ctrl-C inside.
+    """
+    ended = signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name in ("state", "spool"):
         (path / name).mkdir()
     key = path / "munge.key"
@@ -82,7 +87,13 @@ def cluster(path: Path) -> Iterator[dict[str, str]]:
         for command in commands:
             with (path / f"{command[0]}.out").open("wb") as out:
                 started.append(
-                    subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
+                    subprocess.Popen(
+                        command,
+                        env=environment,
+                        stdout=out,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,  # a signal for all of us leaves them to the end
+                    )
                 )
             if command[0] == "munged":
                 wait(lambda: (path / "munge.socket").exists(), 30)
@@ -96,6 +107,7 @@ def cluster(path: Path) -> Iterator[dict[str, str]]:
             process.terminate()
         for process in started:
             process.wait(30)
+        signal.signal(signal.SIGTERM, ended)
 
 
 def said(environment: dict[str, str], *command: str) -> str:

@@ -1,5 +1,8 @@
 """What frameworks and backends are refused, each in one line that says what to do."""
 
+import json
+from typing import Any
+
 import pytest
 
 from gaugemc.choices import frameworks
@@ -9,6 +12,7 @@ from gaugemc.choices.frameworks import (
     processes,
     rank,
     refuse_framework,
+    refuse_launcher,
     refuse_parts,
     refuse_zero,
 )
@@ -55,17 +59,20 @@ def test_processes_and_backend_must_fit(installed: None, monkeypatch: pytest.Mon
     monkeypatch.setenv("WORLD_SIZE", "2")
     refuse_framework("pytorch", "ddp")
     advice = "choose backend=ddp or backend=deepspeed$"
-    with pytest.raises(SettingsError, match=rf"backend=horovod: .*torchrun started 2: {advice}"):
+    with pytest.raises(
+        SettingsError, match=rf"backend=horovod: .*there are 2 of torchrun: {advice}"
+    ):
         refuse_framework("pytorch", "horovod")
     with pytest.raises(SettingsError, match=r"backend=horovod: .*: start with horovodrun -np 2"):
         refuse_framework("tensorflow", "horovod")
 
 
-def test_deepspeed_and_horovod_train_in_one_process_too(installed: None) -> None:
+def test_backends_but_ddp_train_in_one_process_too(installed: None) -> None:
     for framework, backend in (
         ("pytorch", "deepspeed"),
         ("pytorch", "horovod"),
         ("tensorflow", "horovod"),
+        ("tensorflow", "multiworker"),
     ):
         refuse_framework(framework, backend)
 
@@ -91,6 +98,54 @@ def test_horovodrun_numbers_its_processes_by_itself(monkeypatch: pytest.MonkeyPa
     assert (launcher(), rank(), processes()) == ("horovodrun", 1, 2)
 
 
+def cluster(index: int = 1, job: str = "worker", **others: Any) -> str:
+    """A TF_CONFIG of two workers."""
+    workers = {"worker": ["a:1", "b:1"]}
+    task = {"type": job, "index": index}
+    return json.dumps({"cluster": workers | others, "task": task})
+
+
+def test_tf_config_numbers_processes_as_tensorflow_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", cluster())
+    assert (launcher(), rank(), processes()) == ("TF_CONFIG", 1, 2)
+    refuse_launcher("multiworker", ("none", "multiworker"))
+    monkeypatch.setenv("TF_CONFIG", cluster(chief=["c:1"]))
+    assert (rank(), processes()) == (2, 3)
+    monkeypatch.setenv("TF_CONFIG", cluster(0, "chief", chief=["c:1"]))
+    assert (rank(), processes()) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ("{", "is not JSON"),
+        ('{"cluster": {"worker": ["a:1"]}}', 'no "task"'),
+        (cluster(ps=["c:1"]), "the job ps: give workers"),
+        (cluster(2), "this is worker 2, and names no such process"),
+    ],
+)
+def test_a_wrong_tf_config_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, config: str, problem: str
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", config)
+    assert (rank(), processes()) == (0, 1)
+    with pytest.raises(SettingsError, match=rf"^backend=multiworker: TF_CONFIG .*{problem}"):
+        refuse_launcher("multiworker", ("none", "multiworker"))
+
+
+def test_workers_of_tensorflow_need_its_backend(
+    installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", cluster())
+    refuse_framework("tensorflow", "multiworker")
+    with pytest.raises(
+        SettingsError, match=r"there are 2 of TF_CONFIG: choose backend=multiworker$"
+    ):
+        refuse_framework("tensorflow", "none")
+    with pytest.raises(SettingsError, match="there are 2 of TF_CONFIG: start without TF_CONFIG"):
+        refuse_framework("jax", "none")
+
+
 def test_zero_is_for_float32() -> None:
     refuse_zero(2, "fp16")
     refuse_zero(0, "fp64")
@@ -112,7 +167,7 @@ def test_zero_is_for_float32() -> None:
 def test_processes_of_torchrun_need_a_backend_that_the_framework_has(
     installed: None, two: None, framework: str, advice: str
 ) -> None:
-    with pytest.raises(SettingsError, match=rf"backend=none: .*torchrun started 2: {advice}"):
+    with pytest.raises(SettingsError, match=rf"backend=none: .*there are 2 of torchrun: {advice}"):
         refuse_framework(framework, "none")
 
 

@@ -62,14 +62,17 @@ def restarts(environment: Environment, job: str) -> int:
 
 
 def test_two_processes_that_are_requeued_go_on(slurm: Environment, tmp_path: Path) -> None:
-    """With the bits of a single process that is never interrupted."""
-    job = submitted(slurm, tmp_path, "--processes=2", *LONG, "hydra.run.dir=requeued")
+    """With the bits of two that are never interrupted."""
+    two = ["--processes=2", *LONG]
+    job = submitted(slurm, tmp_path, *two, "hydra.run.dir=requeued")
     wait(lambda: list((tmp_path / "requeued/checkpoints").glob("train-*.ckpt")), PATIENCE)
     said(slurm, "scancel", "--signal=USR1", "--batch", job)  # as before the limit
     wait(lambda: restarts(slurm, job) == 1, PATIENCE)
     assert not (tmp_path / "requeued/summary.json").exists()
-    gaugemc(slurm, tmp_path, *LONG, "hydra.run.dir=uninterrupted")
-    wait(lambda: states(slurm, job) == ["COMPLETED"], PATIENCE)
+    other = submitted(slurm, tmp_path, *two, "hydra.run.dir=uninterrupted")
+    for one in (job, other):
+        wait(lambda one=one: states(slurm, one) == ["COMPLETED"], PATIENCE)
+    assert restarts(slurm, other) == 0
     log = (tmp_path / "requeued/log.txt").read_text()
     assert "training goes on from step" in log
     assert "2 devices of 2 processes" in log

@@ -348,7 +348,7 @@ NO_TIME = "is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d"
         ("--system=slurm hydra/launcher=joblib", "hydra/launcher=joblib: of Hydra's settings only"),
         (
             "--system=slurm --processes=2 framework=pytorch backend=horovod",
-            "backend=horovod: needs horovodrun, which no job script starts",
+            "backend=horovod: needs horovodrun, which no job script has",
         ),
         ("--system=slurm backend=ddp", "backend=ddp: does not go with framework=jax"),
     ],

@@ -9,12 +9,15 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from cluster import free_port
+from jax.experimental import multihost_utils
 from sharing_processes import ENDLESS, LATTICE, settings, shared
 
 import gaugemc
@@ -24,7 +27,7 @@ from gaugemc.choices.validation import validate
 from gaugemc.io.ensemble import read_configurations, read_draws
 from gaugemc.run.experiment import run
 from gaugemc.run.extension import most_draws
-from gaugemc.run.processes import devices_of, heard, join
+from gaugemc.run.processes import agreed, devices_of, heard, join
 
 SOURCE = Path(str(gaugemc.__file__)).parents[1]
 SCRIPT = Path(__file__).with_name("sharing_processes.py")
@@ -138,6 +141,16 @@ def test_only_errors_of_communication_are_another_processes(
 def test_in_a_single_process_no_other_one_has_ended() -> None:
     with pytest.raises(ValueError, match="UNAVAILABLE"), heard():
         raise ValueError("UNAVAILABLE: not there")
+
+
+def test_what_is_no_array_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number of a model, made an array, would be a trained one."""
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    sent = partial(jax.tree.map, np.asarray)
+    monkeypatch.setattr(multihost_utils, "broadcast_one_to_all", sent)
+    array, number, name = agreed((jnp.ones(2), 0.5, "name"))
+    assert isinstance(array, jax.Array)
+    assert (type(number), number, name) == (float, 0.5, "name")
 
 
 def test_a_port_in_use_is_refused() -> None:

@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import NamedTuple
 
 from gaugemc.choices.devices import rank_of
 from gaugemc.choices.option import SettingsError, one_of
+from gaugemc.choices.tf_config import place_in
 
 
 class Framework(NamedTuple):
@@ -22,10 +23,10 @@ class Framework(NamedTuple):
 class Launcher(NamedTuple):
     """What starts processes that train together."""
 
-    rank: str
-    """The variable with the number of a process."""
-    size: str
-    """The variable with the number of processes."""
+    variable: str
+    """Of the environment; is there in each process."""
+    place: Callable[[Mapping[str, str]], tuple[int, int]]
+    """The number of a process, and how many there are, by the environment."""
     command: str
 
 
@@ -43,12 +44,42 @@ class Backend(NamedTuple):
 FRAMEWORKS: Mapping[str, Framework] = {
     "jax": Framework("jax", "", ("none",)),
     "pytorch": Framework("torch", "torch", ("none", "ddp", "deepspeed", "horovod")),
-    "tensorflow": Framework("tensorflow", "tensorflow", ("none", "horovod")),
+    "tensorflow": Framework("tensorflow", "tensorflow", ("none", "horovod", "multiworker")),
 }
+
+
+def _numbered(rank: str, size: str) -> Callable[[Mapping[str, str]], tuple[int, int]]:
+    """The place of a process, by two variables that have numbers."""
+
+    def place(environment: Mapping[str, str]) -> tuple[int, int]:
+        processes = int(environment.get(size, 1))
+        return int(environment[rank]) if processes > 1 else 0, processes
+
+    return place
+
+
+def _in_cluster(environment: Mapping[str, str]) -> tuple[int, int]:
+    """The place of a process by TF_CONFIG; where in doubt it is alone: see `refuse_launcher`."""
+    try:
+        return place_in(environment["TF_CONFIG"])
+    except ValueError:
+        return 0, 1
+
+
 LAUNCHERS: Mapping[str, Launcher] = {
-    "torchrun": Launcher("RANK", "WORLD_SIZE", "torchrun --nproc_per_node=2 -m gaugemc"),
+    "torchrun": Launcher(
+        "RANK", _numbered("RANK", "WORLD_SIZE"), "torchrun --nproc_per_node=2 -m gaugemc"
+    ),
     "horovodrun": Launcher(
-        "HOROVOD_RANK", "HOROVOD_SIZE", "horovodrun -np 2 --gloo python -m gaugemc"
+        "HOROVOD_RANK",
+        _numbered("HOROVOD_RANK", "HOROVOD_SIZE"),
+        "horovodrun -np 2 --gloo python -m gaugemc",
+    ),
+    "TF_CONFIG": Launcher(
+        "TF_CONFIG",
+        _in_cluster,
+        """TF_CONFIG='{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]},"""
+        """ "task": {"type": "worker", "index": 0}}' python -m gaugemc""",
     ),
 }
 BACKENDS: Mapping[str, Backend] = {
@@ -60,25 +91,30 @@ BACKENDS: Mapping[str, Backend] = {
         "DS_BUILD_OPS=0 pip install --no-build-isolation deepspeed==0.19.8",
     ),
     "horovod": Backend("horovodrun", "horovod", "python -m gaugemc.interop.build_horovod"),
+    "multiworker": Backend("TF_CONFIG"),
 }
 
 
 def launcher() -> str:
     """The name of what started this process; empty where nothing did."""
-    return next((name for name, of in LAUNCHERS.items() if of.rank in os.environ), "")
+    return next((name for name, of in LAUNCHERS.items() if of.variable in os.environ), "")
 
 
 def processes() -> int:
     """How many processes a launcher started together."""
-    started = launcher()
-    return int(os.environ.get(LAUNCHERS[started].size, 1)) if started else 1
+    return _place()[1]
 
 
 def rank() -> int:
     """The number of this process among them; the first one, 0, is the one that writes."""
-    if processes() > 1:
-        return int(os.environ[LAUNCHERS[launcher()].rank])
-    return rank_of(sys.argv[1:])
+    number, processes = _place()
+    return number if processes > 1 else rank_of(sys.argv[1:])
+
+
+def _place() -> tuple[int, int]:
+    """The number of this process among those of a launcher, and how many there are."""
+    started = launcher()
+    return LAUNCHERS[started].place(os.environ) if started else (0, 1)
 
 
 def refuse_framework(framework: str, backend: str) -> None:
@@ -104,6 +140,11 @@ def refuse_launcher(backend: str, backends: tuple[str, ...]) -> None:
     if not started and not needs.alone:
         problem = f"needs processes: start with {LAUNCHERS[needs.launcher].command} KEY=VALUE ..."
         raise SettingsError("backend", backend, problem)
+    if needs.launcher == started == "TF_CONFIG":
+        try:
+            place_in(os.environ["TF_CONFIG"])
+        except ValueError as error:
+            raise SettingsError("backend", backend, str(error)) from error
     if processes() == 1 or needs.launcher == started:
         return
     able = [f"backend={name}" for name in backends if BACKENDS[name].launcher == started]
@@ -116,7 +157,7 @@ def refuse_launcher(backend: str, backends: tuple[str, ...]) -> None:
             f"start without {started}, and share chains with devices.launcher=slurm, mpi or hand"
         )
     own = f"for processes of {needs.launcher}" if needs.launcher else "for one process"
-    problem = f"is {own}, and {started} started {processes()}: {advice}"
+    problem = f"is {own}, and there are {processes()} of {started}: {advice}"
     raise SettingsError("backend", backend, problem)
 
 

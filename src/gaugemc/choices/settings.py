@@ -241,7 +241,8 @@ class Settings:
     )
     backend: str = option(
         "none",
-        "training on processes: none, ddp or deepspeed (pytorch), horovod (pytorch, tensorflow)",
+        "processes that train: none; pytorch: ddp, deepspeed, horovod; tensorflow: horovod,"
+        " multiworker",
         one_of(*BACKENDS),
     )
     zero: int = option(

@@ -82,7 +82,7 @@ def layout_of(options: Mapping[str, Any], system: System, settings: Settings) ->
     cpus = options["cpus"] or (system.cpus and system.cpus * processes)
     launcher = BACKENDS[settings.backend].launcher
     if launcher not in ("", "torchrun") and options["nodes"] * processes > 1:
-        problem = f"needs {launcher}, which no job script starts: choose deepspeed, or ddp"
+        problem = f"needs {launcher}, which no job script has: choose ddp or deepspeed of pytorch"
         raise SettingsError("backend", settings.backend, problem)
     torchrun = launcher == "torchrun"
     return Layout(options["nodes"], processes, torchrun, cpus, options["gpus"])

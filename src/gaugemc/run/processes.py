@@ -125,7 +125,10 @@ def heard() -> Iterator[None]:
 
 def first_line(error: Exception) -> str:
     """What an error says, in one line."""
-    return " ".join(str(error).split("\n")[0].split())[:200]
+    text = str(error)
+    if text.startswith("Graph execution error"):  # of TensorFlow, which first says where
+        text = text.rpartition("\n\n")[2]
+    return " ".join(text.split("\n")[0].split())[:200]
 
 
 @contextmanager
@@ -148,7 +151,7 @@ def agreed(tree: PyTree) -> PyTree:
         return tree
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
-    arrays, code = eqx.partition(tree, eqx.is_array_like)
+    arrays, code = eqx.partition(tree, eqx.is_array)
     first = jax.tree.map(
         lambda own, sent: jnp.asarray(sent) if isinstance(own, jax.Array) else sent,
         arrays,

@@ -29,7 +29,7 @@ def time_draws(
     for chains in samplers:
         guess = chains.seconds / max(1, chains.draws.info.accepted.shape[1])
         bursts.append(int(np.clip(burst_seconds / max(guess, 1e-6), 1, 2000)))
-    bursts = [int(burst) for burst in agreed(bursts)]
+    bursts = [int(burst) for burst in agreed(np.asarray(bursts))]
     table = np.empty((rounds + 1, len(samplers)))
     for row in table:
         for column, (chains, burst) in enumerate(zip(samplers, bursts)):

@@ -8,8 +8,11 @@ from gaugemc.training.engine import Loop
 
 def loop_of(settings: Settings) -> Loop:
     """The loop that `backend` names."""
-    if settings.backend == "none":
-        return train
-    from gaugemc.interop.tensorflow.horovod import together
-
+    match settings.backend:
+        case "horovod":
+            from gaugemc.interop.tensorflow.horovod import together
+        case "multiworker":
+            from gaugemc.interop.tensorflow.multiworker import together
+        case _:
+            return train
     return loop(together, Stage)

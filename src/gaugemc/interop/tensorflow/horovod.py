@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import horovod.tensorflow as hvd
 import tensorflow as tf
 from horovod.common.exceptions import HorovodInternalError
 
 from gaugemc.interop.horovod import Workers, started
-from gaugemc.interop.tensorflow.processes import Processes
+from gaugemc.interop.tensorflow.processes import Processes, by_type
 from gaugemc.training.share import WHOLE
 
 
@@ -21,13 +22,7 @@ class Horovod(Workers, Processes):
     def means(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         if self.share == WHOLE:  # nothing is sent, and XLA compiles the whole step
             return tensors
-        means = list(tensors)
-        for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):  # a group has one type
-            at = [i for i, tensor in enumerate(tensors) if tensor.dtype == dtype]
-            group = hvd.grouped_allreduce([tensors[i] for i in at], op=hvd.Average)
-            for i, mean in zip(at, group, strict=True):
-                means[i] = mean
-        return means
+        return by_type(tensors, partial(hvd.grouped_allreduce, op=hvd.Average))
 
     def all_of(self, chains: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         with self.heard():

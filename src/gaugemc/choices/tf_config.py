@@ -1,0 +1,29 @@
+"""TF_CONFIG, in which TensorFlow is told what processes work together."""
+
+import json
+
+_JOBS = ("chief", "worker")
+"""In the order in which TensorFlow numbers their processes."""
+
+
+def place_in(config: str) -> tuple[int, int]:
+    """The number of this process in a cluster of chief and workers, and how many there are.
+
+    Raises:
+        ValueError: in words that begin with TF_CONFIG.
+    """
+    try:
+        read = json.loads(config)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"TF_CONFIG is not JSON: {error}") from error
+    match read:
+        case {"cluster": {**cluster}, "task": {"type": str(job), "index": int(index)}}:
+            pass
+        case _:
+            raise ValueError('TF_CONFIG has no "cluster", or no "task" with its "type" and "index"')
+    for other in cluster.keys() - {*_JOBS}:
+        raise ValueError(f"TF_CONFIG has the job {other}: give workers, and at most a chief")
+    processes = [(job, index) for job in _JOBS for index, _ in enumerate(cluster.get(job, []))]
+    if (job, index) not in processes:
+        raise ValueError(f"TF_CONFIG says that this is {job} {index}, and names no such process")
+    return processes.index((job, index)), len(processes)
