@@ -34,7 +34,7 @@ def test_the_first_window_of_noise_is_named() -> None:
     assert watch.early == pytest.approx(5, rel=0.5)
     assert watch.warning is not None
     assert "from step 1300 on" in watch.warning
-    for advice in ("clip", "learning_rate", "anneal", "fp64"):
+    for advice in ("learning_rate", "anneal", "steps", "fp64"):
         assert advice in watch.warning
 
 

@@ -1,22 +1,17 @@
 """Training: the loss, schedules, clipping, chunks, divergence."""
 
-from collections.abc import Sequence
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from composed import composed
 from jaxtyping import Array
 
 from gaugemc.exact import u1 as exact_u1
 from gaugemc.flows import NCP, Flow, gauge_flow
 from gaugemc.flows.flow import Chain
 from gaugemc.groups import U1
-from gaugemc.run.train_phase import descent_of
-from gaugemc.run.trainee import build_trainee
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
 from gaugemc.training import (
@@ -177,37 +172,6 @@ def test_gradients_are_clipped() -> None:
 
     assert first_moment(free) == pytest.approx(0.5)
     assert first_moment(clipped) == pytest.approx(0.1)
-
-
-class RarelyHeld(eqx.Module):
-    """A mean loss x^2 - x. Each step feels the slope, one in ten the wall, ten times as steep."""
-
-    spike: int = -1
-
-    def __call__(self, model: Array, key: Array, step: Array) -> Array:
-        wall = jnp.where(jax.random.uniform(key) < 0.1, 10 * model**2, 0.0)
-        return wall - model + jnp.where(step == self.spike, 1e9 * model, 0.0)
-
-
-def reached(settings: Sequence[str], objective: RarelyHeld, key: Array) -> np.ndarray:
-    """x after each hundred of 3000 steps, with the optimiser that a run of the settings has."""
-    given = composed(*settings, "training.learning_rate=0.01", "training.steps=3000")
-    optimise = descent_of(build_trainee(given)).in_jax
-    state = start_training(jnp.zeros(()), optimise)
-    return np.array([float(s.model) for s, _ in train(objective, optimise, state, key, 3000, 100)])
-
-
-@pytest.mark.parametrize("flow", ["ncp", "pair"])
-def test_rare_large_gradients_hold_the_model_of_a_coupling_flow(flow: str, key: Array) -> None:
-    """With every step clipped to the same norm they cannot: x leaves the minimum at 1/2."""
-    chosen = ("sampler=flow", f"flow={flow}", "mode=debug")
-    assert reached(chosen, RarelyHeld(), key)[-1] == pytest.approx(0.5, abs=0.2)
-    assert reached((*chosen, "training.clip=1"), RarelyHeld(), key)[-1] > 5
-
-
-def test_a_spike_of_the_loss_does_not_destroy_training(key: Array) -> None:
-    x = reached(("sampler=flow", "flow=ncp", "mode=debug"), RarelyHeld(spike=1000), key)
-    assert np.all(np.abs(x - 0.5)[9:] < 0.3)
 
 
 def rate(rates: optax.Schedule, step: int) -> float:

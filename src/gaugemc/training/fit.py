@@ -23,8 +23,8 @@ from gaugemc.training.objective import ReverseKL
 from gaugemc.training.schedule import ANNEALINGS, Annealing, BetaSchedule, optimiser
 from gaugemc.training.train import ChainObjective, Metrics, Objective, start_training, train
 
-CLIP_FLOW, CLIP_LEAPFROG = 1e4, 1.0
-"""The largest norm of the gradient. Those of a flow have heavy tails that matter."""
+CLIP = 1.0
+"""The largest norm of the gradient."""
 
 
 class Fit(NamedTuple):
@@ -56,8 +56,7 @@ def fit(
 
     For flows 2112.01586, Eq. 4; for leapfrogs 1711.09268 in the form "plain". A leapfrog that keeps
     its length is trained for small energy errors instead (`EnergyError`), unless jumps are given.
-    Adam with warm-up and a cosine learning rate; the norms of gradients are clipped at 1, for flows
-    at 10,000, as their rare large gradients hold steep maps back. The theory is annealed,
+    Adam with warm-up, a cosine learning rate and gradients clipped at 1. The theory is annealed,
     `theory.at(beta)`: beta rises from a fifth of its own over the first half of the steps, unless
     annealing is "none"; a theory without a beta is tempered. Energy errors are of one beta. Step i
     depends on the key, i and the state before it alone.
@@ -103,10 +102,9 @@ def fit(
     beta = BetaSchedule(theory.own_beta, steps, annealing)
     objective, chains = _objective(model, theory, key, steps, batch, beta, jumps)
     warmup = 30 if natural else 100
-    clip = CLIP_FLOW if isinstance(model, Flow) else CLIP_LEAPFROG
-    optimise = optimiser(learning_rate, steps, clip=clip, warmup=warmup, adam=not natural)
+    optimise = optimiser(learning_rate, steps, clip=CLIP, warmup=warmup, adam=not natural)
     state = start_training(model, optimise, chains)
-    watch = noise_watch(steps, math.inf if natural else clip)
+    watch = noise_watch(steps, math.inf if natural else CLIP)
     parts: list[Metrics] = []
     with progress_bar("training", steps, progress) as report:
         for state, metrics in train(objective, optimise, state, key, steps, chunk, devices):

@@ -63,8 +63,8 @@ class NoiseWatch(NamedTuple):
         return (
             f"gradients are noise from step {self.step} on: their norm, clipped at {self.clip:g},"
             f" has a median of {self.median:.2g}, {self.median / max(self.early, 1e-300):.2g} times"
-            f" its early {self.early:.2g}; try a larger training.clip, a smaller"
-            " training.learning_rate, more annealing (training.anneal_fraction) or precision=fp64"
+            f" its early {self.early:.2g}; try a smaller training.learning_rate, more annealing"
+            " (training.anneal_fraction), fewer training.steps or precision=fp64"
         )
 
     @classmethod

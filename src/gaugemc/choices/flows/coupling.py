@@ -1,7 +1,6 @@
 """Flows of coupling layers with networks, whatever circle map the layers have."""
 
 import abc
-from typing import ClassVar
 
 from gaugemc.choices.built import CircleMap, Flow, RandomKey, Settings, Wilson
 from gaugemc.choices.choice import FlowChoice
@@ -12,8 +11,6 @@ class Layered(FlowChoice):
     """A flow of many layers."""
 
     depth = "n_layers"
-    # Rare large gradients hold steep maps back: no clip may make them as small as all others.
-    defaults: ClassVar = {"training": {"clip": 1e4}}
 
     n_layers: int = option(
         24,
