@@ -183,15 +183,15 @@ def test_strictness_belongs_to_the_command_that_asks_for_it(
 def test_a_config_from_before_the_choices_is_read(tmp_path: Path) -> None:
     """It has every key of every choice; the run is the same one, and goes on.
 
-    Keys that came later have their defaults."""
+    Keys that came later have their defaults. The default of the learning rate was this number."""
     old = (Path(__file__).parent / "config-before-choices.yaml").read_text()
     (tmp_path / "config.yaml").write_text(old)
     numbers = (
         "draws=60 warmup=20 hmc_draws=60 hmc_warmup=20 lengths=[0.5,1] tune_draws=20 burn_in=200"
     )
     more = [f"evaluate.{number}" for number in (*numbers.split(), "tune_doublings=0")]
-    train = ["training.batch=32", "training.ess_samples=256", "seed=3", "progress=false"]
-    same = composed("mode=debug", *more, *train)
+    train = ["training.batch=32", "training.ess_samples=256", "training.learning_rate=3e-3"]
+    same = composed("mode=debug", *more, *train, "seed=3", "progress=false")
     assert used(RunDirectory(tmp_path).settings()) == used(same)
     created(tmp_path, same)
     assert (tmp_path / "config.yaml").read_text() == old

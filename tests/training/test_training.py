@@ -1,17 +1,22 @@
 """Training: the loss, schedules, clipping, chunks, divergence."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from composed import composed
 from jaxtyping import Array
 
 from gaugemc.exact import u1 as exact_u1
 from gaugemc.flows import NCP, Flow, gauge_flow
 from gaugemc.flows.flow import Chain
 from gaugemc.groups import U1
+from gaugemc.run.train_phase import descent_of
+from gaugemc.run.trainee import build_trainee
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
 from gaugemc.training import (
@@ -172,6 +177,30 @@ def test_gradients_are_clipped() -> None:
 
     assert first_moment(free) == pytest.approx(0.5)
     assert first_moment(clipped) == pytest.approx(0.1)
+
+
+def wandered(steps: int, given: Sequence[str], key: Array) -> float:
+    """How far from 0 the norm of 100 parameters is moved by gradients that are noise alone."""
+    settings = composed("sampler=flow", "flow=ncp", f"training.steps={steps}", *given)
+    optimise = descent_of(build_trainee(settings)).in_jax
+    state = start_training(jnp.zeros(100), optimise)
+    ((state, _),) = train(Noise(), optimise, state, key, steps, steps)
+    return float(jnp.linalg.norm(state.model))
+
+
+class Noise(eqx.Module):
+    """A loss without a mean gradient."""
+
+    def __call__(self, model: Array, key: Array, step: Array) -> Array:
+        return jnp.vdot(jax.random.normal(key, model.shape), model)
+
+
+def test_noise_moves_parameters_as_far_in_long_trainings_as_in_short_ones(key: Array) -> None:
+    """Without a rate of the user. At a rate that is given, four times as long is twice as far."""
+    short = wandered(2000, (), key)
+    assert wandered(8000, (), key) == pytest.approx(short, rel=0.3)
+    fast = wandered(8000, ("training.learning_rate=3e-3",), key)
+    assert fast == pytest.approx(2 * short, rel=0.3)
 
 
 def rate(rates: optax.Schedule, step: int) -> float:

@@ -99,8 +99,11 @@ class TrainingSettings:
         "times that the batch doubles on the way to that size, at equal intervals of the steps",
         at_least(0),
     )
-    learning_rate: float = option(
-        3e-3, "largest learning rate; with loss.form=energy the part of a step that is taken"
+    learning_rate: float | None = option(
+        None,
+        "largest learning rate, by default 0.003, or after 2000 steps 0.003 sqrt(2000/steps); with"
+        " loss.form=energy the part of a step that is taken",
+        must(lambda rate: rate is None or 0 < rate < math.inf, "must be positive and finite"),
     )
     schedule: str = option(
         "cosine",

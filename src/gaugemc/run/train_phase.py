@@ -38,7 +38,7 @@ from gaugemc.training import (
 )
 from gaugemc.training.engine import Engine
 from gaugemc.training.noise import NoiseWatch, noise_watch
-from gaugemc.training.schedule import Descent, Rates
+from gaugemc.training.schedule import Descent, Rates, usual_rate
 
 FIRST_COLUMNS = ("step", "seconds", "beta", "loss")
 LAST_COLUMNS = ("gradient_norm", "learning_rate")
@@ -192,9 +192,10 @@ def warn(directory: RunDirectory, warning: str) -> None:
 def descent_of(trainee: Trainee) -> Descent:
     """The optimiser of a run's settings."""
     t = trainee.settings.training
+    steps = max(t.steps, 1)
     return Descent(
-        t.learning_rate,
-        max(t.steps, 1),
+        usual_rate(steps) if t.learning_rate is None else t.learning_rate,
+        steps,
         schedule=cast(Rates, t.schedule),  # validated
         warmup=t.warmup,
         clip=t.clip,

@@ -20,7 +20,7 @@ from gaugemc.training.energy_error import EnergyError
 from gaugemc.training.jump import ChargeJump, DistanceJump, ExpectedJump, Jump, PlaquetteJump
 from gaugemc.training.noise import noise_watch
 from gaugemc.training.objective import ReverseKL
-from gaugemc.training.schedule import ANNEALINGS, Annealing, BetaSchedule, optimiser
+from gaugemc.training.schedule import ANNEALINGS, Annealing, BetaSchedule, optimiser, usual_rate
 from gaugemc.training.train import ChainObjective, Metrics, Objective, start_training, train
 
 CLIP = 1.0
@@ -67,8 +67,8 @@ def fit(
         key: the one source of randomness.
         steps: gradient steps.
         batch: configurations, or chains of a leapfrog, in each step.
-        learning_rate: the largest learning rate; by default 0.003, or 0.7 of the steps of
-            `EnergyError`.
+        learning_rate: the largest learning rate; by default 0.003 (after 2000 steps 0.003
+            sqrt(2000 / steps)), or 0.7 of the steps of `EnergyError`.
         annealing: how beta rises: none, linear or eras.
         jumps: what a leapfrog maximises; by default `usual_jumps(theory)`.
         chunk: steps compiled into one call.
@@ -94,7 +94,7 @@ def fit(
             raise ValueError(f"{name} {value}: must be at least 1")
     natural = _by_energy(model, jumps)
     if learning_rate is None:
-        learning_rate = 0.7 if natural else 3e-3
+        learning_rate = 0.7 if natural else usual_rate(steps)
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate {learning_rate}: must be positive and finite")
     if annealing not in ANNEALINGS:

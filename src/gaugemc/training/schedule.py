@@ -101,6 +101,15 @@ class Descent(NamedTuple):
         return on_plateaus(self.plateau._replace(start=max(self.plateau.start, self.warmup)))
 
 
+def usual_rate(steps: int) -> float:
+    """The largest learning rate of a training of so many steps, where none is given.
+
+    Where gradients are mostly noise, Adam moves each of n parameters at random by about the rate r:
+    their norm grows by r sqrt(n steps), and maps grow steep. So r^2 steps is bounded.
+    """
+    return 3e-3 * min(1.0, math.sqrt(2000 / steps))
+
+
 @functools.cache  # the compiled training step is known by its optimiser
 def optimiser(
     learning_rate: float,
