@@ -176,7 +176,9 @@ class EvaluateSettings:
     flow_kernel: str = option("wilson", FLOW_KERNEL, one_of(*ACTIONS))
     chunks: int = option(20, "chunks that each set of draws is run in; a kill loses at most one")
     lengths: list[float] = option(
-        [0.5, 1.0, 2.0, 4.0, 8.0], "trajectory lengths that the tuner tries", each_between(0, math.inf)
+        [0.5, 1.0, 2.0, 4.0, 8.0],
+        "trajectory lengths that the tuner tries",
+        each_between(0, math.inf),
     )
     targets: list[float] = option(
         [0.65, 0.9], "acceptances that the tuner tries", each_between(0, 1)
