@@ -25,6 +25,7 @@ COMMON = (
     *("training.steps=800", "training.learning_rate=3e-3", "training.quality_every=1000000"),
     *("evaluate.draws=4000", "evaluate.warmup=500", "evaluate.hmc_draws=8000"),
     *("evaluate.hmc_warmup=1000", "evaluate.most_steps=20", "evaluate.tune_iterations=40"),
+    "evaluate.tune_for=forces",
 )
 
 HEAD = (
