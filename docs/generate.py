@@ -95,10 +95,10 @@ def modes() -> Iterator[str]:
         for choice in changes.get("defaults", []):
             changed += [[code(key.split("/")[-1]), code(value)] for key, value in choice.items()]
         for word, theory in menu()["theory"].items():
-            if name in theory.mode_betas:
-                changed.append(
-                    [f"{code('theory.beta')} of {code(word)}", code(theory.mode_betas[name])]
-                )
+            changed += [
+                [f"{code(key)} of {code(word)}", code(value)]
+                for key, value in flat(dict(theory.with_modes.get(name, {})))
+            ]
         yield table(["key", "value"], changed) if changed else "Changes nothing."
 
 
