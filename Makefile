@@ -34,6 +34,7 @@ horovod: $(FRAMEWORKS)/installed  ## Horovod for PyTorch and TensorFlow: compile
 test-frameworks: horovod  ## PyTorch, TensorFlow, DeepSpeed and Horovod, in an environment of their own, train as JAX does
 	$(FRAMEWORKS)/bin/pyright --pythonpath $(FRAMEWORKS)/bin/python src/gaugemc/interop tests/interop benchmarks/frameworks.py
 	$(FRAMEWORKS)/bin/pytest -rs -n 2 --dist worksteal tests/interop
+	$(FRAMEWORKS)/bin/pytest -m slow -k "notebooks_run and pytorch" tests/test_docs.py
 
 slurm:  ## SLURM of Debian, for its test
 	@{ command -v slurmctld && command -v munged; } >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null; } || \
@@ -60,8 +61,8 @@ dist: $(INSTALLED)  ## wheel and source archive in dist/, checked, and run in an
 	cd build/dist && env -u PYTHONPATH bin/gaugemc mode=demo evaluate.draws=200 evaluate.hmc_draws=500 progress=false hydra.run.dir=run
 	test -s build/dist/run/report.html -a -s build/dist/run/summary.json
 
-notebooks: $(INSTALLED)  ## run the notebooks again, in place
-	$(BIN)/jupyter execute --inplace examples/*.ipynb
+notebooks: $(INSTALLED)  ## run the notebooks again, in place, but for those in PyTorch
+	$(BIN)/jupyter execute --inplace $(filter-out %_pytorch.ipynb,$(wildcard examples/*.ipynb))
 
 bench: $(INSTALLED)  ## the numbers of the project and two peers, as a table and JSON, in minutes
 	$(BIN)/pip install --quiet --editable ".[bench]"
