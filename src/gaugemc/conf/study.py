@@ -6,11 +6,12 @@ The study of samplers of 4D SU(3) is ours. The others have what two papers compa
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-HMC: dict[str, Any] = {
-    "defaults": [{"override /sampler": "hmc"}],
-    "sampler": {"tune": False},
-}
-"""HMC as it is told, to be compared with tuned HMC."""
+
+def hmc(**told: float | int) -> dict[str, Any]:
+    """HMC as it is told, to be compared with tuned HMC."""
+    return {"defaults": [{"override /sampler": "hmc"}], "sampler": {"tune": False, **told}}
+
+
 STOUT = [{"override /sampler": "fthmc"}, {"override /flow": "stout"}]
 MEMBERS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -32,15 +33,10 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "network": {"hidden": [16, 16]},
         "loss": {"form": "mixed"},
     },
-    "hmc": HMC,
-    **{
-        f"hmc_{word}": {**HMC, "sampler": {"tune": False, **length}}
-        for word, length in {
-            "half": {"trajectory_length": 0.5, "n_steps": 5},
-            "one": {"trajectory_length": 1.0, "n_steps": 10},
-            "two": {"trajectory_length": 2.0, "n_steps": 20},
-        }.items()
-    },
+    "hmc": hmc(),
+    "hmc_half": hmc(trajectory_length=0.5, n_steps=5),
+    "hmc_one": hmc(trajectory_length=1.0, n_steps=10),
+    "hmc_two": hmc(trajectory_length=2.0, n_steps=20),
 }
 """What each sampler of a study sets; tuned HMC runs beside all of them."""
 

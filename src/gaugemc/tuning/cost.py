@@ -1,5 +1,6 @@
 """What a draw of HMC costs beside its forces."""
 
+from gaugemc.groups import U1
 from gaugemc.samplers.hmc.hmc import HMC
 from gaugemc.spaces import Links
 from gaugemc.theories import Pullback
@@ -21,4 +22,4 @@ def beside_forces(sampler: HMC) -> float:
         return 0.0
     if not isinstance(theory.space, Links):
         return TOY
-    return COMPILED if theory.space.group.name == "U(1)" and theory.compiled_couplings else IN_XLA
+    return COMPILED if isinstance(theory.space.group, U1) and theory.compiled_couplings else IN_XLA
