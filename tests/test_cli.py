@@ -471,7 +471,7 @@ MISTAKES = [
     ("report /nowhere", ["/nowhere", "no such file"]),
     (
         "theory=su3_4d sampler=hmc evaluate.start=absent",
-        ["evaluate.start=", "absent: [Errno 2] No"],
+        ["evaluate.start=", "absent: No such"],
     ),
 ]
 

@@ -97,7 +97,7 @@ MISTAKES = [
     (("./a.svg", "--out=a.json"), "measure: --out=a.json: would replace a.svg, a file"),
     ((SOURCE, f"--out={'x' * 300}/a.json"), f"measure: --out={'x' * 300}/a.json: "),
     ((".",), "measure: '.' is no file"),
-    ((SOURCE, "absent"), "[Errno 2] No such file or directory: 'absent'"),
+    ((SOURCE, "absent"), "absent: No such file or directory"),
     ((SOURCE, f"{DATA}/../configurations/{SOURCE.name}"), "measure: "),
     ((DATA,), f"{DATA}: not a regular file"),
     ((SOURCE, DATA / "milc_lat.sample.l4448"), f"{DATA / 'milc_lat.sample.l4448'}: 4D SU(3) links"),

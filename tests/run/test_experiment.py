@@ -449,3 +449,13 @@ def test_a_divergence_names_the_last_good_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(TrainingDivergedError, match=r"step 5: try .*checkpoint: step 2 in "):
         run(settings(), tmp_path, engine=Engine("jax", one_chunk))
     assert checkpoint_path(tmp_path / "checkpoints", "train", 2).exists()
+
+
+def test_an_interruption_leaves_a_line(tmp_path: Path) -> None:
+    def interrupted(*arguments: Any) -> Any:
+        yield next(in_jax(*arguments))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(settings(), tmp_path, engine=Engine("jax", interrupted))
+    assert (tmp_path / "log.txt").read_text().endswith(" interrupted\n")

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gaugemc import interrupt
 from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
-from gaugemc.conf.errors import BAD_INPUT, FAILED, one_line, say
+from gaugemc.conf.errors import BAD_INPUT, FAILED, of_file, one_line, say
 from gaugemc.io.checkpoint import CheckpointError
 from gaugemc.io.configuration import ConfigurationError
 from gaugemc.run.run_directory import RunDirectoryError
@@ -32,12 +32,14 @@ def guarded(task: Callable[[], int]) -> int:
         RunDirectoryError,
         CheckpointError,
         ConfigurationError,
-        FileNotFoundError,
     ) as error:
         fail(in_one_line(str(error)), BAD_INPUT)
     except KeyboardInterrupt as error:
         fail(interrupt.advice(), interrupt.exit_code(error))
-    except (TrainingDivergedError, OSError) as error:
+    except OSError as error:
+        absent = isinstance(error, FileNotFoundError)
+        fail(in_one_line(of_file(error)), BAD_INPUT if absent else FAILED)
+    except TrainingDivergedError as error:
         fail(str(error), FAILED)
 
 

@@ -42,6 +42,12 @@ def say(problem: str) -> None:
         print(f"gaugemc: {problem}", file=sys.stderr)
 
 
+def of_file(error: OSError) -> str:
+    """What the system says of a file, after the file's name."""
+    named = error.filename is not None and error.strerror
+    return f"{error.filename}: {error.strerror}" if named else str(error)
+
+
 class UsageError(ValueError):
     """The words of the command line make no sense; one line says which."""
 

@@ -105,8 +105,10 @@ def check(settings: Settings) -> None:
     try:
         if start is not None:
             read_start(start, build_theory(settings))
-    except (ConfigurationError, OSError) as error:
+    except ConfigurationError as error:
         raise SettingsError("evaluate.start", start, str(error)) from error
+    except OSError as error:
+        raise SettingsError("evaluate.start", start, error.strerror or str(error)) from error
     if trained(settings):
         trainee = build_trainee(settings)
         if trainee.load is not None:

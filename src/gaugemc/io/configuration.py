@@ -73,6 +73,8 @@ def read_configuration(
         check_regular(path)
         with path.open("rb") as file:
             start = file.read(24)
+            if not start:
+                raise ValueError("empty: copy or write the file again")
             file.seek(0)
             known = next((f for f in FORMATS.values() if f.recognises(start)), None)
             if known is None:

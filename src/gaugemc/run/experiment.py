@@ -1,7 +1,7 @@
 """A run from end to end: train, evaluate, tuned HMC, compare, check, report."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,12 @@ def run(
             def tracking(first_step: int) -> Track:
                 return trackers.enter_context(tracked(settings, directory, first_step))
 
-            return finish(settings, directory, console, engine, tracking)
+            try:
+                return finish(settings, directory, console, engine, tracking)
+            except KeyboardInterrupt:
+                with suppress(OSError):
+                    directory.note("interrupted")
+                raise
 
 
 def finish(

@@ -14,7 +14,7 @@ from gaugemc.run.configurations import continued, new_chains
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.samplers import HMC, Sampler
 from gaugemc.samplers.compose import hmc_in, with_hmc
-from gaugemc.tuning import Tuning, beside_forces, settle, tune
+from gaugemc.tuning import Tuning, beside_forces, middle, settle, tune
 
 
 class Phase(NamedTuple):
@@ -122,12 +122,11 @@ def settled(
     states = new_chains(settings, None, hmc, start_key)
     path = checkpoint_path(directory.checkpoints, f"settle-{name}", 0)
     if directory.newest(f"settle-{name}") is None:
-        middle = sorted(e.lengths)[len(e.lengths) // 2]
         _, states = settle(
             hmc,
             key,
             states,
-            length=middle,
+            length=middle(e.lengths),
             iterations=e.tune_iterations,
             most_steps=e.most_steps,
             progress=settings.progress,

@@ -7,4 +7,5 @@ from gaugemc.tuning.step_size import settle as settle
 from gaugemc.tuning.step_size import tune_step_size as tune_step_size
 from gaugemc.tuning.tune import Candidate as Candidate
 from gaugemc.tuning.tune import Tuning as Tuning
+from gaugemc.tuning.tune import middle as middle
 from gaugemc.tuning.tune import tune as tune

@@ -53,6 +53,11 @@ class Tuning(NamedTuple):
         return self.sampler.with_steps(chosen.step_size, chosen.n_steps)
 
 
+def middle(lengths: Sequence[float]) -> float:
+    """The trajectory length that chains settle with, before any of them is tried."""
+    return sorted(lengths)[len(lengths) // 2]
+
+
 def tune(
     sampler: HMC,
     key: Key[Array, ""],
@@ -102,9 +107,13 @@ def tune(
     grid = [(length, target) for length in lengths for target in targets]
     settle_key, search_key, score_key = jax.random.split(key, 3)
     with progress_bar(f"tuning {sampler.theory.name}"[:20], 2 * len(grid), progress) as report:
-        middle = sorted(lengths)[len(lengths) // 2]
         first, states = settle(
-            sampler, settle_key, states, length=middle, iterations=iterations, most_steps=most_steps
+            sampler,
+            settle_key,
+            states,
+            length=middle(lengths),
+            iterations=iterations,
+            most_steps=most_steps,
         )
         found: list[StepSize] = []
         start = dict.fromkeys(targets, first)  # the same acceptance needs about the same step size
