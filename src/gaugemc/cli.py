@@ -22,7 +22,7 @@ from gaugemc import interrupt
 from gaugemc.chains.progress import progress_bar
 from gaugemc.checks import tally
 from gaugemc.choices.devices import place_of
-from gaugemc.choices.frameworks import rank
+from gaugemc.choices.frameworks import BACKENDS, rank
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import said_unused
 from gaugemc.choices.validation import validate
@@ -30,7 +30,7 @@ from gaugemc.conf import register
 from gaugemc.conf.composition import CONFIGURATIONS, composed, settings_of
 from gaugemc.conf.conversion import conversion
 from gaugemc.conf.ending import fail, go_on_with, guarded
-from gaugemc.conf.errors import BAD_INPUT, FAILED, INEXACT
+from gaugemc.conf.errors import BAD_INPUT, FAILED, INEXACT, of_file
 from gaugemc.conf.help import USAGE
 from gaugemc.conf.job import submit
 from gaugemc.conf.measurement import measurement
@@ -51,6 +51,7 @@ from gaugemc.report.svg import svg_of
 from gaugemc.run.experiment import run
 from gaugemc.run.extension import with_overrides
 from gaugemc.run.measure_files import measure_files
+from gaugemc.run.meeting import meet
 from gaugemc.run.processes import heard, join, leaving
 from gaugemc.run.run_directory import RunDirectory
 from gaugemc.run.summary import to_json
@@ -77,12 +78,12 @@ def main() -> NoReturn:
     }
     with leaving():
         if verb == "resume" or verb not in verbs:
-            guarded(lambda: share(arguments))
+            guarded(lambda: share(verb, arguments[verb == "resume" :]))
         sys.exit(guarded(verbs.get(verb, configured)))
 
 
-def share(words: Sequence[str]) -> int:
-    """Take the devices, and join the processes, that share the chains; without words, one."""
+def share(verb: str, words: Sequence[str]) -> int:
+    """Take the devices, and join the processes, that share a run; without words, one."""
     given = [word for word in words if word.startswith("devices.")]
     if given:
         devices = composed(given).devices
@@ -90,8 +91,15 @@ def share(words: Sequence[str]) -> int:
         if (devices.count or 1) > 1:
             jax.config.update("jax_num_cpu_devices", devices.count)
         if place.processes > 1:
-            join(place)
+            (meet if BACKENDS[backend(verb, words)].meets else join)(place)
     return 0
+
+
+def backend(verb: str, words: Sequence[str]) -> str:
+    """By which the processes of a run train, as far as it is told before the run is read."""
+    if verb == "resume":
+        return RunDirectory(Path(words[0])).settings().backend
+    return composed([word for word in words if word.startswith("backend=")]).backend
 
 
 def prepare_jax() -> None:
@@ -239,7 +247,7 @@ def run_and_show(settings: Settings, path: Path, *, extend: bool = False, again:
             numbers = run(settings, path, console, extend=extend, engine=engine_of(settings))
         interrupt.advise(f"interrupted{again}")
     except OSError as error:  # a full disk, say
-        fail(f"{error}; {advice.removeprefix('interrupted; ')}", FAILED)
+        fail(f"{of_file(error)}; {advice.removeprefix('interrupted; ')}", FAILED)
     show(numbers, console)
     print(path / "report.html")
     checks = numbers["checks"]

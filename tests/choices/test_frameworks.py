@@ -116,6 +116,25 @@ def test_tf_config_numbers_processes_as_tensorflow_does(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
+    ("numbers", "problem"),
+    [
+        ({"RANK": "x"}, "RANK=x is no number: start with torchrun"),
+        ({"RANK": "0", "WORLD_SIZE": "two"}, "WORLD_SIZE=two is no number"),
+        ({"RANK": "2", "WORLD_SIZE": "2"}, "RANK=2 is none of WORLD_SIZE=2: the first one is 0"),
+    ],
+)
+def test_a_variable_of_torchrun_that_lies_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, numbers: dict[str, str], problem: str
+) -> None:
+    for name, value in numbers.items():
+        monkeypatch.setenv(name, value)
+    assert (rank(), processes()) == (0, 1)
+    with pytest.raises(SettingsError, match=rf"^backend=ddp: {problem}"):
+        refuse_launcher("ddp", ("none", "ddp"))
+    refuse_launcher("none", ("none", "ddp"))
+
+
+@pytest.mark.parametrize(
     ("config", "problem"),
     [
         ("{", "is not JSON"),

@@ -251,6 +251,28 @@ def test_nodes_of_pytorch_are_started_by_mpiexec(
     ]
 
 
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_processes_of_tensorflow_are_started_as_those_that_share_chains(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    """They need not divide the chains, but the batch."""
+    monkeypatch.setattr(frameworks, "find_spec", lambda _: True)
+    processes = SYSTEMS[system].defaults.get("gpus", 3)
+    how = "--account=physics" if SYSTEMS[system].needs else f"--processes={processes}"
+    asked = [f"--system={system}", how, f"chains={processes + 1}", "hydra.run.dir=run"]
+    asked += ["mode=debug", "framework=tensorflow", "backend=multiworker"]
+    code, _, err = command("submit", *asked, f"training.batch={processes + 1}")
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"cannot be shared equally by {processes} processes" in err
+    code, *_ = command("submit", *asked, f"training.batch={processes}")
+    assert code == 0
+    text = (tmp_path / "run/job.sh").read_text()
+    (line,) = [line for line in text.splitlines() if "resume" in line]
+    assert SYSTEMS[system].joined.split()[0] in line
+    assert "torch" not in line
+    assert "TF_CONFIG" not in os.environ
+
+
 def test_jobs_here_run_one_after_another(command: Command, programs: Path, tmp_path: Path) -> None:
     for number in "01":
         (tmp_path / f"scan/{number}").mkdir(parents=True)
@@ -348,7 +370,7 @@ NO_TIME = "is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d"
         ("--system=slurm hydra/launcher=joblib", "hydra/launcher=joblib: of Hydra's settings only"),
         (
             "--system=slurm --processes=2 framework=pytorch backend=horovod",
-            "backend=horovod: needs horovodrun, which no job script has",
+            "backend=horovod: needs horovodrun, which no job script has: choose ddp or deepspeed",
         ),
         ("--system=slurm backend=ddp", "backend=ddp: does not go with framework=jax"),
     ],

@@ -1,10 +1,17 @@
 """Two processes of TensorFlow train as one does."""
 
+import csv
+import os
+import signal
+import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from launched import differences, lacks, launched, workers
+from launched import ENVIRONMENT, differences, lacks, launched, workers
+
+from gaugemc.io.ensemble import read_draws
 
 BACKENDS = [
     pytest.param("horovodrun", "horovod", marks=lacks("horovod")),
@@ -49,3 +56,39 @@ def test_who_remains_of_two_workers_says_so(tmp_path: Path, dies: int) -> None:
     (line,) = [line for line in err.splitlines() if line.startswith("gaugemc: ")]
     assert "training cannot go on with 2 processes (TF_CONFIG): a process has ended" in line
     assert ("gaugemc resume" in line) == (dies == 1)
+
+
+def numbers(run: Path) -> list[np.ndarray]:
+    """The losses of a run, and all that it has of its draws, of the sampler and of tuned HMC."""
+    with (run / "metrics.csv").open() as rows:
+        losses = np.array([float(row["loss"]) for row in csv.DictReader(rows)])
+    chains = [read_draws(run / f"chains/{name}.h5")[0] for name in ("evaluate", "hmc")]
+    return [losses, *(values for one in chains for values in one.observables.values())]
+
+
+def test_a_job_of_two_workers_is_the_run_of_one(tmp_path: Path) -> None:
+    """From the script to the report, killed while it trains, and started again."""
+    words = ["mode=debug", "precision=fp64", "training.chunk=10", "progress=false"]
+    job = ["--system=local", "--processes=2", "framework=tensorflow", "backend=multiworker"]
+    written = launched(
+        None, "-m", "gaugemc", "submit", *job, *words, "hydra.run.dir=two", cwd=tmp_path
+    )
+    assert written.returncode == 0, written.stderr
+    script = ["bash", written.stdout.strip()]
+    first = subprocess.Popen(script, env=ENVIRONMENT, cwd=tmp_path, start_new_session=True)
+    while not list(tmp_path.glob("two/checkpoints/train-*.ckpt")) and first.poll() is None:
+        time.sleep(0.1)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert not (tmp_path / "two/report.html").exists()
+    again = subprocess.run(script, env=ENVIRONMENT, capture_output=True, text=True, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "training goes on from step" in (tmp_path / "two/log.txt").read_text()
+    assert again.stdout.splitlines() == [str(tmp_path / "two/report.html")]
+
+    alone = launched(None, "-m", "gaugemc", *words, "hydra.run.dir=one", cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    one, two = numbers(tmp_path / "one"), numbers(tmp_path / "two")
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-7, atol=1e-7)
+    assert np.ptp(one[0]) > 1e-3

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gaugemc.choices.devices import rank_of
 from gaugemc.choices.option import SettingsError, one_of
-from gaugemc.choices.tf_config import place_in
+from gaugemc.choices.tf_config import config, place_in
 
 
 class Framework(NamedTuple):
@@ -26,7 +26,9 @@ class Launcher(NamedTuple):
     variable: str
     """Of the environment; is there in each process."""
     place: Callable[[Mapping[str, str]], tuple[int, int]]
-    """The number of a process, and how many there are, by the environment."""
+    """The number of a process, and how many there are, by the environment; else a ValueError."""
+    first: Callable[[int], Mapping[str, str]]
+    """The environment of the first of so many processes."""
     command: str
 
 
@@ -39,6 +41,8 @@ class Backend(NamedTuple):
     install: str = ""
     alone: bool = True
     """Whether one process may do without the launcher."""
+    meets: bool = False
+    """Whether `devices.*` can stand for the launcher: see `gaugemc.run.meeting`."""
 
 
 FRAMEWORKS: Mapping[str, Framework] = {
@@ -48,38 +52,32 @@ FRAMEWORKS: Mapping[str, Framework] = {
 }
 
 
-def _numbered(rank: str, size: str) -> Callable[[Mapping[str, str]], tuple[int, int]]:
-    """The place of a process, by two variables that have numbers."""
+def _numbered(rank: str, size: str, command: str) -> Launcher:
+    """A launcher that tells the place of a process in two variables."""
 
     def place(environment: Mapping[str, str]) -> tuple[int, int]:
-        processes = int(environment.get(size, 1))
-        return int(environment[rank]) if processes > 1 else 0, processes
+        found = {name: environment.get(name, "1" if name == size else "") for name in (rank, size)}
+        for name, value in found.items():
+            if not value.isdecimal():
+                raise ValueError(f"{name}={value} is no number: start with {command} ...")
+        number, processes = map(int, found.values())
+        if number >= processes > 1:
+            raise ValueError(f"{rank}={number} is none of {size}={processes}: the first one is 0")
+        return number if processes > 1 else 0, processes
 
-    return place
-
-
-def _in_cluster(environment: Mapping[str, str]) -> tuple[int, int]:
-    """The place of a process by TF_CONFIG; where in doubt it is alone: see `refuse_launcher`."""
-    try:
-        return place_in(environment["TF_CONFIG"])
-    except ValueError:
-        return 0, 1
+    return Launcher(rank, place, lambda processes: {rank: "0", size: str(processes)}, command)
 
 
 LAUNCHERS: Mapping[str, Launcher] = {
-    "torchrun": Launcher(
-        "RANK", _numbered("RANK", "WORLD_SIZE"), "torchrun --nproc_per_node=2 -m gaugemc"
-    ),
-    "horovodrun": Launcher(
-        "HOROVOD_RANK",
-        _numbered("HOROVOD_RANK", "HOROVOD_SIZE"),
-        "horovodrun -np 2 --gloo python -m gaugemc",
+    "torchrun": _numbered("RANK", "WORLD_SIZE", "torchrun --nproc_per_node=2 -m gaugemc"),
+    "horovodrun": _numbered(
+        "HOROVOD_RANK", "HOROVOD_SIZE", "horovodrun -np 2 --gloo python -m gaugemc"
     ),
     "TF_CONFIG": Launcher(
         "TF_CONFIG",
-        _in_cluster,
-        """TF_CONFIG='{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]},"""
-        """ "task": {"type": "worker", "index": 0}}' python -m gaugemc""",
+        lambda environment: place_in(environment["TF_CONFIG"]),
+        lambda processes: {"TF_CONFIG": config(["HOST:PORT"] * processes, 0)},
+        f"TF_CONFIG='{config(['HOST:PORT'] * 2, 0)}' python -m gaugemc",
     ),
 }
 BACKENDS: Mapping[str, Backend] = {
@@ -91,7 +89,7 @@ BACKENDS: Mapping[str, Backend] = {
         "DS_BUILD_OPS=0 pip install --no-build-isolation deepspeed==0.19.8",
     ),
     "horovod": Backend("horovodrun", "horovod", "python -m gaugemc.interop.build_horovod"),
-    "multiworker": Backend("TF_CONFIG"),
+    "multiworker": Backend("TF_CONFIG", meets=True),
 }
 
 
@@ -112,9 +110,15 @@ def rank() -> int:
 
 
 def _place() -> tuple[int, int]:
-    """The number of this process among those of a launcher, and how many there are."""
+    """The number of this process among those of a launcher, and how many there are.
+
+    In doubt it is alone: see `refuse_launcher`.
+    """
     started = launcher()
-    return LAUNCHERS[started].place(os.environ) if started else (0, 1)
+    try:
+        return LAUNCHERS[started].place(os.environ) if started else (0, 1)
+    except ValueError:
+        return 0, 1
 
 
 def refuse_framework(framework: str, backend: str) -> None:
@@ -140,9 +144,9 @@ def refuse_launcher(backend: str, backends: tuple[str, ...]) -> None:
     if not started and not needs.alone:
         problem = f"needs processes: start with {LAUNCHERS[needs.launcher].command} KEY=VALUE ..."
         raise SettingsError("backend", backend, problem)
-    if needs.launcher == started == "TF_CONFIG":
+    if started and needs.launcher == started:
         try:
-            place_in(os.environ["TF_CONFIG"])
+            LAUNCHERS[started].place(os.environ)
         except ValueError as error:
             raise SettingsError("backend", backend, str(error)) from error
     if processes() == 1 or needs.launcher == started:

@@ -1,6 +1,7 @@
 """TF_CONFIG, in which TensorFlow is told what processes work together."""
 
 import json
+from collections.abc import Sequence
 
 _JOBS = ("chief", "worker")
 """In the order in which TensorFlow numbers their processes."""
@@ -27,3 +28,9 @@ def place_in(config: str) -> tuple[int, int]:
     if (job, index) not in processes:
         raise ValueError(f"TF_CONFIG says that this is {job} {index}, and names no such process")
     return processes.index((job, index)), len(processes)
+
+
+def config(addresses: Sequence[str], number: int) -> str:
+    """TF_CONFIG of one of several workers, whose addresses are HOST:PORT, in their order."""
+    task = {"type": "worker", "index": number}
+    return json.dumps({"cluster": {"worker": list(addresses)}, "task": task})

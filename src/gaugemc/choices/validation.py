@@ -7,6 +7,7 @@ from typing import Any
 
 from gaugemc.choices.choice import SamplerChoice
 from gaugemc.choices.frameworks import (
+    BACKENDS,
     launcher,
     processes,
     refuse_framework,
@@ -178,7 +179,7 @@ def validate_precision(settings: Settings) -> None:
 def validate_framework(settings: Settings) -> None:
     """Raise SettingsError unless the framework is there and can train this."""
     sharing = settings.devices.launcher
-    if sharing != "none" and processes() > 1:
+    if sharing != "none" and processes() > 1 and not BACKENDS[settings.backend].meets:
         problem = f"{launcher()} started {processes()} processes, which train: choose none"
         raise SettingsError("devices.launcher", sharing, problem)
     if trained(settings) is None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gaugemc.choices.frameworks import BACKENDS
+from gaugemc.choices.frameworks import BACKENDS, LAUNCHERS
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.systems import System
@@ -26,12 +26,17 @@ class Layout:
     nodes: int
     processes: int
     """On each node."""
-    torchrun: bool
-    """Whether torchrun starts those of a node, to train; else the system does, to share chains."""
+    launcher: str
+    """By which they train together; empty where they share chains."""
     cpus: int | None
     """Of each node; None where the cluster decides."""
     gpus: int | None
     """Of each node; None where nobody asks for any."""
+
+    @property
+    def torchrun(self) -> bool:
+        """Whether torchrun starts those of a node; else the system does."""
+        return self.launcher == "torchrun"
 
     @property
     def total(self) -> int:
@@ -81,11 +86,13 @@ def layout_of(options: Mapping[str, Any], system: System, settings: Settings) ->
     processes = options["processes"] or options["gpus"] or 1
     cpus = options["cpus"] or (system.cpus and system.cpus * processes)
     launcher = BACKENDS[settings.backend].launcher
-    if launcher not in ("", "torchrun") and options["nodes"] * processes > 1:
-        problem = f"needs {launcher}, which no job script has: choose ddp or deepspeed of pytorch"
+    if launcher == "horovodrun" and options["nodes"] * processes > 1:
+        problem = (
+            "needs horovodrun, which no job script has: choose ddp or deepspeed of pytorch, or"
+            " multiworker of tensorflow"
+        )
         raise SettingsError("backend", settings.backend, problem)
-    torchrun = launcher == "torchrun"
-    return Layout(options["nodes"], processes, torchrun, cpus, options["gpus"])
+    return Layout(options["nodes"], processes, launcher, cpus, options["gpus"])
 
 
 def refuse_parts(layout: Layout, settings: Settings) -> None:
@@ -100,17 +107,17 @@ def refuse_parts(layout: Layout, settings: Settings) -> None:
         advice = f"choose --processes={gpus}{'' if nodes > 1 else ', or 1, which takes all GPUs'}"
         problem = f"with --gpus={gpus} each GPU has a process: {advice}"
         raise SettingsError("--processes", processes, problem)
-    refuse_devices(settings, layout.total * (settings.devices.count or 1))
+    if not layout.launcher:
+        refuse_devices(settings, layout.total * (settings.devices.count or 1))
 
 
 @contextmanager
 def among(layout: Layout) -> Iterator[None]:
-    """Inside, settings are judged as by the first of processes that torchrun started."""
-    if not layout.torchrun:
-        yield
-        return
-    os.environ |= {"RANK": "0", "WORLD_SIZE": str(layout.total)}
+    """Inside, settings are judged as by the first of processes that train together."""
+    first = LAUNCHERS[layout.launcher].first(layout.total) if layout.launcher else {}
+    os.environ |= first
     try:
         yield
     finally:
-        del os.environ["RANK"], os.environ["WORLD_SIZE"]
+        for name in first:
+            del os.environ[name]

@@ -1,5 +1,6 @@
 """The loop that trains a run, by the names of its framework and its backend."""
 
+from gaugemc.choices.frameworks import processes
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.validation import validate
 from gaugemc.interop.worker import train_along
@@ -26,8 +27,6 @@ def work(settings: Settings) -> int:
         ConnectionError: process 0 is not there any more.
     """
     validate(settings)
-    if settings.devices.launcher != "none":
-        follow(settings, engine_of(settings))
-    else:
-        train_along(settings, engine_of(settings))
+    along = train_along if processes() > 1 else follow
+    along(settings, engine_of(settings))
     return 0

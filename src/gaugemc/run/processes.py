@@ -53,26 +53,17 @@ def join(place: Place) -> None:
         SettingsError: the port is in use.
         ConnectionError: the processes do not find each other, or are not of the same version.
     """
-    port = place.coordinator.rpartition(":")[2]
     if place.process == 0:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("", int(port)))
-            except (OSError, OverflowError) as error:
-                problem = f"port {port} cannot be used here: choose another: {error}"
-                raise SettingsError("devices.coordinator", place.coordinator, problem) from error
+        listening(place.coordinator).close()
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # would take SIGTERM from us
     jax.config.update("jax_enable_recoverability", True)  # who remains says so, and ends itself
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    own = place.on_host is not None and ("," in visible or not visible)
     try:
         jax.distributed.initialize(
             place.coordinator,
             place.processes,
             place.process,
-            local_device_ids=place.on_host if own else None,
+            local_device_ids=own_device(place),
             cluster_detection_method="deactivate",
             initialization_timeout=STARTING,
             heartbeat_timeout_seconds=30,
@@ -85,6 +76,29 @@ def join(place: Place) -> None:
         ) from error
     with heard():
         refuse_versions()
+
+
+def listening(coordinator: str) -> socket.socket:
+    """A socket at the port where processes meet, for process 0.
+
+    Raises:
+        SettingsError: the port is in use.
+    """
+    port, found = coordinator.rpartition(":")[2], socket.socket()
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind(("", int(port)))
+    except (OSError, OverflowError) as error:
+        found.close()
+        problem = f"port {port} cannot be used here: choose another: {error}"
+        raise SettingsError("devices.coordinator", coordinator, problem) from error
+    return found
+
+
+def own_device(place: Place) -> int | None:
+    """Which of the devices that a process sees is its own; None for all of them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return place.on_host if "," in visible or not visible else None
 
 
 def refuse_versions() -> None:

@@ -1,0 +1,100 @@
+"""Processes find each other at the coordinator's port, or each says in one line why not."""
+
+import json
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cluster import free_port
+
+from gaugemc.choices.devices import Place
+from gaugemc.choices.frameworks import processes, rank
+from gaugemc.choices.option import SettingsError
+from gaugemc.run.meeting import addresses, meet
+
+
+def outcomes(*places: tuple[int, int]) -> list[list[str] | str]:
+    """What each process, of a number and among so many, finds; of one that fails its line.
+
+    The last ones start first.
+    """
+    port = free_port()
+
+    def found(place: tuple[int, int]) -> list[str] | str:
+        try:
+            return addresses(Place(*place, f"localhost:{port}"), patience=20.0)
+        except ConnectionError as error:
+            return str(error)
+
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(found, place) for place in reversed(places[1:])]
+        first = pool.submit(found, places[0])
+        return [first.result(), *(one.result() for one in reversed(asked))]
+
+
+def test_all_get_the_addresses_of_all() -> None:
+    first, *others = outcomes((0, 3), (1, 3), (2, 3))
+    assert len(set(first)) == 3
+    assert all(address.startswith("localhost:") for address in first)
+    assert others == [first, first]
+
+
+def test_who_is_no_process_of_the_run_changes_nothing() -> None:
+    port = free_port()
+    place = Place(0, 2, f"localhost:{port}")
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(addresses, place, 20.0)
+        while (stranger := socket.socket()).connect_ex(("localhost", port)):
+            stranger.close()
+        with stranger:
+            stranger.sendall(b"GET / HTTP/1.1\n")
+            assert addresses(place._replace(process=1), 20.0) == first.result()
+
+
+@pytest.mark.parametrize(
+    ("others", "problem"),
+    [
+        ([(1, 3), (1, 3)], "two are process 1 of 3: each has a number of its own, from 0"),
+        ([(1, 2)], "one says 2 processes, process 0 says 3"),
+    ],
+)
+def test_processes_that_disagree_end(others: list[tuple[int, int]], problem: str) -> None:
+    lines = outcomes((0, 3), *others)
+    assert all(problem in line and "\n" not in line for line in lines), lines
+
+
+def test_who_does_not_come_is_named() -> None:
+    for place, problem in (
+        (Place(0, 2, f"localhost:{free_port()}"), "process 1 has not come"),
+        (Place(1, 2, f"localhost:{free_port()}"), "Connection refused"),
+        (Place(1, 2, "no-such-host.invalid:61440"), ""),
+    ):
+        told = f"process {place.process}: 2 processes do not meet at {place.coordinator}: .*"
+        with pytest.raises(ConnectionError, match=told + problem):
+            addresses(place, patience=0.1)
+
+
+def test_a_port_in_use_is_refused() -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=rf"devices.coordinator=.*port {port} cannot be"):
+            addresses(Place(0, 2, f"localhost:{port}"))
+
+
+@pytest.mark.parametrize(
+    ("visible", "on_host", "own"),
+    [("", 1, "1"), ("4,5", 1, "5"), ("7", 1, "7"), ("4,5", None, "4,5"), ("", None, "")],
+)
+def test_a_process_knows_its_place_and_its_gpu(
+    monkeypatch: pytest.MonkeyPatch, visible: str, on_host: int | None, own: str
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", "")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr("gaugemc.run.meeting.addresses", lambda place: ["a:1", "b:2"])
+    meet(Place(1, 2, "a:0", on_host))
+    assert json.loads(os.environ["TF_CONFIG"])["cluster"] == {"worker": ["a:1", "b:2"]}
+    assert (rank(), processes()) == (1, 2)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == own
