@@ -1,8 +1,8 @@
 """Estimators of the gradient in training, compared: prints a Markdown table.
 
 Each flow trains from the same start for the same number of steps, with the reverse KL divergence,
-with path gradients, with batches that grow at the same number of draws and, if it can, level by
-level. The time of a step leaves compilation out.
+with path gradients, with batches that grow at the same number of draws, on draws of the theory and,
+if it can, level by level. The time of a step leaves compilation out.
 `noise` is the standard deviation of a gradient of one draw over that of the reverse KL, both at the
 flow that the reverse KL trained. The multiscale flow starts from the solution at beta = 3.
 
@@ -21,12 +21,13 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
 from gaugemc.exact.u1 import log_partition_function
-from gaugemc.flows import NCP, Flow, gauge_flow, pair_flow
+from gaugemc.flows import NCP, Flow, flux_flow, gauge_flow, pair_flow
 from gaugemc.groups import U1
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
 from gaugemc.training import (
     BetaSchedule,
+    ForwardKL,
     GrowingBatch,
     LevelKL,
     PathGradient,
@@ -37,7 +38,7 @@ from gaugemc.training import (
     start_training,
     train,
 )
-from gaugemc.training.train import Objective
+from gaugemc.training.train import ChainObjective, Objective
 
 BATCH = 64
 GROWING = "reverse_kl, batch from 16 to 128"
@@ -57,18 +58,23 @@ class Case(NamedTuple):
 
 CASES = [
     Case("ncp", lambda s: gauge_flow(jax.random.key(0), s, NCP(), n_layers=8), 4, 2, 5e-3),
+    Case("flux", lambda s: flux_flow(jax.random.key(0), s, n_layers=8), 4, 2, 5e-3),
     Case("pair", lambda s: pair_flow(jax.random.key(0), s, n_layers=8), 4, 2, 5e-3),
     Case("multiscale", lambda s: quantile_flow(Wilson(s, 3.0)), 8, 4, 1e-2),
 ]
 
 
-def objectives(case: Case, theory: Wilson, steps: int) -> dict[str, Objective | GrowingBatch]:
+Trainer = Objective | ChainObjective | GrowingBatch
+
+
+def objectives(case: Case, theory: Wilson, steps: int) -> dict[str, Trainer]:
     """What can train the case, by name."""
     beta = BetaSchedule(theory.beta, steps)
-    found: dict[str, Objective | GrowingBatch] = {
+    found: dict[str, Trainer] = {
         "reverse_kl": ReverseKL(theory, BATCH, beta),
         "path_gradient": PathGradient(theory, BATCH, beta),
         GROWING: GrowingBatch(ReverseKL(theory, 2 * BATCH, beta), 3, steps),
+        "forward_kl": ForwardKL(theory),
     }
     if case.name == "multiscale":
         found["levels"] = LevelKL(theory, 96, log_partition_function(case.beta, case.extent**2))
@@ -78,12 +84,13 @@ def objectives(case: Case, theory: Wilson, steps: int) -> dict[str, Objective | 
 def trained(case: Case, theory: Wilson, name: str, steps: int) -> tuple[Flow, float]:
     """The flow after its training, and the seconds of one step."""
     adam = optimiser(case.rate, steps)
-    state = start_training(case.flow(theory.space), adam)
-    objective = objectives(case, theory, steps)[name]
+    objective, key = objectives(case, theory, steps)[name], jax.random.key(1)
+    chains = objective.start(key, BATCH) if isinstance(objective, ForwardKL) else None
+    state = start_training(case.flow(theory.space), adam, chains)
 
     def run() -> Flow:
         flow = state.model
-        for reached, _ in train(objective, adam, state, jax.random.key(1), steps, CHUNK):
+        for reached, _ in train(objective, adam, state, key, steps, CHUNK):
             flow = reached.model
         return flow
 

@@ -21,6 +21,7 @@ from .flows import LineSpline as LineSpline
 from .flows import Repeat as Repeat
 from .flows import Spline as Spline
 from .flows import continuous_flow as continuous_flow
+from .flows import flux_flow as flux_flow
 from .flows import gauge_flow as gauge_flow
 from .flows import matrix_multiscale as matrix_multiscale
 from .flows import multiscale_flow as multiscale_flow

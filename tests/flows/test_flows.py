@@ -23,6 +23,7 @@ from gaugemc.flows import (
     LineSpline,
     Spline,
     Translate,
+    flux_flow,
     gauge_flow,
     multiscale_flow,
     pair_flow,
@@ -55,6 +56,8 @@ FLOWS = {
     "no hidden layers": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, NCP(), hidden=())),
     "kernel 5": (U1_8X8, lambda key: gauge_flow(key, U1_8X8, NCP(), n_layers=4, kernel_size=5)),
     "translate": (U1_8X8, lambda key: Chain((Translate((1, -3)),))),
+    "flux": (U1_8X8, lambda key: flux_flow(key, U1_8X8, n_layers=8)),
+    "flux of 2 rounds, 4x8": (U1_4X8, lambda key: flux_flow(key, U1_4X8, rounds=2, n_layers=4)),
     "pair": (U1_8X8, lambda key: pair_flow(key, U1_8X8, n_layers=8)),
     "pair, 6x4": (U1_6X4, lambda key: pair_flow(key, U1_6X4, n_layers=4, rounds=2)),
     "multiscale": (U1_8X8, lambda key: multiscale_flow(U1_8X8)),
@@ -123,7 +126,7 @@ def test_flow_commutes_with_gauge_transformations(name: str, key: Array):
     assert float(log_det) == pytest.approx(float(same), abs=1e-10)
 
 
-@pytest.mark.parametrize(("name", "period"), [("ncp", 4), ("spline", 4), ("pair", 2)])
+@pytest.mark.parametrize(("name", "period"), [("ncp", 4), ("spline", 4), ("flux", 4), ("pair", 2)])
 def test_flow_commutes_with_translations_by_its_period(name: str, period: int, key: Array):
     flow = disturbed(FLOWS[name][1](key), key)
     z = U1_8X8.random(key)

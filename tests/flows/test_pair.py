@@ -1,4 +1,6 @@
-"""Pair couplings: what each of them moves, symmetries, smoothness, lattices."""
+"""Pair and flux couplings: what each of them moves, symmetries, smoothness, lattices."""
+
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -8,15 +10,17 @@ import pytest
 from disturbed import disturbed
 from jaxtyping import Array
 
-from gaugemc.flows import Flow, PairCoupling, pair_flow
+from gaugemc.flows import Flow, FluxCoupling, PairCoupling, flux_flow, pair_flow
 from gaugemc.groups import SUN, U1
 from gaugemc.kernels import wrap
 from gaugemc.lattice import plane_plaquettes
 from gaugemc.networks.pair_network import PairNetwork
+from gaugemc.networks.stripes import StripeNetwork
 from gaugemc.spaces import Links
 from gaugemc.theories import Wilson
 
 SPACE = Links(U1(), (6, 8), jnp.float64)
+WIDE = Links(U1(), (8, 8), jnp.float64)
 
 
 def flow(key: Array) -> Flow:
@@ -26,6 +30,11 @@ def flow(key: Array) -> Flow:
 def coupling(key: Array, direction: int = 0) -> PairCoupling:
     network = PairNetwork(key, 4, 4, dtype=jnp.float64)
     return disturbed(PairCoupling(SPACE, direction, network, 1, 4.0), key, 0.3)
+
+
+def flux_coupling(key: Array) -> FluxCoupling:
+    network = StripeNetwork(key, 8, dtype=jnp.float64, seen=(0, 1, 2))
+    return disturbed(FluxCoupling(WIDE, 0, network, 4.0), key, 0.3)
 
 
 def plaquettes(x: Array) -> Array:
@@ -44,6 +53,14 @@ def test_every_plaquette_moves_and_the_sums_of_pairs_stay(direction: int, key: A
     pairs = change + jnp.roll(change, 1, axis=1 - direction)
     lines = pairs[:, ::2] if direction == 0 else pairs[::2]
     assert float(jnp.max(jnp.abs(wrap(lines)))) < 1e-12
+
+
+def test_a_flux_coupling_moves_a_half_of_the_plaquettes_and_no_sum_of_a_pair(key: Array):
+    z = WIDE.random(key)
+    change = wrap(plaquettes(eqx.filter_jit(flux_coupling(key).forward)(z)[0]) - plaquettes(z))
+    assert np.asarray(jnp.any(jnp.abs(change) > 1e-6, axis=0)).tolist() == [1, 0, 0, 1] * 2
+    pairs = wrap(change + jnp.roll(change, 1, axis=1))
+    assert float(jnp.max(jnp.abs(pairs[:, ::4]))) < 1e-12
 
 
 def test_all_sums_of_pairs_are_frozen_so_maps_may_read_them(key: Array):
@@ -68,13 +85,16 @@ def test_four_layers_move_every_link_and_commute_with_charge_conjugation(key: Ar
     assert float(log_det) == pytest.approx(float(same), abs=1e-10)
 
 
-def test_a_coupling_is_smooth_where_the_sum_of_a_pair_passes_pi(key: Array):
+@pytest.mark.parametrize("make", [coupling, flux_coupling])
+def test_a_coupling_is_smooth_where_the_sum_of_a_pair_passes_pi(
+    make: Callable[[Array], PairCoupling | FluxCoupling], key: Array
+):
     """A frozen link carries the sums of two pairs through +-pi: links, log-det and force agree."""
-    layer = coupling(key)
-    z = SPACE.random(key)
+    layer = make(key)
+    z = layer.space.random(key)
     flux = plaquettes(z)[2, 4] + plaquettes(z)[2, 3]
     z = z.at[0, 2, 5].add(flux - np.pi)  # P_a = P(2, 4) contains this link with sign -1
-    pulled_back = Wilson(SPACE, 2.0).pullback(layer)
+    pulled_back = Wilson(layer.space, 2.0).pullback(layer)
 
     @jax.jit
     def beside(step: float) -> tuple[Array, Array, Array]:
@@ -112,3 +132,5 @@ def test_numbers_that_do_not_fit_are_refused(key: Array):
         pair_flow(key, SPACE, kernel_size=2)
     with pytest.raises(ValueError, match="rounds 0"):
         pair_flow(key, SPACE, rounds=0)
+    with pytest.raises(ValueError, match="rounds 0"):
+        flux_flow(key, WIDE, rounds=0)

@@ -311,7 +311,7 @@ CHOICES = [
     ["sampler=heatbath"],
     ["sampler=exact"],
     ["sampler=winding"],
-    ["sampler=mixed"],
+    ["sampler=mixed", "flow=flux", "training.objective=forward_kl"],
     ["sampler=hmc", *SU3],
     ["sampler=hmc", *SU3, "native=off"],
     ["precision=fp64", "evaluate.hmc_draws=0", "training.objective=forces"],

@@ -72,7 +72,13 @@ class FlowChoice(Choice):
     name: str = option(MISSING, "the choice: flow=NAME")
     has_network: ClassVar[bool] = True
     """Whether the settings of networks have a meaning for it."""
-    objectives: ClassVar[tuple[str, ...]] = ("reverse_kl", "path_gradient", "forces", "none")
+    objectives: ClassVar[tuple[str, ...]] = (
+        "reverse_kl",
+        "path_gradient",
+        "forward_kl",
+        "forces",
+        "none",
+    )
     """What can train it."""
     free: ClassVar[tuple[str, ...]] = ("load",)
     """Settings that may be others than those of a flow that is loaded."""
@@ -80,7 +86,10 @@ class FlowChoice(Choice):
     """The setting that is its number of layers, for an estimate of memory."""
 
     load: str | None = option(
-        None, "run directory whose trained flow to start from, also from another lattice", filled
+        None,
+        "run directory whose trained flow to start from, also from another lattice, or a model of"
+        " the package, gaugemc:NAME",
+        filled,
     )
 
     def refuse(self, settings: Settings) -> None:

@@ -58,7 +58,7 @@ def baseline_draws(settings: Settings) -> int:
     return getattr(settings.evaluate, f"{name}_draws") if name else 0
 
 
-UNANNEALED = ("levels", "forces", "none")
+UNANNEALED = ("forward_kl", "levels", "forces", "none")
 """Objectives that know one beta."""
 
 

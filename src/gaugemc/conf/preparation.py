@@ -29,6 +29,7 @@ from gaugemc.report.scan_report import write_scan_report
 from gaugemc.run.configurations import read_start
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError, claimed
 from gaugemc.run.sharing import SCAN
+from gaugemc.run.shipped import is_shipped, trained_run
 from gaugemc.run.train_phase import load_model
 from gaugemc.run.trainee import build_trainee
 
@@ -98,7 +99,7 @@ def check(settings: Settings) -> None:
     for key, load in (("flow.load", settings.flow.load), ("dynamics.load", settings.dynamics.load)):
         try:
             if load is not None:
-                RunDirectory(load).settings()
+                trained_run(load).settings()
         except RunDirectoryError as error:
             raise SettingsError(key, load, str(error)) from error
     start = settings.evaluate.start
@@ -144,7 +145,7 @@ def rooted(settings: Settings) -> Settings:
     cwd = HydraConfig.get().runtime.cwd
 
     def found(path: str | None) -> str | None:
-        return os.path.join(cwd, path) if path else path
+        return os.path.join(cwd, path) if path and not is_shipped(path) else path
 
     return dataclasses.replace(
         settings,

@@ -12,6 +12,7 @@ def hmc(**told: float | int) -> dict[str, Any]:
     return {"defaults": [{"override /sampler": "hmc"}], "sampler": {"tune": False, **told}}
 
 
+NCP = [{"override /sampler": "fthmc"}, {"override /flow": "ncp"}]
 STOUT = [{"override /sampler": "fthmc"}, {"override /flow": "stout"}]
 MEMBERS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -32,6 +33,16 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "dynamics": {"network": "dense", "n_leapfrog": 10, "eps": 0.1, "direction": "random"},
         "network": {"hidden": [16, 16]},
         "loss": {"form": "mixed"},
+    },
+    "paper_flow": {
+        "defaults": NCP,
+        "flow": {"load": "gaugemc:ncp_8x8_beta6"},
+        "training": {"objective": "none"},
+    },
+    "retrained_flow": {
+        "defaults": NCP,
+        "flow": {"load": "gaugemc:ncp_8x8_beta6"},
+        "training": {"objective": "forward_kl", "learning_rate": 1e-3},
     },
     "hmc": hmc(),
     "hmc_half": hmc(trajectory_length=0.5, n_steps=5),
@@ -138,6 +149,23 @@ STUDIES = {
         sampler={"integrator": "leapfrog"},
         training={"steps": 500, "quality_every": 500, "ess_samples": 512},
         evaluate={"draws": 500, "hmc_draws": 500, "hmc_warmup": 200, **SHORT_TUNING},
+    ),
+    "paper_2112_01586": study(
+        "u1_2d",
+        ("paper_flow", "retrained_flow", "hmc_two"),
+        {"theory.lattice": "[8,8],[16,16]"},
+        theory={"beta": 6.0},
+        training={"steps": 2000, "quality_every": 200},
+        evaluate={"draws": 2000, "hmc_draws": 8000, "hmc_warmup": 1000, "most_steps": 40},
+    ),
+    "paper_2112_01586_quick": study(
+        "u1_2d",
+        ("paper_flow", "retrained_flow", "hmc_two"),
+        {"theory.lattice": "[8,8],[16,16]"},
+        theory={"beta": 6.0},
+        chains=16,
+        training={"steps": 100, "batch": 16, "quality_every": 25, "ess_samples": 512},
+        evaluate={"draws": 100, "hmc_draws": 500, "hmc_warmup": 200, **SHORT_TUNING},
     ),
     "paper_2105_03418": study(
         "u1_2d",

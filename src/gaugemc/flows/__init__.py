@@ -11,6 +11,8 @@ from gaugemc.flows.flow import Chain as Chain
 from gaugemc.flows.flow import Flow as Flow
 from gaugemc.flows.flow import Repeat as Repeat
 from gaugemc.flows.flow import Translate as Translate
+from gaugemc.flows.flux import FluxCoupling as FluxCoupling
+from gaugemc.flows.flux import flux_flow as flux_flow
 from gaugemc.flows.line.line import Affine as Affine
 from gaugemc.flows.line.line import LineMap as LineMap
 from gaugemc.flows.line.spline import LineSpline as LineSpline

@@ -19,7 +19,7 @@ from gaugemc.kernels.branch import alone
 
 PERIOD = 4
 """Columns 0 mod 4 are active (their links move), 3 passive (they change too), 1 and 2 frozen."""
-_FROZEN = (1, 2)
+FROZEN = (1, 2)
 
 Columns = Sequence[Float[Array, "x cell"]]
 Features = Float[Array, "_ x cell"]
@@ -27,19 +27,20 @@ Kernel = Float[Array, "out in k k"]
 
 
 class StripeNetwork(eqx.Module):
-    """A circular convolutional network from the frozen plaquettes to the active columns.
+    """A circular convolutional network from the columns that are frozen to the active ones.
 
-    The network is a stack of k x k circular convolutions on (cos, sin) of the frozen plaquettes,
-    where all other plaquettes are masked (2101.08176). The convolutions are evaluated only where
-    their results are needed. An active column sees `radius * depth` columns on either side, and
-    this window shrinks from layer to layer. Each layer keeps its window alone, with the window's
-    columns as features. A convolution is then one matrix product. Weights know nothing of the
-    lattice's size.
+    The network is a stack of k x k circular convolutions on (cos, sin) of the columns `seen`, by
+    default the frozen plaquettes, where all other columns are masked (2101.08176). The convolutions
+    are evaluated only where their results are needed. An active column sees `radius * depth`
+    columns on either side, and this window shrinks from layer to layer. Each layer keeps its window
+    alone, with the window's columns as features. A convolution is then one matrix product. Weights
+    know nothing of the lattice's size.
     """
 
     kernels: tuple[Kernel, ...]
     biases: tuple[Float[Array, " out"], ...]
     compute_dtype: np.dtype = eqx.field(static=True)
+    seen: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class StripeNetwork(eqx.Module):
         kernel_size: int = 3,
         dtype: DTypeLike = jnp.float32,
         compute_dtype: DTypeLike | None = None,
+        seen: tuple[int, ...] = FROZEN,
     ):
         """A network with `hidden` channels and `n_outputs` outputs; last weights near zero.
 
@@ -66,6 +68,7 @@ class StripeNetwork(eqx.Module):
         )
         self.biases = tuple(jnp.zeros(shape[0], dtype) for shape in shapes)
         self.compute_dtype = jnp.dtype(compute_dtype or dtype)
+        self.seen = seen
 
     def __call__(self, columns: Columns) -> Float[Array, "out x cell"]:
         """Outputs for the active columns y = 0, 4, 8, ... of a lattice of plaquettes apart."""
@@ -91,7 +94,7 @@ class StripeNetwork(eqx.Module):
 
     @property
     def _window(self) -> list[int]:
-        return [c for c in range(-self._reach, self._reach + 1) if c % PERIOD in _FROZEN]
+        return [c for c in range(-self._reach, self._reach + 1) if c % PERIOD in self.seen]
 
 
 class UnrolledNetwork(eqx.Module):
@@ -110,7 +113,7 @@ class UnrolledNetwork(eqx.Module):
 
 
 def _frozen_features(columns: Columns, window: Sequence[int]) -> Features:
-    """(cos, sin) of the frozen columns around each active one, column by column."""
+    """(cos, sin) of the columns seen around each active one, column by column."""
     near = jnp.stack([jnp.roll(columns[c % PERIOD], -(c // PERIOD), 1) for c in window])
     return jnp.stack([cosine(near), sine(near)], axis=1).reshape(-1, *near.shape[1:])
 

@@ -29,6 +29,7 @@ from gaugemc.io.checkpoint import (
 )
 from gaugemc.run.best import Best, load_best, save_best, settle
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError
+from gaugemc.run.shipped import trained_run
 from gaugemc.run.trainee import Trainee, build_trainee
 from gaugemc.training import (
     Plateau,
@@ -243,7 +244,7 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
     Raises:
         SettingsError: there is no trained model, or it has another architecture.
     """
-    directory = RunDirectory(trainee.load or "")
+    directory = trained_run(trainee.load or "")
     settings = trainee.settings
     try:
         stored = directory.settings()

@@ -30,6 +30,7 @@ from gaugemc.training import (
     ExpectedJump,
     FlowedJump,
     ForceMatch,
+    ForwardKL,
     GrowingBatch,
     Jump,
     LevelKL,
@@ -125,6 +126,8 @@ class FlowTrainee(Trainee):
                 self.objective = kl(theory, batch, self.log_partition)
             case "forces":
                 self.objective = ForceMatch(theory, force_beta(settings))
+            case "forward_kl":
+                self.objective = ForwardKL(theory)
             case "path_gradient":
                 self.objective = self.growing(PathGradient(theory, batch, self.beta))
             case _:
@@ -136,7 +139,7 @@ class FlowTrainee(Trainee):
         return GrowingBatch(objective, t.doublings, max(t.steps, 1))
 
     def chains(self, model: Model, key: Key[Array, ""]) -> PyTree:
-        if not isinstance(self.objective, ForceMatch):
+        if not isinstance(self.objective, ForceMatch | ForwardKL):
             return None
         return self.objective.start(key, self.settings.training.batch)
 

@@ -7,6 +7,7 @@ from gaugemc.training.fit import fit as fit
 from gaugemc.training.fit import usual_jumps as usual_jumps
 from gaugemc.training.flowed_jump import FlowedJump as FlowedJump
 from gaugemc.training.force_match import ForceMatch as ForceMatch
+from gaugemc.training.forward_kl import ForwardKL as ForwardKL
 from gaugemc.training.growth import GrowingBatch as GrowingBatch
 from gaugemc.training.jump import ChargeJump as ChargeJump
 from gaugemc.training.jump import DistanceJump as DistanceJump

@@ -6,15 +6,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, Key, PyTree
 
 from gaugemc.arrays import Field, Scalar
-from gaugemc.chains.driver import sample
 from gaugemc.flows import Flow
 from gaugemc.samplers import Heatbath, Sampler
 from gaugemc.theories import Theory
+from gaugemc.training.equilibrium import equilibrium, moved
 from gaugemc.training.share import WHOLE, Share
 
 POWERS = (2, 4, 8)
 """Of the norms in the loss: high ones see the few large forces that limit the step size."""
-WARMUP = 100
 
 
 class ForceMatch(eqx.Module):
@@ -38,7 +37,7 @@ class ForceMatch(eqx.Module):
 
     def start(self, key: Key[Array, ""], chains: int) -> PyTree:
         """States of chains in equilibrium, for `start_training`."""
-        return sample(self.source, key, chains=chains, draws=1, warmup=WARMUP).states
+        return equilibrium(self.source, key, chains)
 
     def __call__(
         self, flow: Flow, key: Key[Array, ""], step: Int[Array, ""], states: PyTree
@@ -51,6 +50,5 @@ class ForceMatch(eqx.Module):
             norms = [jnp.mean(squares ** (p / 2)) ** (1 / p) for p in POWERS]
             return jnp.mean(jnp.stack(norms))
 
-        keys = self.share.of(jax.random.split(key, len(states.x) * self.share.parts))
-        states = jax.lax.stop_gradient(jax.vmap(self.source.step)(keys, states)[0])
+        states = moved(self.source, self.share, key, states)
         return jnp.mean(jax.vmap(mismatch)(states.x)), states

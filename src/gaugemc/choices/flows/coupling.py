@@ -1,6 +1,7 @@
 """Flows of coupling layers with networks, whatever circle map the layers have."""
 
 import abc
+from typing import Any
 
 from gaugemc.choices.built import CircleMap, Flow, RandomKey, Settings, Wilson
 from gaugemc.choices.choice import FlowChoice
@@ -33,3 +34,15 @@ class Coupling(Layered):
         return gauge_flow(
             key, theory.space, self.circle, n_layers=self.n_layers, **settings.networks()
         )
+
+
+class Rounds(Layered):
+    """A flow whose layers move plaquettes by Moebius maps about the fluxes of their pairs."""
+
+    rounds: int = option(1, "rounds of four maps in each coupling of pair or flux")
+    bound: float = option(4.0, "largest log-scale of a map of ncp, pair or flux")
+
+    def sizes(self, settings: Settings) -> dict[str, Any]:
+        """Arguments of the function that makes the flow."""
+        layers = {"n_layers": self.n_layers, "rounds": self.rounds, "bound": self.bound}
+        return layers | settings.networks()

@@ -11,7 +11,7 @@ class NCPFlow(Coupling):
     name: str = "ncp"
     label = "NCP flow"
     components: int = option(2, "terms of the ncp mixture")
-    bound: float = option(4.0, "largest log-scale of a map of ncp or pair")
+    bound: float = option(4.0, "largest log-scale of a map of ncp, pair or flux")
 
     @property
     def circle(self) -> CircleMap:

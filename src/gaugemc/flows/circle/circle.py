@@ -31,13 +31,14 @@ class CircleMap(eqx.Module):
 
 
 def invert_monotone(
-    f: Callable[[Angle], tuple[Angle, Angle]], y: Angle, tolerance: float
+    f: Callable[[Angle], tuple[Angle, Angle]], y: Angle, tolerance: float, near: Angle | None = None
 ) -> tuple[Angle, Angle]:
     """Solve f(x) = y for x in [-pi, pi], for an increasing f whose values there reach y.
 
     f returns the value and the log of the derivative. Bisection brackets the root to 2 pi / 2^20.
-    Newton steps, which may not leave the bracket, find the rest. The solution is differentiated by
-    the implicit function rule, also with respect to what f closes over.
+    Newton steps, which may not leave the bracket, find the rest. Where a formula is at hand, `near`
+    is its value, and one Newton step takes the rounding of the formula away. The solution is
+    differentiated by the implicit function rule, also with respect to what f closes over.
 
     Raises at run time if the residual |f(x) - y| exceeds the tolerance. Where f'(x) > 1 the
     residual may be f'(x) times as large: rounding of x allows no less.
@@ -49,11 +50,12 @@ def invert_monotone(
         above = f(middle)[0] > y
         return jnp.where(above, low, middle), jnp.where(above, middle, high)
 
-    def solve(_residual: Callable[[Angle], Angle], guess: Angle) -> Angle:
-        ends = jnp.full_like(guess, -np.pi), jnp.full_like(guess, np.pi)
-        low, high = jax.lax.fori_loop(0, 20, bisect, ends)
-        x = (low + high) / 2
-        for _ in range(4):
+    def solve(_residual: Callable[[Angle], Angle], x: Angle) -> Angle:
+        low, high = jnp.full_like(x, -np.pi), jnp.full_like(x, np.pi)
+        if near is None:
+            low, high = jax.lax.fori_loop(0, 20, bisect, (low, high))
+            x = (low + high) / 2
+        for _ in range(4 if near is None else 1):
             value, log_derivative = f(x)
             x = jnp.clip(x - (value - y) * jnp.exp(-log_derivative), low, high)
         return x
@@ -61,7 +63,9 @@ def invert_monotone(
     def divide(slope: Callable[[Angle], Angle], change: Angle) -> Angle:
         return change / slope(jnp.ones_like(change))
 
-    x = jax.lax.custom_root(lambda x: f(x)[0] - y, jnp.zeros_like(y), solve, divide)
+    x = jax.lax.custom_root(
+        lambda x: f(x)[0] - y, jnp.zeros_like(y) if near is None else near, solve, divide
+    )
     value, log_derivative = f(x)
     return converged(x, value - y, log_derivative, tolerance), log_derivative
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gaugemc.flows.circle.circle import Angle, CircleMap, Parameters, invert_monotone
-from gaugemc.flows.circle.moebius import moebius_mixture
+from gaugemc.flows.circle.moebius import inverse_of_two, moebius_mixture
 from gaugemc.kernels import wrap
 
 
@@ -28,9 +28,9 @@ class NCP(CircleMap):
     def inverse(self, y: Angle, parameters: Parameters) -> tuple[Angle, Angle]:
         scales = self._scales(parameters)
         tolerance = 64 * float(jnp.finfo(y.dtype).eps)
-        x, log_derivative = invert_monotone(
-            lambda x: self._mixture(x, scales), wrap(y - parameters[-1]), tolerance
-        )
+        y = wrap(y - parameters[-1])
+        near = inverse_of_two(y, scales) if self.components == 2 else None
+        x, log_derivative = invert_monotone(lambda x: self._mixture(x, scales), y, tolerance, near)
         return wrap(x), log_derivative
 
     def _scales(self, parameters: Parameters) -> Float[Array, "component ..."]:
