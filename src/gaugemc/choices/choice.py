@@ -72,7 +72,13 @@ class FlowChoice(Choice):
     name: str = option(MISSING, "the choice: flow=NAME")
     has_network: ClassVar[bool] = True
     """Whether the settings of networks have a meaning for it."""
-    objectives: ClassVar[tuple[str, ...]] = ("reverse_kl", "path_gradient", "forces", "none")
+    objectives: ClassVar[tuple[str, ...]] = (
+        "reverse_kl",
+        "path_gradient",
+        "forces",
+        "jump",
+        "none",
+    )
     """What can train it."""
     free: ClassVar[tuple[str, ...]] = ("load",)
     """Settings that may be others than those of a flow that is loaded."""

@@ -1,0 +1,98 @@
+"""Expected jumps of field-transformation HMC: its proposals, the gradient, and what it trains."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array
+
+from gaugemc.flows import NCP, Flow, gauge_flow, pair_flow, stout_flow
+from gaugemc.groups import SUN, U1
+from gaugemc.observables.clover_charge import CloverCharge
+from gaugemc.samplers import HMC
+from gaugemc.spaces import Links
+from gaugemc.theories import Wilson
+from gaugemc.training import (
+    ChargeJump,
+    ExpectedJump,
+    FlowedJump,
+    FlowTrajectories,
+    PlaquetteJump,
+)
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+PLANE = Links(U1(), (4, 4), jnp.float64)
+MATRICES = Links(SUN(2), (2, 2, 2, 2), jnp.float64)
+
+
+def changed(flow: Flow, key: Array, size: float) -> Flow:
+    """The flow with other parameters, no longer the identity."""
+    arrays, static = eqx.partition(flow, eqx.is_inexact_array)
+    vector, unravel = ravel_pytree(arrays)
+    return eqx.combine(unravel(vector + size * jax.random.normal(key, vector.shape)), static)
+
+
+def test_an_untrained_flow_proposes_as_hmc(key: Array) -> None:
+    """The loss is minus the mean of A |jump|^2 of HMC's own steps, and the chains are HMC's."""
+    theory, jump = Wilson(MATRICES, 2.0), PlaquetteJump()
+    proposals = FlowTrajectories(0.25, 3)
+    objective = ExpectedJump(theory, (jump,), proposals, "plain")
+    x = jax.vmap(theory.space.random)(jax.random.split(key, 4))
+    call = eqx.filter_jit(objective)
+    loss, after = call(stout_flow(MATRICES, sweeps=1), key, jnp.asarray(0), x)
+    hmc = HMC(theory, 0.25, 3, proposals.integrator)
+
+    @jax.vmap
+    def step(key: Array, x: Array) -> tuple[Array, Array]:
+        state = hmc.state(x)
+        proposal, _ = hmc.propose(state, theory.space.random_momentum(jax.random.split(key, 3)[0]))
+        moved, info = hmc.step(key, state)
+        return info.acceptance * jump.squared(theory, x, proposal.x), moved.x
+
+    expected, moved = step(jax.random.split(key, 4), x)
+    assert float(loss) == pytest.approx(-float(expected.mean()), rel=1e-10)
+    np.testing.assert_allclose(after, moved, atol=1e-10)
+    assert int(jnp.sum(jnp.any(after != x, axis=(1, 2, 3, 4, 5, 6, 7)))) > 0
+
+
+def stout(key: Array) -> tuple[ExpectedJump, Flow]:
+    jumps = (PlaquetteJump(), FlowedJump(0.5, observable=CloverCharge(), time=0.2))
+    objective = ExpectedJump(Wilson(MATRICES, 2.0), jumps, FlowTrajectories(0.4, 2), "plain")
+    return objective, changed(stout_flow(MATRICES, sweeps=1), key, 0.05)
+
+
+def ncp(key: Array) -> tuple[ExpectedJump, Flow]:
+    proposals = FlowTrajectories(0.3, 2, "leapfrog", force_scale=5.0)
+    objective = ExpectedJump(Wilson(PLANE, 2.0), (ChargeJump(),), proposals)
+    return objective, changed(gauge_flow(key, PLANE, NCP(), n_layers=2, hidden=[4]), key, 0.3)
+
+
+def pair(key: Array) -> tuple[ExpectedJump, Flow]:
+    proposals = FlowTrajectories(0.3, 2, "leapfrog")
+    objective = ExpectedJump(Wilson(PLANE, 2.0), (ChargeJump(),), proposals, "plain")
+    return objective, changed(pair_flow(key, PLANE, n_layers=2, hidden=[4]), key, 0.3)
+
+
+@pytest.mark.parametrize("problem", [stout, ncp, pair])
+def test_the_gradient_is_that_of_finite_differences(problem: Any, key: Array) -> None:
+    """Along a random direction of the parameters, at fixed configurations and random numbers."""
+    objective, flow = problem(key)
+    x = jax.vmap(objective.theory.space.random)(jax.random.split(key, 2))
+    arrays, static = eqx.partition(flow, eqx.is_inexact_array)
+    vector, unravel = ravel_pytree(arrays)
+    direction = jax.random.normal(jax.random.fold_in(key, 1), vector.shape)
+
+    @jax.jit
+    def loss(size: Array) -> Array:
+        model = eqx.combine(unravel(vector + size * direction), static)
+        return objective(model, key, jnp.asarray(0), x)[0]
+
+    slope = float(jax.jit(jax.grad(loss))(jnp.zeros(())))
+    difference = float(loss(jnp.asarray(1e-5)) - loss(jnp.asarray(-1e-5))) / 2e-5
+    print(slope, difference)
+    assert abs(slope) > 1e-4
+    assert slope == pytest.approx(difference, rel=1e-6)
