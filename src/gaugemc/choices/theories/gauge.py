@@ -142,16 +142,10 @@ COUPLINGS: dict[str, Any] = {
 POLYAKOV_LOOPS = ["polyakov_loop", "polyakov_loop_imaginary"]
 
 
-FLOWED_JUMPS: dict[str, Any] = {
-    "loss": {"plaquette_weight": 0.0, "charge_weight": 1.0, "energy_weight": 1.0}
-}
-"""The loss of a flow that is trained for jumps: of what moves slowest."""
-
-
 class GaugeTheoryIn4D(GaugeTheory):
     """SU(N), which L2HMC learns couplings for."""
 
-    with_samplers: ClassVar = {"l2hmc": COUPLINGS, "fthmc": FLOWED_JUMPS, "mixed": FLOWED_JUMPS}
+    with_samplers: ClassVar = {"l2hmc": COUPLINGS}
 
     def l2hmc_step(self) -> float:
         """A step whose energy error, after training, is that of SU(3) on 8^4 at beta = 5.7.
