@@ -373,6 +373,20 @@ MISTAKES = [
         "sampler=l2hmc theory=su3_2d loss.plaquette_weight=0",
         ["loss.plaquette_weight=0", "this or loss.energy_weight or loss.distance_weight a"],
     ),
+    (
+        "training.objective=jump loss.charge_weight=0",
+        ["loss.plaquette_weight=0", "this or loss.charge_weight or loss.distance_weight a"],
+    ),
+    (
+        "theory=su2_4d flow=stout training.objective=jump",
+        ["training.objective=jump", "in 4D did not compile", "choose forces"],
+    ),
+    (
+        "theory=su3_4d flow=stout sampler=mixed training.objective=jump",
+        ["training.objective=jump", "in 4D did not compile", "choose forces"],
+    ),
+    ("training.objective=jump loss.form=energy", ["loss.form=energy", "plain or mixed"]),
+    ("sampler=flow training.objective=jump", ["objective=jump: sampler=flow", "fthmc"]),
     ("sampler=l2hmc loss.charge_scale=0", ["loss.charge_scale=0", "positive"]),
     ("flow=stout flow.rho=0.45", ["flow.rho=0.45", "-0.45 and 0.45", "flow.contraction=0.9"]),
     ("flow=stout flow.rho=1", ["flow.rho=1.0", "-0.45 and 0.45", "2 plaquettes"]),

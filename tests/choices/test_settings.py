@@ -86,6 +86,12 @@ def test_an_absurd_value_is_refused_in_one_line_or_valid(base: str, key: str) ->
         ),
         (["flow=spline"], "flow.components flow.bound", "flow.bins flow.n_layers"),
         (
+            ["training.objective=jump"],
+            "dynamics.eps loss.plaquette_scale training.force_beta",
+            "sampler.n_steps sampler.trajectory_length loss.form loss.charge_weight",
+        ),
+        (["training.objective=forces"], "loss.form sampler.n_steps", "training.force_beta"),
+        (
             ["flow=multiscale"],
             "network.hidden flow.n_layers training.annealing training.eras",
             "flow.start flow.load training.batch sampler.force_scale",

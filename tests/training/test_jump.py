@@ -27,6 +27,7 @@ from gaugemc.training import (
     FlowedJump,
     Jump,
     LinkJump,
+    Passes,
     PlaquetteJump,
     SquareJump,
     WhitenedJump,
@@ -51,7 +52,7 @@ def small(theory: Theory, key: jax.Array, step_size: float = 0.15) -> Generalise
 def test_the_loss_is_that_of_the_sampler(key: jax.Array) -> None:
     """Against the jumps of the sampler's own draws, over many chains: within 5 %."""
     leapfrog = small(GAUSSIAN, key)
-    objective = ExpectedJump(GAUSSIAN, (DistanceJump(2.0, scale=0.5),), "random", "plain")
+    objective = ExpectedJump(GAUSSIAN, (DistanceJump(2.0, scale=0.5),), Passes("random"), "plain")
     sampler = L2HMC(GAUSSIAN, leapfrog, "random")
     x = jnp.zeros((4096, 2)) + 0.3
     loss, moved = eqx.filter_jit(objective)(leapfrog, key, jnp.asarray(0), x)
@@ -75,7 +76,8 @@ def test_the_mixed_loss_punishes_chains_that_rest(key: jax.Array) -> None:
     plain, mixed = (
         float(objective(leapfrog, key, jnp.asarray(0), x)[0])
         for objective in (
-            ExpectedJump(GAUSSIAN, (DistanceJump(),), "random", form) for form in ("plain", "mixed")
+            ExpectedJump(GAUSSIAN, (DistanceJump(),), Passes("random"), form)
+            for form in ("plain", "mixed")
         )
     )
     d = -plain + 1e-4
@@ -88,7 +90,9 @@ def test_the_auxiliary_loss_is_that_of_proposals_from_the_prior(key: jax.Array) 
 
     @eqx.filter_jit
     def loss(weight: float, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        objective = ExpectedJump(GAUSSIAN, (DistanceJump(),), "random", "plain", aux_weight=weight)
+        objective = ExpectedJump(
+            GAUSSIAN, (DistanceJump(),), Passes("random"), "plain", aux_weight=weight
+        )
         return objective(leapfrog, key, jnp.asarray(0), x)
 
     plain, moved = loss(0.0, chains)
@@ -217,6 +221,6 @@ def test_impossible_objectives_are_refused(
     theory: Theory, jumps: tuple[Jump, ...], form: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        ExpectedJump(theory, jumps, "random", form)
+        ExpectedJump(theory, jumps, Passes("random"), form)
     with pytest.raises(ValueError, match="scale"):
         DistanceJump(1.0, 0.0)

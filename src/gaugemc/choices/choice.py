@@ -77,6 +77,7 @@ class FlowChoice(Choice):
         "path_gradient",
         "forward_kl",
         "forces",
+        "jump",
         "none",
     )
     """What can train it."""

@@ -99,12 +99,12 @@ class DynamicsSettings:
 
 @dataclass
 class LossSettings:
-    """What l2hmc maximises: expected squared jumps; or its energy errors."""
+    """What training.objective=jump maximises; of l2hmc also energy errors."""
 
     form: str = option(
         "mixed",
-        "mixed, 1 / jump - jump; plain, -jump; or energy, the square of the energy error alone, at"
-        " a length that is not trained",
+        "mixed, 1 / jump - jump; plain, -jump; or energy (l2hmc), the square of the energy error"
+        " alone, at a length that is not trained",
         one_of("mixed", "plain", "energy"),
     )
     charge_weight: float = option(

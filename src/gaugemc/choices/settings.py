@@ -80,7 +80,8 @@ class TrainingSettings:
         "reverse_kl",
         "reverse_kl or path_gradient on draws of the flow, forward_kl on draws of the theory,"
         " forces: those of a smaller beta, levels"
-        " (multiscale only): split by split, jump (l2hmc), or none: no steps, whatever steps says",
+        " (multiscale only): split by split, jump: trajectories of fthmc or l2hmc, or none: no"
+        " steps, whatever steps says",
     )
     force_beta: float | None = option(
         None,
@@ -93,7 +94,7 @@ class TrainingSettings:
     steps: int = option(2000, "gradient steps; 0 uses what is loaded as it is", at_least(0))
     batch: int = option(
         64,
-        "configurations (l2hmc: chains) in each step; of levels in U(1), nodes a side of the grid",
+        "configurations (jump: chains) in each step; of levels in U(1), nodes a side of the grid",
     )
     doublings: int = option(
         0,

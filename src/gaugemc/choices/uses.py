@@ -67,6 +67,11 @@ def has_jumps(settings: Settings) -> bool:
     return settings.sampler.trains != "dynamics" or settings.loss.form != "energy"
 
 
+def has_flow_jumps(settings: Settings) -> bool:
+    """Whether a flow is trained for the jumps of trajectories in its variables."""
+    return settings.sampler.trains == "flow" and settings.training.objective == "jump"
+
+
 def batches(settings: Settings) -> list[int]:
     """The sizes of the batches of training, in turn."""
     t = settings.training
@@ -117,9 +122,15 @@ RULES = (
         "the multiscale flow of {s.theory.name} has no stages",
     ),
     Rule(
-        ("dynamics", "loss"),
+        ("dynamics",),
         lambda s: s.sampler.trains == "dynamics",
         f"{SAMPLER} has no leapfrog to train",
+    ),
+    Rule(("loss",), lambda s: trained(s) is not None, f"{SAMPLER} is not trained"),
+    Rule(
+        ("loss",),
+        lambda s: s.training.objective == "jump",
+        "training.objective={s.training.objective} has no jumps",
     ),
     Rule(
         ("network",),
@@ -214,7 +225,7 @@ RULES = (
     ),
     Rule(
         ("sampler.trajectory_length", "sampler.n_steps"),
-        lambda s: not s.sampler.tuned,
+        lambda s: not s.sampler.tuned or has_flow_jumps(s),
         "the tuner finds both",
     ),
     Rule(

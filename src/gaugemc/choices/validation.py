@@ -25,6 +25,7 @@ from gaugemc.choices.uses import (
     batches,
     flat,
     force_beta,
+    has_flow_jumps,
     has_jumps,
     has_network,
     trained,
@@ -110,6 +111,7 @@ def refuse(settings: Settings) -> None:
     model = trained(settings) or settings.flow
     one_of(*model.objectives)("training.objective", settings.training.objective)
     validate_forces(settings)
+    validate_trajectories(settings)
     validate_batches(settings)
     validate_framework(settings)
     validate_parts(settings)
@@ -223,6 +225,13 @@ def validate_forces(settings: Settings) -> None:
     if settings.training.objective == "forces" and aim >= max(beta, 1e-9):
         problem = f"must be smaller than theory.beta={beta:g}"
         raise SettingsError("training.force_beta", aim, problem)
+
+
+def validate_trajectories(settings: Settings) -> None:
+    """Raise SettingsError for jumps of a flow without trajectories in its variables."""
+    if has_flow_jumps(settings) and not settings.sampler.has_trajectories:
+        problem = f"sampler={settings.sampler.name} makes no trajectories: choose sampler=fthmc"
+        raise SettingsError("training.objective", "jump", problem)
 
 
 def validate_batches(settings: Settings) -> None:

@@ -10,38 +10,28 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key, PyTree
 
-from gaugemc.chains.driver import chunks
 from gaugemc.choices.build import Model, build_model, build_theory
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import anneals, force_beta, trained, where_trained
 from gaugemc.exact.solved import exact_observables, log_partition_function
 from gaugemc.flows import Flow
 from gaugemc.kernels.once import once
-from gaugemc.observables.clover_charge import CloverCharge
-from gaugemc.observables.energy import Energy
+from gaugemc.run.jumps import at_step, expected_jump, further_draws, measured_jumps, moves
 from gaugemc.samplers import L2HMC, GeneralisedLeapfrog, on_lattice
 from gaugemc.spaces import Links, Space, is_u1_2d
 from gaugemc.theories import Theory, Wilson
 from gaugemc.training import (
     BetaSchedule,
-    ChargeJump,
-    DistanceJump,
     EnergyError,
     ExpectedJump,
-    FlowedJump,
     ForceMatch,
     ForwardKL,
     GrowingBatch,
-    Jump,
     LevelKL,
-    LinkJump,
     MatrixLevelKL,
     PathGradient,
-    PlaquetteJump,
     ReverseKL,
-    SquareJump,
     TrainingState,
-    WhitenedJump,
     quality,
     start_training,
 )
@@ -110,7 +100,7 @@ class Trainee(abc.ABC):
 
 
 class FlowTrainee(Trainee):
-    """A flow: the reverse KL divergence, on configurations or level by level, or its forces."""
+    """A flow: the reverse KL divergence, on configurations or level by level, forces or jumps."""
 
     columns = ("kl", "kl_error", "ess", "ess_error", "charge_squared")
     headline = ("ess", "ESS")
@@ -128,6 +118,11 @@ class FlowTrainee(Trainee):
                 self.objective = ForceMatch(theory, force_beta(settings))
             case "forward_kl":
                 self.objective = ForwardKL(theory)
+            case "jump":
+                self.objective = expected_jump(settings, theory, self.beta)
+                jumps = (f"{name}_jump" for name in theory.leading)
+                self.columns = ("acceptance", *jumps, *self.columns)
+                self.headline = ("acceptance", "acceptance")
             case "path_gradient":
                 self.objective = self.growing(PathGradient(theory, batch, self.beta))
             case _:
@@ -139,9 +134,14 @@ class FlowTrainee(Trainee):
         return GrowingBatch(objective, t.doublings, max(t.steps, 1))
 
     def chains(self, model: Model, key: Key[Array, ""]) -> PyTree:
-        if not isinstance(self.objective, ForceMatch | ForwardKL):
-            return None
-        return self.objective.start(key, self.settings.training.batch)
+        batch = self.settings.training.batch
+        match self.objective:
+            case ForceMatch() | ForwardKL():
+                return self.objective.start(key, batch)
+            case ExpectedJump():
+                return self.objective.start(model, key, batch)
+            case _:
+                return None
 
     def carried(self, model: Model, space: Space) -> Model:
         assert isinstance(model, Flow)
@@ -153,13 +153,15 @@ class FlowTrainee(Trainee):
         measured = quality(
             state.model, self.theory, key, samples=samples, log_partition=self.log_partition
         )
-        loss, error = measured.loss, measured.kl_error
+        own: dict[str, float] = {"loss": measured.loss, "loss_error": measured.kl_error}
         if isinstance(self.objective, ForceMatch):
             losses = np.asarray(force_losses(self.objective, state, key))
-            loss, error = float(losses.mean()), standard_error(losses)
+            own = {"loss": float(losses.mean()), "loss_error": standard_error(losses)}
+        elif isinstance(self.objective, ExpectedJump):
+            theory = at_step(self.theory, self.beta, state)
+            own = measured_jumps(self.objective, state, theory, key, samples)
         return {
-            "loss": loss,
-            "loss_error": error,
+            **own,
             "kl": measured.kl,
             "kl_error": measured.kl_error,
             "ess": measured.ess,
@@ -172,7 +174,8 @@ class FlowTrainee(Trainee):
         }
 
     def comparable(self, step: int) -> bool:
-        return True  # measured at the theory's own beta
+        # All but jumps are measured at the theory's own beta.
+        return super().comparable(step) or not isinstance(self.objective, ExpectedJump)
 
 
 LOST = 1e6
@@ -191,37 +194,11 @@ class LeapfrogTrainee(Trainee):
     def __init__(self, settings: Settings, theory: Theory):
         super().__init__(settings, theory)
         self.columns = ("acceptance", *(f"{name}_jump" for name in theory.leading), "step_size")
-        loss = settings.loss
-        direction = settings.dynamics.direction
-        self.objective: ExpectedJump | EnergyError = EnergyError(theory, direction)
-        if loss.form != "energy":
-            form, aux = loss.form, loss.aux_weight
-            jumps = self.jumps()
-            self.objective = ExpectedJump(theory, jumps, direction, form, self.beta, aux)
-
-    def jumps(self) -> tuple[Jump, ...]:
-        """The jumps that the settings give a weight."""
-        loss, theory = self.settings.loss, self.theory
-        jumps: list[Jump] = []
-        if not isinstance(theory.space, Links):
-            jumps.append(DistanceJump(scale=loss.distance_scale))
-        elif loss.distance_weight:
-            jumps.append(LinkJump(loss.distance_weight, loss.distance_scale))
-        if loss.whitened_weight:
-            jumps.append(WhitenedJump(loss.whitened_weight, loss.whitened_scale))
-        if loss.square_weight:
-            jumps.append(SquareJump(loss.square_weight, loss.square_scale))
-        if loss.charge_weight and is_u1_2d(theory.space):
-            jumps.append(ChargeJump(loss.charge_weight, loss.charge_scale))
-        elif loss.charge_weight:
-            of = loss.charge_weight, loss.charge_scale, CloverCharge(), loss.flow_time
-            jumps.append(FlowedJump(*of))
-        if loss.energy_weight:
-            of = loss.energy_weight, loss.energy_scale, Energy(), loss.flow_time
-            jumps.append(FlowedJump(*of))
-        if loss.plaquette_weight:
-            jumps.append(PlaquetteJump(loss.plaquette_weight, loss.plaquette_scale))
-        return tuple(jumps)
+        self.objective: ExpectedJump | EnergyError = (
+            EnergyError(theory, settings.dynamics.direction)
+            if settings.loss.form == "energy"
+            else expected_jump(settings, theory, self.beta)
+        )
 
     def chains(self, model: Model, key: Key[Array, ""]) -> PyTree:
         assert isinstance(model, GeneralisedLeapfrog)
@@ -236,31 +213,19 @@ class LeapfrogTrainee(Trainee):
 
         Jumps are mean squared changes in one draw.
         """
-        t = self.settings.training
-        # An array, so that another beta does not compile anew.
-        theory = self.theory.at(jnp.asarray(self.beta(state.step)))
-        sampler = L2HMC(theory, state.model, self.settings.dynamics.direction)
-        x = state.chains.x if isinstance(self.objective, EnergyError) else state.chains
-        states = eqx.filter_jit(lambda s, x: jax.vmap(s.state)(x))(sampler, x)
-        draws = max(2, -(-t.ess_samples // t.batch))
-        (_, samples), *_ = chunks(sampler, key, states, draws, draws)
-        observables = samples.draws.observables
-        jumps = {
-            f"{name}_jump": float(np.mean(np.diff(observables[name], axis=1) ** 2))
-            for name in self.theory.leading
-        }
+        samples = self.settings.training.ess_samples
+        theory = at_step(self.theory, self.beta, state)
         if isinstance(self.objective, EnergyError):
-            delta_h = np.clip(np.asarray(samples.draws.info.delta_h), -LOST, LOST)
+            sampler = L2HMC(theory, state.model, self.settings.dynamics.direction)
+            draws = further_draws(sampler, state.chains.x, key, samples)
+            delta_h = np.clip(np.asarray(draws.info.delta_h), -LOST, LOST)
             losses = np.asarray(robust(jnp.asarray(delta_h)))
+            loss, error = float(np.mean(losses)), standard_error(losses.mean(axis=1))
+            measured = {"loss": loss, "loss_error": error, **moves(theory, draws)}
         else:
-            losses = np.asarray(_losses(self.objective, state, key, draws))
-        return {
-            "loss": float(np.mean(losses)),
-            "loss_error": standard_error(losses.mean(axis=1)),
-            "acceptance": float(samples.draws.info.acceptance.mean()),
-            **jumps,
-            "step_size": float(jnp.exp(jnp.mean(jnp.log(jnp.abs(state.model.step_sizes))))),
-        }
+            measured = measured_jumps(self.objective, state, theory, key, samples)
+        step_size = float(jnp.exp(jnp.mean(jnp.log(jnp.abs(state.model.step_sizes)))))
+        return {**measured, "step_size": step_size}
 
 
 FORCE_BATCHES = 16
@@ -278,22 +243,6 @@ def force_losses(
         return states, loss
 
     return jax.lax.scan(batch, state.chains, jax.random.split(key, FORCE_BATCHES))[1]
-
-
-@eqx.filter_jit
-def _losses(
-    objective: ExpectedJump, state: TrainingState, key: Key[Array, ""], draws: int
-) -> Float[Array, "chain draw"]:
-    """The loss of each chain in so many draws that go on; the model stands still."""
-
-    def draw(x: PyTree, key: Key[Array, ""]) -> tuple[PyTree, Float[Array, ""]]:
-        loss, moved = objective(state.model, key, state.step, x[None])
-        return moved[0], loss
-
-    def chain(x: PyTree, key: Key[Array, ""]) -> Float[Array, " draw"]:
-        return jax.lax.scan(draw, x, jax.random.split(key, draws))[1]
-
-    return jax.vmap(chain)(state.chains, jax.random.split(key, len(state.chains)))
 
 
 def build_trainee(settings: Settings) -> Trainee:

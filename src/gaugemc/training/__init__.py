@@ -21,6 +21,8 @@ from gaugemc.training.levels import LevelKL as LevelKL
 from gaugemc.training.matrix_levels import MatrixLevelKL as MatrixLevelKL
 from gaugemc.training.objective import ReverseKL as ReverseKL
 from gaugemc.training.path_gradient import PathGradient as PathGradient
+from gaugemc.training.proposals import FlowTrajectories as FlowTrajectories
+from gaugemc.training.proposals import Passes as Passes
 from gaugemc.training.quality import Quality as Quality
 from gaugemc.training.quality import quality as quality
 from gaugemc.training.quantiles import quantile_flow as quantile_flow

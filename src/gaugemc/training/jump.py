@@ -1,8 +1,9 @@
-"""Training for long accepted jumps: what L2HMC maximises (1711.09268; 2105.03418)."""
+"""Training for long accepted jumps, as L2HMC does (1711.09268; 2105.03418), and of flows too."""
 
 import abc
 import math
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -14,10 +15,10 @@ from gaugemc.chains.driver import start_chains
 from gaugemc.kernels import cosine
 from gaugemc.lattice import plaquettes
 from gaugemc.observables.sine_charge import SineCharge
-from gaugemc.samplers import L2HMC, GeneralisedLeapfrog
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.spaces import Links, total
 from gaugemc.theories import Theory
+from gaugemc.training.proposals import Passes, Proposals
 from gaugemc.training.share import WHOLE, Share
 
 Fields = Shaped[Array, "chain ..."]
@@ -113,6 +114,11 @@ class ExpectedJump(eqx.Module):
     that would rest (1711.09268, Eq. 5). The chains are draws of the sampler that is being trained,
     with a Metropolis step.
 
+    `proposals` say what that sampler is: `Passes` of a leapfrog, or `FlowTrajectories` of
+    field-transformation HMC with a flow. The chains are of the theory's own variables x, whose
+    density training leaves as it is. So the gradient is that of the mean in equilibrium. With a
+    flow a trajectory starts from z = f^-1(x), and the gradient holds the change of z at fixed x.
+
     `beta` gives the coupling at each training step (annealing), for `Theory.at`.
 
     With an `aux_weight`, as many configurations of the prior make a proposal too. They are drawn
@@ -122,7 +128,7 @@ class ExpectedJump(eqx.Module):
 
     theory: Theory
     jumps: tuple[Jump, ...]
-    direction: str = "palindrome"
+    proposals: Proposals = Passes()
     form: str = "mixed"
     beta: Schedule | None = None
     aux_weight: float = 0.0
@@ -140,24 +146,28 @@ class ExpectedJump(eqx.Module):
             if isinstance(jump, DistanceJump) != vectors:
                 raise ValueError(f"{type(jump).__name__}: has no meaning for {self.theory.name}")
 
-    def start(self, leapfrog: GeneralisedLeapfrog, key: Key[Array, ""], chains: int) -> Fields:
-        """Configurations of new chains, half of them hot, for `start_training`."""
-        return start_chains(L2HMC(self.theory, leapfrog, self.direction), key, chains).x
+    def start(self, model: Any, key: Key[Array, ""], chains: int) -> Fields:
+        """Variables of new chains, half of them hot, for `start_training`."""
+        sampler = self.proposals.sampler(self.theory, model)
+        z = start_chains(sampler, key, chains).x
+        return eqx.filter_jit(jax.vmap(self.proposals.outward, (None, 0)))(sampler, z)
 
     def __call__(
-        self, leapfrog: GeneralisedLeapfrog, key: Key[Array, ""], step: Int[Array, ""], x: Fields
+        self, model: Any, key: Key[Array, ""], step: Int[Array, ""], x: Fields
     ) -> tuple[Scalar, Fields]:
         theory = self.theory if self.beta is None else self.theory.at(self.beta(step))
-        sampler = L2HMC(theory, leapfrog, self.direction)
+        sampler = self.proposals.sampler(theory, model)
 
         def draw(key: Key[Array, ""], x: Field) -> tuple[Float[Array, " jump"], Field]:
             momentum_key, accept_key, direction_key = jax.random.split(key, 3)
-            state = sampler.state(x)
+            state = sampler.state(self.proposals.inward(sampler, x))
             v = theory.space.random_momentum(momentum_key)
-            proposal, delta_h = sampler.propose(state, v, jax.random.bernoulli(direction_key))
-            after, info = metropolis(accept_key, state, proposal, delta_h)
-            squares = [jump.squared(theory, x, proposal.x) for jump in self.jumps]
-            return info.acceptance * jnp.stack(squares), jax.lax.stop_gradient(after.x)
+            forward = jax.random.bernoulli(direction_key)
+            proposal, delta_h = self.proposals.propose(sampler, state, v, forward)
+            y = self.proposals.outward(sampler, proposal.x)
+            after, info = metropolis(accept_key, x, y, delta_h)
+            squares = [jump.squared(theory, x, y) for jump in self.jumps]
+            return info.acceptance * jnp.stack(squares), jax.lax.stop_gradient(after)
 
         chains = x.shape[0]
         of_all = chains * self.share.parts

@@ -12,8 +12,8 @@ class Trajectories(SamplerChoice):
 
     has_trajectories = True
     tune: bool = option(True, "tune trajectory length and step size; without trajectories not")
-    trajectory_length: float = option(1.0, "trajectory length where tune=false")
-    n_steps: int = option(10, "steps of a trajectory where tune=false")
+    trajectory_length: float = option(1.0, "trajectory length where tune=false, and of jumps")
+    n_steps: int = option(10, "steps of a trajectory where tune=false, and of jumps")
 
     @property
     def tuned(self) -> bool:

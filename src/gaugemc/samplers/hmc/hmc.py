@@ -97,10 +97,13 @@ class HMC(Sampler):
         self.theory.space.check(x)
         return HMCState(x, self.theory.action(x), self.force(x))
 
-    def trajectory(self, start: PhasePoint) -> PhasePoint:
-        """The map of phase space that makes proposals."""
+    def trajectory(self, start: PhasePoint, n_steps: int | None = None) -> PhasePoint:
+        """The map of phase space that makes proposals.
+
+        Its reverse derivative needs the number of steps once more, as an int.
+        """
         couplings = self.theory.compiled_couplings if self.force_scale is None else ()
-        steps = self.step_size, self.n_steps, couplings
+        steps = self.step_size, self.n_steps if n_steps is None else n_steps, couplings
         return trajectory(self.integrator, self.theory.space, self.force, start, *steps)
 
     def there_and_back(self, x: Field, v: Field) -> Field:
@@ -115,15 +118,22 @@ class HMC(Sampler):
 
     def step(self, key: Key[Array, ""], state: HMCState) -> tuple[HMCState, Info]:
         momentum_key, accept_key = jax.random.split(key)
+        v = self.theory.space.random_momentum(momentum_key)
+        proposal, delta_h = self.propose(state, v)
+        state, info = metropolis(accept_key, state, proposal, delta_h)
+        return state, info._replace(
+            force_evaluations=self.n_steps * self.integrator.forces_per_step
+        )
+
+    def propose(
+        self, state: HMCState, v: Field, n_steps: int | None = None
+    ) -> tuple[HMCState, Scalar]:
+        """The proposal from a momentum, and the energy error; `n_steps` as of `trajectory`."""
         space = self.theory.space
-        v = space.random_momentum(momentum_key)
-        end = self.trajectory(PhasePoint(state.x, v, state.force))
+        end = self.trajectory(PhasePoint(state.x, v, state.force), n_steps)
         x = space.project(end.x)
         proposal = HMCState(x, self.theory.action(x), end.force)
         delta_h = (
             (proposal.action - state.action) + space.kinetic_energy(end.v) - space.kinetic_energy(v)
         )
-        state, info = metropolis(accept_key, state, proposal, delta_h)
-        return state, info._replace(
-            force_evaluations=self.n_steps * self.integrator.forces_per_step
-        )
+        return proposal, delta_h

@@ -108,11 +108,12 @@ def trajectory(
     force: Callable[[Field], Field],
     start: PhasePoint,
     step_size: Float[Array, ""],
-    n_steps: Int[Array, ""],
+    n_steps: Int[Array, ""] | int,
     couplings: native.Couplings = (),
 ) -> PhasePoint:
     """n_steps steps of the integrator; run again from (x, -v), they lead back to the start.
 
+    Reverse derivatives need `n_steps` as an int: JAX has none of a loop of unknown length.
     With the theory's `compiled_couplings` all steps are one call of a compiled kernel.
     """
     arguments = integrator, space, force, start, step_size, n_steps
@@ -129,11 +130,11 @@ def _compiled(
     force: Callable[[Field], Field],
     start: PhasePoint,
     step_size: Float[Array, ""],
-    n_steps: Int[Array, ""],
+    n_steps: Int[Array, ""] | int,
 ) -> PhasePoint:
     of_drifts = jnp.tile(jnp.stack(couplings), (integrator.forces_per_step, 1))
-    lengths = jnp.asarray(integrator.kicks), jnp.asarray(integrator.drifts), step_size, n_steps
-    return PhasePoint(*native.trajectory(*start, of_drifts, *lengths))
+    lengths = jnp.asarray(integrator.kicks), jnp.asarray(integrator.drifts), step_size
+    return PhasePoint(*native.trajectory(*start, of_drifts, *lengths, jnp.asarray(n_steps)))
 
 
 def in_stages(
@@ -142,9 +143,12 @@ def in_stages(
     force: Callable[[Field], Field],
     start: PhasePoint,
     step_size: Float[Array, ""],
-    n_steps: Int[Array, ""],
+    n_steps: Int[Array, ""] | int,
 ) -> PhasePoint:
-    """The same trajectory as a loop of JAX, for any space and any force."""
+    """The same trajectory as a loop of JAX, for any space and any force.
+
+    A reverse pass computes each stage again, and holds the phase points between stages alone.
+    """
     # One loop over all stages of all steps, so that the force is compiled once.
     dt = step_size.astype(space.real_dtype)
     stages = len(integrator.drifts)
@@ -159,4 +163,6 @@ def in_stages(
         f = force(x)
         return PhasePoint(x, v - after[i] * f, f)
 
-    return jax.lax.fori_loop(jnp.zeros_like(n_steps), n_steps * stages, stage, start)
+    if isinstance(n_steps, int):
+        stage = jax.checkpoint(stage, prevent_cse=False)
+    return jax.lax.fori_loop(0 * n_steps, n_steps * stages, stage, start)
