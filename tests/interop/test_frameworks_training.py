@@ -19,6 +19,7 @@ from gaugemc.training import (
     BetaSchedule,
     ChargeJump,
     ExpectedJump,
+    FlowTrajectories,
     ForceMatch,
     GrowingBatch,
     LinkJump,
@@ -61,6 +62,14 @@ def leapfrog(key: Array) -> tuple[Any, Any, Array]:
     return objective, model, objective.start(model, key, 4)
 
 
+def trajectories(key: Array) -> tuple[Any, Any, Array]:
+    """The jumps of a flow's trajectories."""
+    model = gauge_flow(key, LINKS, NCP(), n_layers=2, hidden=[4])
+    proposals = FlowTrajectories(0.3, 2)
+    objective = ExpectedJump(Wilson(LINKS, 2.0), (ChargeJump(),), proposals, "plain", BETA)
+    return objective, model, objective.start(model, key, 4)
+
+
 def forces(key: Array) -> tuple[Any, Any, Any]:
     objective = ForceMatch(Wilson(LINKS, 3.0), 2.0)
     return objective, stout_flow(LINKS, sweeps=1, rho=0.05), objective.start(key, 2)
@@ -83,7 +92,14 @@ def equal(one: TrainingState, other: TrainingState, tolerance: float) -> None:
 
 @pytest.mark.parametrize(
     ("problem", "descent"),
-    [(growing, ADAM), (flow, PLATEAUS), (leapfrog, ADAM), (forces, ADAM), (matrices, ADAM)],
+    [
+        (growing, ADAM),
+        (flow, PLATEAUS),
+        (leapfrog, ADAM),
+        (trajectories, ADAM),
+        (forces, ADAM),
+        (matrices, ADAM),
+    ],
 )
 def test_ten_steps_are_those_of_jax(
     problem: Any, descent: Descent, key: Array, elsewhere: ModuleType

@@ -74,7 +74,7 @@ def ncp(key: Array) -> tuple[ExpectedJump, Flow]:
     return objective, changed(gauge_flow(key, PLANE, NCP(), n_layers=2, hidden=[4]), key, 0.3)
 
 
-@pytest.mark.parametrize("problem", [stout, ncp])
+@pytest.mark.parametrize("problem", [pytest.param(stout, marks=pytest.mark.slow), ncp])
 def test_the_gradient_is_that_of_finite_differences(problem: Any, key: Array) -> None:
     """Along a random direction of the parameters, at fixed configurations and random numbers."""
     objective, flow = problem(key)
