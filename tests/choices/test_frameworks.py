@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from composed import composed
 
 from gaugemc.choices import frameworks
 from gaugemc.choices.frameworks import (
@@ -17,6 +18,7 @@ from gaugemc.choices.frameworks import (
     refuse_zero,
 )
 from gaugemc.choices.option import SettingsError
+from gaugemc.choices.validation import refuse
 
 
 @pytest.fixture
@@ -204,3 +206,26 @@ def test_a_batch_must_divide_at_every_size(two: None) -> None:
 def test_one_process_shares_nothing() -> None:
     assert rank() == 0
     refuse_parts([7], "levels")
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("training.objective=path_gradient", "errors at run time, which the inverse of flow=ncp"),
+        ("flow=spline training.objective=forward_kl", "the inverse of flow=spline"),
+        ("training.objective=jump", "training.objective=jump needs: choose jax or pytorch"),
+        ("theory=su2_2d flow=stout", "determinants of matrices"),
+        ("flow=flux training.objective=forward_kl", ""),
+        ("flow=pair training.objective=path_gradient", ""),
+        ("flow=ncp", ""),
+    ],
+)
+def test_what_a_graph_of_tensorflow_cannot_hold_is_refused(words: str, said: str) -> None:
+    settings = composed("framework=tensorflow", *words.split())
+    if not said:
+        refuse(settings)
+        return
+    with pytest.raises(SettingsError, match="framework=tensorflow: has no ") as refused:
+        refuse(settings)
+    assert said in str(refused.value)

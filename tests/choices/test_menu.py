@@ -25,7 +25,7 @@ def test_the_words_that_scripts_rely_on_are_on_the_menu() -> None:
     words = {
         "theory": "u1_2d su2_2d su3_2d su2_4d su3_4d correlated_gaussian two_gaussians funnel ring",
         "sampler": "hmc fthmc flow mixed l2hmc heatbath winding exact",
-        "flow": "ncp spline pair multiscale stout continuous",
+        "flow": "ncp spline flux pair multiscale stout continuous",
         "tracker": "none tensorboard wandb",
     }
     assert set(menu()) == set(words)

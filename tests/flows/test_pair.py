@@ -102,7 +102,7 @@ def test_a_coupling_is_smooth_where_the_sum_of_a_pair_passes_pi(
         x, log_det = layer.forward(z_beside)
         return x, log_det, pulled_back.force(z_beside)
 
-    below, above = beside(-1e-9), beside(1e-9)
+    below, above = beside(-1e-10), beside(1e-10)
     sums = [wrap(p[2, 4] + p[2, 3]) for p in (plaquettes(below[0]), plaquettes(above[0]))]
     assert float(sums[0] * sums[1]) < -9  # on both sides of the seam
     np.testing.assert_allclose(wrap(above[0] - below[0]), 0, atol=1e-7)

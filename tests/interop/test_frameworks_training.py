@@ -105,7 +105,7 @@ def test_ten_steps_are_those_of_jax(
     problem: Any, descent: Descent, key: Array, elsewhere: ModuleType
 ) -> None:
     """Of losses with and without chains, with batches that grow, of forces and of matrices."""
-    if problem is forces and elsewhere.__name__.endswith("tensorflow"):
+    if problem in (forces, trajectories) and elsewhere.__name__.endswith("tensorflow"):
         pytest.skip("TensorFlow has no handler of LAPACK's determinants")
     objective, model, chains = problem(key)
     start = start_training(model, descent.in_jax, chains)

@@ -83,6 +83,8 @@ class FlowChoice(Choice):
     """What can train it."""
     free: ClassVar[tuple[str, ...]] = ("load",)
     """Settings that may be others than those of a flow that is loaded."""
+    closed: ClassVar[bool] = False
+    """Whether its inverse is a formula; others check at run time that they have converged."""
     depth: ClassVar[str] = ""
     """The setting that is its number of layers, for an estimate of memory."""
 

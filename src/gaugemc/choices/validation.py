@@ -178,6 +178,10 @@ def validate_precision(settings: Settings) -> None:
         raise SettingsError("precision", settings.precision, problem)
 
 
+INVERTING = ("path_gradient", "forward_kl", "jump")
+"""Objectives of flows that need the inverse."""
+
+
 def validate_framework(settings: Settings) -> None:
     """Raise SettingsError unless the framework is there and can train this."""
     sharing = settings.devices.launcher
@@ -195,6 +199,13 @@ def validate_framework(settings: Settings) -> None:
     stout = settings.sampler.trains == "flow" and settings.flow.name == "stout"
     if settings.framework == "tensorflow" and stout:
         problem = "has no determinants of matrices, which flow=stout needs: choose jax or pytorch"
+        raise SettingsError("framework", settings.framework, problem)
+    inverted = settings.sampler.trains == "flow" and settings.training.objective in INVERTING
+    if settings.framework == "tensorflow" and inverted and not settings.flow.closed:
+        problem = (
+            f"has no errors at run time, which the inverse of flow={settings.flow.name} has and"
+            f" training.objective={settings.training.objective} needs: choose jax or pytorch"
+        )
         raise SettingsError("framework", settings.framework, problem)
     refuse_parts(batches(settings), settings.training.objective)
 

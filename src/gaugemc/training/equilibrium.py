@@ -10,9 +10,9 @@ from gaugemc.training.share import Share
 WARMUP = 100
 
 
-def equilibrium(source: Sampler, key: Key[Array, ""], chains: int) -> PyTree:
-    """States of so many chains in equilibrium."""
-    return sample(source, key, chains=chains, draws=1, warmup=WARMUP).states
+def equilibrium(source: Sampler, key: Key[Array, ""], chains: int, warmup: int = WARMUP) -> PyTree:
+    """States of so many chains in equilibrium, after some draws."""
+    return sample(source, key, chains=chains, draws=1, warmup=warmup).states
 
 
 def moved(source: Sampler, share: Share, key: Key[Array, ""], states: PyTree) -> PyTree:

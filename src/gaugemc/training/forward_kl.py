@@ -40,7 +40,8 @@ class ForwardKL(eqx.Module):
 
     def start(self, key: Key[Array, ""], chains: int) -> PyTree:
         """States of chains in equilibrium, for `start_training`."""
-        return equilibrium(self.source, key, chains)
+        exact = isinstance(self.source, ExactU1)
+        return equilibrium(self.source, key, chains, *([0] if exact else []))
 
     def __call__(
         self, flow: Flow, key: Key[Array, ""], step: Int[Array, ""], states: PyTree

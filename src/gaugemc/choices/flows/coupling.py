@@ -39,6 +39,7 @@ class Coupling(Layered):
 class Rounds(Layered):
     """A flow whose layers move plaquettes by Moebius maps about the fluxes of their pairs."""
 
+    closed = True
     rounds: int = option(1, "rounds of four maps in each coupling of pair or flux")
     bound: float = option(4.0, "largest log-scale of a map of ncp, pair or flux")
 
