@@ -84,7 +84,7 @@ def test_help_and_refusals_know_its_choices(command: Command) -> None:
         ("theory=phi4 sampler=hmc hydra.run.dir=/dev/null/x", "/dev/null/x: cannot be written: "),
         (
             "flow=nope",
-            "flow=nope: choose one of continuous, moebius, multiscale, ncp, pair, spline",
+            "flow=nope: choose one of continuous, flux, moebius, multiscale, ncp, pair, spline",
         ),
     ):
         done = command("gaugemc", "sampler=walk", "flow=moebius", *mistake.split())
