@@ -10,8 +10,13 @@ from omegaconf import OmegaConf
 from gaugemc.choices.menu import DEFAULTS, menu
 from gaugemc.choices.schema import own, schema
 from gaugemc.choices.settings import Settings
-from gaugemc.conf.study import MEMBERS, STUDIES
+from gaugemc.conf.study import MEMBERS, SHORT_TUNING, STUDIES
 
+COUPLINGS: dict[str, Any] = {
+    "name": "couplings",
+    "defaults": [{"override /sampler": "flow"}, {"override /flow": "ncp"}],
+    "theory": {"lattice": [8, 8], "beta": 6.0},
+}
 MODES: dict[str, dict[str, Any]] = {
     "default": {},
     "demo": {
@@ -52,6 +57,26 @@ MODES: dict[str, dict[str, Any]] = {
             "most_steps": 20,
             "timing_rounds": 2,
         },
+    },
+    "couplings_best": {
+        **COUPLINGS,
+        "training": {
+            "objective": "forward_kl",
+            "steps": 45000,
+            "learning_rate": 5e-3,
+            "quality_every": 2500,
+        },
+        "evaluate": {"draws": 4000},
+    },
+    "couplings_best_quick": {
+        **COUPLINGS,
+        "training": {
+            "objective": "forward_kl",
+            "steps": 1000,
+            "learning_rate": 1e-2,
+            "quality_every": 200,
+        },
+        "evaluate": {"draws": 500, "hmc_draws": 500, "hmc_warmup": 200, **SHORT_TUNING},
     },
     **STUDIES,
 }

@@ -39,6 +39,11 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "flow": {"load": "gaugemc:ncp_8x8_beta6"},
         "training": {"objective": "none"},
     },
+    "paper_independence": {
+        "defaults": [{"override /sampler": "flow"}, {"override /flow": "ncp"}],
+        "flow": {"load": "gaugemc:ncp_8x8_beta6"},
+        "training": {"objective": "none"},
+    },
     "retrained_flow": {
         "defaults": NCP,
         "flow": {"load": "gaugemc:ncp_8x8_beta6"},
@@ -152,7 +157,7 @@ STUDIES = {
     ),
     "paper_2112_01586": study(
         "u1_2d",
-        ("paper_flow", "retrained_flow", "hmc_two"),
+        ("paper_flow", "retrained_flow", "paper_independence", "hmc_two"),
         {"theory.lattice": "[8,8],[16,16]"},
         theory={"beta": 6.0},
         training={"steps": 2000, "quality_every": 200},
@@ -160,7 +165,7 @@ STUDIES = {
     ),
     "paper_2112_01586_quick": study(
         "u1_2d",
-        ("paper_flow", "retrained_flow", "hmc_two"),
+        ("paper_flow", "retrained_flow", "paper_independence", "hmc_two"),
         {"theory.lattice": "[8,8],[16,16]"},
         theory={"beta": 6.0},
         chains=8,
