@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Float, Key, PyTree, Shaped
 
 from gaugemc.arrays import Scalar
 from gaugemc.chains.driver import Draws, chunks
@@ -77,7 +77,7 @@ def jumps_of(settings: Settings, theory: Theory) -> tuple[Jump, ...]:
 
 
 def further_draws(
-    sampler: HMC | L2HMC, z: Float[Array, "chain ..."], key: Key[Array, ""], samples: int
+    sampler: HMC | L2HMC, z: Shaped[Array, "chain ..."], key: Key[Array, ""], samples: int
 ) -> Draws:
     """Draws that go on from these variables: `samples` of all chains, at least 2 of each."""
     states = eqx.filter_jit(lambda s, z: jax.vmap(s.state)(z))(sampler, z)

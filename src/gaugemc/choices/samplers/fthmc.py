@@ -1,7 +1,7 @@
 """sampler=fthmc."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 from gaugemc.choices.built import Sampler, Settings, Theory
 from gaugemc.choices.option import SettingsError, must, option
@@ -15,7 +15,6 @@ class FTHMCSampler(Trajectories):
     name: str = "fthmc"
     label = "FT-HMC"
     trains = "flow"
-    defaults: ClassVar = {"loss": {"form": "plain"}}
     force_scale: float = option(
         math.inf,
         "damp components of the force above this (fthmc); exact for every value",
