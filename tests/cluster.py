@@ -59,6 +59,15 @@ def free_port() -> int:
 
 
 @contextmanager
+def taken_port() -> Iterator[int]:
+    """A port that is in use inside."""
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+@contextmanager
 def cluster(path: Path) -> Iterator[dict[str, str]]:
     """Inside, SLURM runs; the environment for its commands. What was started is stopped.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from composed import SMALL
 from synthetic_run import put_run
 
 from gaugemc import cli
@@ -28,12 +29,7 @@ from gaugemc.kernels.cache import cache_directory
 from gaugemc.run import chain_phase, experiment
 
 TINY = [
-    "mode=debug",
-    "theory.lattice=[4,4]",
-    "chains=4",
-    "progress=false",
-    "flow.n_layers=2",
-    "network.hidden=[4]",
+    *SMALL,
     "training.steps=8",
     "training.chunk=2",
     "training.quality_every=4",

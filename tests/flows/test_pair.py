@@ -34,7 +34,7 @@ def coupling(key: Array, direction: int = 0) -> PairCoupling:
 
 def flux_coupling(key: Array) -> FluxCoupling:
     network = StripeNetwork(key, 8, dtype=jnp.float64, seen=(0, 1, 2))
-    return disturbed(FluxCoupling(WIDE, 0, network, 4.0), key, 0.3)
+    return disturbed(FluxCoupling(WIDE, 0, network, 1, 4.0), key, 0.3)
 
 
 def plaquettes(x: Array) -> Array:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from composed import composed
+from composed import SMALL, composed
 
 from gaugemc.choices.build import build_theory
 from gaugemc.choices.option import SettingsError
@@ -36,12 +36,7 @@ from gaugemc.tuning import Tuning, tune
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 TINY = [
-    "mode=debug",
-    "theory.lattice=[4,4]",
-    "chains=4",
-    "progress=false",
-    "flow.n_layers=2",
-    "network.hidden=[4]",
+    *SMALL,
     "training.steps=6",
     "training.chunk=2",
     "training.quality_every=2",

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from composed import composed
+from composed import SMALL, composed
 
 from gaugemc.choices.settings import Settings
 from gaugemc.io.checkpoint import load_checkpoint
@@ -21,13 +21,8 @@ from gaugemc.training.engine import Engine, in_jax
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 TINY = [
+    *SMALL,
     "training.objective=jump",
-    "mode=debug",
-    "theory.lattice=[4,4]",
-    "chains=4",
-    "progress=false",
-    "flow.n_layers=2",
-    "network.hidden=[4]",
     "sampler.tune=false",
     "sampler.n_steps=2",
     "training.steps=6",

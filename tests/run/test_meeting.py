@@ -6,7 +6,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cluster import free_port
+from cluster import free_port, taken_port
 
 from gaugemc.choices.devices import Place
 from gaugemc.choices.frameworks import processes, rank
@@ -76,12 +76,11 @@ def test_who_does_not_come_is_named() -> None:
 
 
 def test_a_port_in_use_is_refused() -> None:
-    with socket.socket() as taken:
-        taken.bind(("", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(SettingsError, match=rf"devices.coordinator=.*port {port} cannot be"):
-            addresses(Place(0, 2, f"localhost:{port}"))
+    with (
+        taken_port() as port,
+        pytest.raises(SettingsError, match=rf"devices.coordinator=.*port {port} cannot be"),
+    ):
+        addresses(Place(0, 2, f"localhost:{port}"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ Where they share lattices and batches, to rounding.
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cluster import free_port
+from cluster import free_port, taken_port
 from jax.experimental import multihost_utils
 from sharing_processes import ENDLESS, LATTICE, settings, shared
 
@@ -154,12 +153,11 @@ def test_what_is_no_array_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_port_in_use_is_refused() -> None:
-    with socket.socket() as taken:
-        taken.bind(("", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(SettingsError, match=rf"devices.coordinator=.*port {port} cannot be"):
-            join(Place(0, 2, f"127.0.0.1:{port}"))
+    with (
+        taken_port() as port,
+        pytest.raises(SettingsError, match=rf"devices.coordinator=.*port {port} cannot be"),
+    ):
+        join(Place(0, 2, f"127.0.0.1:{port}"))
 
 
 def test_more_devices_than_there_are_are_refused() -> None:

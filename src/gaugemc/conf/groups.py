@@ -10,11 +10,11 @@ from omegaconf import OmegaConf
 from gaugemc.choices.menu import DEFAULTS, menu
 from gaugemc.choices.schema import own, schema
 from gaugemc.choices.settings import Settings
-from gaugemc.conf.study import MEMBERS, SHORT_TUNING, STUDIES
+from gaugemc.conf.study import INDEPENDENCE, MEMBERS, SHORT_TUNING, STUDIES
 
 COUPLINGS: dict[str, Any] = {
     "name": "couplings",
-    "defaults": [{"override /sampler": "flow"}, {"override /flow": "ncp"}],
+    "defaults": INDEPENDENCE,
     "theory": {"lattice": [8, 8], "beta": 6.0},
 }
 MODES: dict[str, dict[str, Any]] = {

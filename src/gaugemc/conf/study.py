@@ -13,6 +13,8 @@ def hmc(**told: float | int) -> dict[str, Any]:
 
 
 NCP = [{"override /sampler": "fthmc"}, {"override /flow": "ncp"}]
+INDEPENDENCE = [{"override /sampler": "flow"}, {"override /flow": "ncp"}]
+TRAINED_NCP = {"load": "gaugemc:ncp_8x8_beta6"}
 STOUT = [{"override /sampler": "fthmc"}, {"override /flow": "stout"}]
 MEMBERS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -36,17 +38,17 @@ MEMBERS: dict[str, dict[str, Any]] = {
     },
     "paper_flow": {
         "defaults": NCP,
-        "flow": {"load": "gaugemc:ncp_8x8_beta6"},
+        "flow": TRAINED_NCP,
         "training": {"objective": "none"},
     },
     "paper_independence": {
-        "defaults": [{"override /sampler": "flow"}, {"override /flow": "ncp"}],
-        "flow": {"load": "gaugemc:ncp_8x8_beta6"},
+        "defaults": INDEPENDENCE,
+        "flow": TRAINED_NCP,
         "training": {"objective": "none"},
     },
     "retrained_flow": {
         "defaults": NCP,
-        "flow": {"load": "gaugemc:ncp_8x8_beta6"},
+        "flow": TRAINED_NCP,
         "training": {"objective": "forward_kl", "learning_rate": 1e-3},
     },
     "hmc": hmc(),

@@ -66,8 +66,6 @@ class GaugeCoupling(StripeCoupling):
         return self._move(x, self.circle.inverse, -1)
 
     def fixed(self) -> GaugeCoupling:
-        if isinstance(self.network, UnrolledNetwork):
-            return self
         return dataclasses.replace(self, network=self.network.unrolled())
 
     def _move(
@@ -89,9 +87,14 @@ def _stripes_moved(
     columns = apart(plaquettes, 1, PERIOD)
     active = wrap(columns[0])
     moved, log_derivative = circle(active, network(columns))
-    still = jnp.zeros_like(active)
-    links = wrap(x[0] + together([moved - active, *[still] * (PERIOD - 1)], 1))
-    return jnp.stack([links, x[1]]), total(log_derivative)
+    return lines_moved(x, moved - active, PERIOD), total(log_derivative)
+
+
+def lines_moved(x: Field, change: Angle, period: int) -> Field:
+    """x, where one in `period` lines of the links of direction 0 has changed."""
+    still = jnp.zeros_like(change)
+    links = wrap(x[0] + together([change, *[still] * (period - 1)], 1))
+    return jnp.stack([links, x[1]])
 
 
 def turned(x: Field, direction: int) -> Float[Array, "2 _ _"]:

@@ -8,66 +8,39 @@ exp(2 beta cos(s / 2) cos(P_a - s / 2)).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Sequence
 
-import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 
-from gaugemc.arrays import Scalar
-from gaugemc.flows.circle.centred import CENTRES, Map, back_through, maps_of, through
+from gaugemc.flows.circle.centred import CENTRES, Rows
 from gaugemc.flows.circle.circle import Angle
-from gaugemc.flows.coupling import StripeCoupling, alternating, turned
+from gaugemc.flows.coupling import alternating
 from gaugemc.flows.flow import Flow
-from gaugemc.groups import U1
-from gaugemc.kernels import apart, together, wrap
-from gaugemc.lattice import plane_plaquettes
+from gaugemc.flows.pair import CentredCoupling
 from gaugemc.networks.stripes import PERIOD, StripeNetwork, UnrolledNetwork
-from gaugemc.spaces import Links, total
+from gaugemc.spaces import Links
 
 SEEN = (0, 1, 2)
 """Columns that the network reads: the fluxes stand in column 0, frozen plaquettes in 1 and 2."""
 
-Field = Float[Array, "2 x y"]
 
-
-class FluxCoupling(StripeCoupling):
+class FluxCoupling(CentredCoupling):
     """Moves every fourth line of links along `direction`; all other links are frozen.
 
-    P_a goes through rounds of the four maps of `flows.circle.centred`, whose log-scales (bounded by
-    `bound`) and shifts are functions of the fluxes s of all pairs and of the frozen plaquettes. The
-    flow commutes with gauge transformations, is smooth, and has an inverse in closed form.
+    Log-scales and shifts are functions of the fluxes of all pairs and of the frozen plaquettes.
     """
 
     period = PERIOD
     network: StripeNetwork | UnrolledNetwork
-    bound: float
-
-    def forward(self, z: Field) -> tuple[Field, Scalar]:
-        return self._move(z, through)
-
-    def inverse(self, x: Field) -> tuple[Field, Scalar]:
-        return self._move(x, back_through)
 
     def fixed(self) -> FluxCoupling:
-        if isinstance(self.network, UnrolledNetwork):
-            return self
-        return eqx.tree_at(lambda c: c.network, self, self.network.unrolled())
+        return dataclasses.replace(self, network=self.network.unrolled())
 
-    def _move(
-        self, x: Field, along: Callable[[Angle, list[Map]], tuple[Angle, Angle]]
-    ) -> tuple[Field, Scalar]:
-        self.space.check_shape(x)
-        x = turned(x, self.direction)
-        columns = apart(plane_plaquettes(U1(), x, 0, 1), 1, PERIOD)
-        active, passive = columns[0], columns[-1]
-        flux = wrap(active + jnp.roll(passive, 1, axis=1))
-        outputs = self.network([flux, *columns[1:]])
-        maps = maps_of(flux, outputs[::2], outputs[1::2], self.bound)
-        moved, log_slope = along(active, maps)
-        still = jnp.zeros_like(active)
-        links = wrap(x[0] + together([moved - active, *[still] * (PERIOD - 1)], 1))
-        return turned(jnp.stack([links, x[1]]), self.direction), total(log_slope)
+    def outputs(self, flux: Angle, columns: Sequence[Angle]) -> tuple[Rows, Rows]:
+        found = self.network([flux, *columns[1:]])
+        return found[::2], found[1::2]
 
 
 def flux_flow(
@@ -103,6 +76,6 @@ def flux_flow(
             None if compute_dtype is None else jnp.dtype(compute_dtype),
             seen=SEEN,
         )
-        return FluxCoupling(space, direction, network, bound)
+        return FluxCoupling(space, direction, network, rounds, bound)
 
     return alternating(key, n_layers, layer)

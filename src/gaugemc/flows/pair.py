@@ -8,40 +8,48 @@ the fluxes of all pairs.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from gaugemc.arrays import Scalar
-from gaugemc.flows.circle.centred import CENTRES, Map, back_through, maps_of, through
+from gaugemc.flows.circle.centred import CENTRES, Map, Rows, back_through, maps_of, through
 from gaugemc.flows.circle.circle import Angle
-from gaugemc.flows.coupling import StripeCoupling, alternating, turned
+from gaugemc.flows.coupling import StripeCoupling, alternating, lines_moved, turned
 from gaugemc.flows.flow import Flow
 from gaugemc.groups import U1
-from gaugemc.kernels import apart, together, wrap
+from gaugemc.kernels import apart, wrap
 from gaugemc.lattice import plane_plaquettes
 from gaugemc.networks.pair_network import PairNetwork
+from gaugemc.networks.stripes import StripeNetwork, UnrolledNetwork
 from gaugemc.spaces import Links, total
 
 PERIOD = 2
 Field = Float[Array, "2 x y"]
 
 
-class PairCoupling(StripeCoupling):
-    """Moves every second line of links along `direction`; all other links are frozen.
+class CentredCoupling(StripeCoupling):
+    """Moves one in `period` lines of links by the fluxes of their pairs.
 
-    P_a goes through rounds of the four maps of `flows.circle.centred`, whose log-scales (bounded by
-    `bound`) and shifts are functions of the frozen fluxes. The flow is smooth in all fluxes.
-
-    The flow commutes with gauge transformations and with charge conjugation. The extents of the
-    lattice must be even.
+    P_a goes through rounds of the four maps of `flows.circle.centred`, whose log-scales are bounded
+    by `bound`. The flow commutes with gauge transformations, is smooth, and has an inverse in
+    closed form.
     """
 
-    period = PERIOD
-    network: PairNetwork
+    network: PairNetwork | StripeNetwork | UnrolledNetwork
     rounds: int
     bound: float
+
+    @abc.abstractmethod
+    def outputs(self, flux: Angle, columns: Sequence[Angle]) -> tuple[Rows, Rows]:
+        """Log-scales before they are bounded, and shifts, of the maps of each pair.
+
+        Args:
+            flux: of each pair.
+            columns: the plaquettes, of which the first and the last move.
+        """
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
         return self._move(z, through)
@@ -50,16 +58,31 @@ class PairCoupling(StripeCoupling):
         return self._move(x, back_through)
 
     def _move(
-        self, x: Field, through: Callable[[Angle, list[Map]], tuple[Angle, Angle]]
+        self, x: Field, along: Callable[[Angle, list[Map]], tuple[Angle, Angle]]
     ) -> tuple[Field, Scalar]:
         self.space.check_shape(x)
         x = turned(x, self.direction)
-        plaquettes = plane_plaquettes(U1(), x, 0, 1)
-        first, second = apart(plaquettes, 1, PERIOD)
-        flux = wrap(first + jnp.roll(second, 1, axis=1))
-        moved, log_slope = through(first, maps_of(flux, *self.network(flux), self.bound))
-        links = wrap(x[0] + together([moved - first, jnp.zeros_like(first)], 1))
-        return turned(jnp.stack([links, x[1]]), self.direction), total(log_slope)
+        columns = apart(plane_plaquettes(U1(), x, 0, 1), 1, self.period)
+        active = columns[0]
+        flux = wrap(active + jnp.roll(columns[-1], 1, axis=1))
+        maps = maps_of(flux, *self.outputs(flux, columns), self.rounds, self.bound)
+        moved, log_slope = along(active, maps)
+        x = lines_moved(x, moved - active, self.period)
+        return turned(x, self.direction), total(log_slope)
+
+
+class PairCoupling(CentredCoupling):
+    """Moves every second line of links along `direction`; all other links are frozen.
+
+    Log-scales and shifts are functions of the frozen fluxes. The flow commutes with charge
+    conjugation, too. The extents of the lattice must be even.
+    """
+
+    period = PERIOD
+    network: PairNetwork
+
+    def outputs(self, flux: Angle, columns: Sequence[Angle]) -> tuple[Rows, Rows]:
+        return self.network(flux)
 
 
 def pair_flow(

@@ -104,6 +104,10 @@ class UnrolledNetwork(eqx.Module):
     biases: tuple[Float[Array, " _"], ...]
     window: tuple[int, ...] = eqx.field(static=True)
 
+    def unrolled(self) -> UnrolledNetwork:
+        """The network itself."""
+        return self
+
     def __call__(self, columns: Columns) -> Float[Array, "out x cell"]:
         h = _frozen_features(columns, self.window).astype(self.biases[0].dtype)
         for layer, (matrices, bias) in enumerate(zip(self.matrices, self.biases)):

@@ -10,7 +10,7 @@ from gaugemc.flows import Flow
 from gaugemc.samplers import ExactU1, Heatbath, Sampler
 from gaugemc.spaces import is_u1_2d
 from gaugemc.theories import Theory
-from gaugemc.training.equilibrium import equilibrium, moved
+from gaugemc.training.equilibrium import WARMUP, equilibrium, moved
 from gaugemc.training.share import WHOLE, Share
 
 
@@ -40,8 +40,8 @@ class ForwardKL(eqx.Module):
 
     def start(self, key: Key[Array, ""], chains: int) -> PyTree:
         """States of chains in equilibrium, for `start_training`."""
-        exact = isinstance(self.source, ExactU1)
-        return equilibrium(self.source, key, chains, *([0] if exact else []))
+        warmup = 0 if isinstance(self.source, ExactU1) else WARMUP
+        return equilibrium(self.source, key, chains, warmup)
 
     def __call__(
         self, flow: Flow, key: Key[Array, ""], step: Int[Array, ""], states: PyTree

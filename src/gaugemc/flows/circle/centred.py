@@ -52,11 +52,11 @@ def back_through(x: Angle, maps: list[Map]) -> tuple[Angle, Angle]:
     return x, log_slopes
 
 
-def maps_of(flux: Angle, outputs: Rows, shifts: Rows, bound: float) -> list[Map]:
+def maps_of(flux: Angle, outputs: Rows, shifts: Rows, rounds: int, bound: float) -> list[Map]:
     """Rounds of maps: a log-scale below `bound` from each output of a network, and its shift."""
     half = cosine(flux / 2)
     maps = []
-    for (fraction, order), output, shift in zip(CENTRES * (len(outputs) // 4), outputs, shifts):
+    for (fraction, order), output, shift in zip(CENTRES * rounds, outputs, shifts):
         log_scale = bound * jnp.tanh(output / bound)
         odd = half if fraction == 0.5 and order == 1 else 1.0
         maps.append(Map(fraction * flux, order, odd * log_scale, shift))
