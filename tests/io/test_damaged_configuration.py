@@ -292,7 +292,9 @@ def test_a_lime_file_without_a_checksum_is_read(links: np.ndarray, tmp_path: Pat
 
 def test_what_is_no_file_of_a_configuration_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    for data in (b"", b"\x89HDF\r\n\x1a\n" + bytes(600), random.Random(1).randbytes(5000)):
+    path.write_bytes(b"")
+    assert refusal(path) == "empty: copy or write the file again"
+    for data in (b"\x89HDF\r\n\x1a\n" + bytes(600), random.Random(1).randbytes(5000)):
         path.write_bytes(data)
         assert refusal(path) == "of no known format: nersc, ildg, hdf5, milc, openqcd"
     path.write_bytes(b"BEGIN_HEADER\n" + b"A = B\n" * 20_000)
