@@ -126,3 +126,32 @@ def test_a_job_that_fails_is_not_requeued(slurm: Environment, tmp_path: Path) ->
     wait(lambda: states(slurm, job) == ["FAILED"], PATIENCE)
     assert restarts(slurm, job) == 0
     assert "holds a run with seed=1" in (tmp_path / f"broken/job-{job}.txt").read_text()
+
+
+def test_a_sweep_of_submitit_goes_on_after_its_signal(slurm: Environment, tmp_path: Path) -> None:
+    """Hydra's launcher queues a job again by itself, when SLURM signals the end of its time."""
+    limits = ["hydra.launcher.timeout_min=60", "hydra.launcher.max_num_timeout=2"]
+    sweep = ["hydra/launcher=submitit_slurm", "seed=1,2", "hydra.sweep.dir=scan", "--multirun"]
+    begun = tmp_path / "scan/0/checkpoints"
+    with subprocess.Popen(
+        [sys.executable, "-m", "gaugemc", *LONG, *limits, *sweep],
+        cwd=tmp_path,
+        env=slurm,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as command:
+        try:
+            wait(lambda: command.poll() or list(begun.glob("train-*.ckpt")), PATIENCE)
+            assert command.poll() is None, command.communicate()[0]
+            (job,) = {path.name.split("_")[0] for path in tmp_path.glob("scan/.submitit/*_0")}
+            said(slurm, "scancel", "--signal=USR2", f"{job}_0")
+            out = command.communicate(timeout=PATIENCE)[0]
+        finally:
+            command.kill()
+    assert command.returncode == 0, out
+    assert [restarts(slurm, f"{job}_{number}") for number in (0, 1)] == [1, 0]
+    assert "training goes on from step" in (tmp_path / "scan/0/log.txt").read_text()
+    for number in (0, 1):
+        assert (tmp_path / f"scan/{number}/summary.json").exists()
+    assert "seed" in (tmp_path / "scan/report.html").read_text()

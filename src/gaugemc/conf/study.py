@@ -41,6 +41,18 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "flow": TRAINED_NCP,
         "training": {"objective": "none"},
     },
+    "damped_flow": {
+        "defaults": NCP,
+        "flow": TRAINED_NCP,
+        "training": {"objective": "none"},
+        "sampler": {  # nearly a straight line, which no narrow spike of the force throws off
+            "force_scale": 0.03,
+            "integrator": "leapfrog",
+            "trajectory_length": 2.0,
+            "n_steps": 1,
+            "tune": False,
+        },
+    },
     "paper_independence": {
         "defaults": INDEPENDENCE,
         "flow": TRAINED_NCP,
@@ -84,6 +96,7 @@ def set_by(member: str) -> dict[str, str]:
 OURS = ("heatbath", "l2hmc", "stout", "trained_stout")
 TOYS = "correlated_gaussian,ill_conditioned_gaussian,two_gaussians,rough_well"
 """Of 1711.09268, section 5.1."""
+SEED = ("paper_flow", "damped_flow", "retrained_flow", "paper_independence", "hmc_two")
 LENGTHS = ("l2hmc", "dense_l2hmc", "hmc_half", "hmc_one", "hmc_two")
 SHORT_TUNING: dict[str, Any] = {
     "tune_iterations": 20,
@@ -159,7 +172,7 @@ STUDIES = {
     ),
     "paper_2112_01586": study(
         "u1_2d",
-        ("paper_flow", "retrained_flow", "paper_independence", "hmc_two"),
+        SEED,
         {"theory.lattice": "[8,8],[16,16]"},
         theory={"beta": 6.0},
         training={"steps": 2000, "quality_every": 200},
@@ -167,7 +180,7 @@ STUDIES = {
     ),
     "paper_2112_01586_quick": study(
         "u1_2d",
-        ("paper_flow", "retrained_flow", "paper_independence", "hmc_two"),
+        SEED,
         {"theory.lattice": "[8,8],[16,16]"},
         theory={"beta": 6.0},
         chains=8,
@@ -183,7 +196,7 @@ STUDIES = {
             "targets": [0.8],
             "tune_iterations": 10,
             "tune_draws": 5,
-            "most_steps": 20,
+            "most_steps": 8,
         },
     ),
     "paper_2105_03418": study(
