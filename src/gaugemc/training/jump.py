@@ -119,6 +119,8 @@ class ExpectedJump(eqx.Module):
     field-transformation HMC with a flow. The chains are of the theory's own variables x, whose
     density training leaves as it is. So the gradient is that of the mean in equilibrium. With a
     flow a trajectory starts from z = f^-1(x), and the gradient holds the change of z at fixed x.
+    Where the proposals have no reverse pass the gradient is a difference in each parameter, see
+    `by_differences`.
 
     `beta` gives the coupling at each training step (annealing), for `Theory.at`.
 
