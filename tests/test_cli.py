@@ -374,12 +374,12 @@ MISTAKES = [
         ["loss.plaquette_weight=0", "this or loss.charge_weight or loss.distance_weight a"],
     ),
     (
-        "theory=su2_4d flow=stout training.objective=jump",
-        ["training.objective=jump", "in 4D did not compile", "choose forces"],
+        "theory=su2_4d flow=stout flow.network=true training.objective=jump",
+        ["training.objective=jump", "in 4D", "at most 256", "choose flow.network=false"],
     ),
     (
-        "theory=su3_4d flow=stout sampler=mixed training.objective=jump",
-        ["training.objective=jump", "in 4D did not compile", "choose forces"],
+        "theory=su3_4d flow=stout flow.sweeps=11 sampler=mixed training.objective=jump",
+        ["training.objective=jump", "in 4D", "at most 256", "the flow has 264", "flow.sweeps=1"],
     ),
     ("training.objective=jump loss.form=energy", ["loss.form=energy", "plain or mixed"]),
     ("sampler=flow training.objective=jump", ["objective=jump: sampler=flow", "fthmc"]),

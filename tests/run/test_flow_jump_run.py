@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
@@ -90,3 +91,32 @@ def test_a_run_goes_on_bit_for_bit_after_ctrl_c(finished: Path, tmp_path: Path) 
     for wanted, found in zip(results(finished), results(tmp_path), strict=True):
         np.testing.assert_array_equal(found, wanted)
     assert rows(tmp_path) == rows(finished)
+
+
+FOUR_DIMENSIONS = [
+    "mode=debug",
+    "theory=su2_4d",
+    "theory.lattice=[2,2,2,2]",
+    "flow=stout",
+    "flow.sweeps=1",
+    "training.objective=jump",
+    "sampler.n_steps=1",
+    "training.steps=2",
+    "training.batch=2",
+]
+
+
+def test_a_flow_of_four_dimensions_is_trained() -> None:
+    """All 24 coefficients have a gradient, and Adam moves each of them."""
+    trainee, key = build_trainee(composed(*FOUR_DIMENSIONS)), jax.random.key(0)
+    descent = descent_of(trainee)
+    start = trainee.start(descent.in_jax, key, key)
+    *_, (state, metrics) = in_jax(trainee.objective, descent, start, key, 2, 2)
+    before, after = (
+        np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(arrays)])
+        for arrays in (eqx.filter(s.model, eqx.is_inexact_array) for s in (start, state))
+    )
+    assert after.size == 24
+    assert np.all(np.abs(after - before) > 0)
+    assert np.isfinite(metrics.loss).all()
+    assert np.max(np.abs(state.chains - start.chains)) > 0.01

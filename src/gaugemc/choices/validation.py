@@ -46,7 +46,9 @@ def validate(settings: Settings) -> None:
     refuse_heatbath(settings, theory)
     try:
         if trained(settings):
-            check_parameters(settings, abstract_model(settings, theory))
+            model = abstract_model(settings, theory)
+            check_parameters(settings, model)
+            refuse_differences(settings, theory, model)
         else:
             build_sampler(settings, theory, None)
     except SettingsError:
@@ -61,6 +63,23 @@ def validate(settings: Settings) -> None:
         problem = str(error) if known else f"{error}; choose {other}sampler=hmc"
         raise SettingsError(key, value, problem) from error
     refuse_training_lattice(settings)
+
+
+def refuse_differences(settings: Settings, theory: Any, model: Any) -> None:
+    """Raise SettingsError for jumps of a flow by differences in too many parameters."""
+    if not has_flow_jumps(settings):
+        return
+    from gaugemc.training import FlowTrajectories
+    from gaugemc.training.differences import MOST, n_parameters
+
+    count = n_parameters(model)
+    if count > MOST and not FlowTrajectories.has_reverse_pass(theory):
+        problem = (
+            f"in {len(settings.theory.lattice)}D its derivative is a difference in each parameter,"
+            f" at most {MOST}, and the flow has {count}: choose flow.network=false,"
+            " flow.sweeps=1 or training.objective=forces"
+        )
+        raise SettingsError("training.objective", "jump", problem)
 
 
 def refuse_training_lattice(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from gaugemc.observables.sine_charge import SineCharge
 from gaugemc.samplers.metropolis import metropolis
 from gaugemc.spaces import Links, total
 from gaugemc.theories import Theory
+from gaugemc.training.differences import by_differences
 from gaugemc.training.proposals import Passes, Proposals
 from gaugemc.training.share import WHOLE, Share
 
@@ -118,6 +119,8 @@ class ExpectedJump(eqx.Module):
     field-transformation HMC with a flow. The chains are of the theory's own variables x, whose
     density training leaves as it is. So the gradient is that of the mean in equilibrium. With a
     flow a trajectory starts from z = f^-1(x), and the gradient holds the change of z at fixed x.
+    Where the proposals have no reverse pass the gradient is a difference in each parameter, see
+    `by_differences`.
 
     `beta` gives the coupling at each training step (annealing), for `Theory.at`.
 
@@ -156,19 +159,6 @@ class ExpectedJump(eqx.Module):
         self, model: Any, key: Key[Array, ""], step: Int[Array, ""], x: Fields
     ) -> tuple[Scalar, Fields]:
         theory = self.theory if self.beta is None else self.theory.at(self.beta(step))
-        sampler = self.proposals.sampler(theory, model)
-
-        def draw(key: Key[Array, ""], x: Field) -> tuple[Float[Array, " jump"], Field]:
-            momentum_key, accept_key, direction_key = jax.random.split(key, 3)
-            state = sampler.state(self.proposals.inward(sampler, x))
-            v = theory.space.random_momentum(momentum_key)
-            forward = jax.random.bernoulli(direction_key)
-            proposal, delta_h = self.proposals.propose(sampler, state, v, forward)
-            y = self.proposals.outward(sampler, proposal.x)
-            after, info = metropolis(accept_key, x, y, delta_h)
-            squares = [jump.squared(theory, x, y) for jump in self.jumps]
-            return info.acceptance * jnp.stack(squares), jax.lax.stop_gradient(after)
-
         chains = x.shape[0]
         of_all = chains * self.share.parts
         keys = self.share.of(jax.random.split(key, of_all))
@@ -177,7 +167,8 @@ class ExpectedJump(eqx.Module):
             start_keys, draw_keys = map(self.share.of, prior_keys)
             x = jnp.concatenate([x, jax.vmap(theory.space.random)(start_keys)])
             keys = jnp.concatenate([keys, draw_keys])
-        expected, x = jax.vmap(draw)(keys, x)
+        draws = _draws if self.proposals.has_reverse_pass(theory) else _draws_by_differences
+        expected, x = draws(model, x, keys, theory, self.proposals, self.jumps)
         weights = jnp.asarray([jump.weight for jump in self.jumps], jnp.float64)
         scales = jnp.asarray([jump.scale for jump in self.jumps], jnp.float64)
         losses = self._loss(expected / scales) @ weights
@@ -191,3 +182,31 @@ class ExpectedJump(eqx.Module):
             return -expected
         expected = expected + SMALLEST
         return 1 / expected - expected
+
+
+def _draws(
+    model: Any,
+    x: Fields,
+    keys: Key[Array, " chain"],
+    theory: Theory,
+    proposals: Proposals,
+    jumps: tuple[Jump, ...],
+) -> tuple[Float[Array, "chain jump"], Fields]:
+    """The expected squared jumps of a draw of each chain, and the chains after the draw."""
+    sampler = proposals.sampler(theory, model)
+
+    def draw(key: Key[Array, ""], x: Field) -> tuple[Float[Array, " jump"], Field]:
+        momentum_key, accept_key, direction_key = jax.random.split(key, 3)
+        state = sampler.state(proposals.inward(sampler, x))
+        v = theory.space.random_momentum(momentum_key)
+        forward = jax.random.bernoulli(direction_key)
+        proposal, delta_h = proposals.propose(sampler, state, v, forward)
+        y = proposals.outward(sampler, proposal.x)
+        after, info = metropolis(accept_key, x, y, delta_h)
+        squares = [jump.squared(theory, x, y) for jump in jumps]
+        return info.acceptance * jnp.stack(squares), jax.lax.stop_gradient(after)
+
+    return jax.vmap(draw)(keys, x)
+
+
+_draws_by_differences = by_differences(_draws)

@@ -13,6 +13,7 @@ from gaugemc.arrays import Field, Scalar
 from gaugemc.samplers import HMC, L2HMC
 from gaugemc.samplers.hmc.hmc import HMCState
 from gaugemc.samplers.hmc.integrator import OMELYAN, Integrator, integrator_of
+from gaugemc.spaces import Links
 from gaugemc.theories import Theory
 from gaugemc.theories.theory import Pullback
 
@@ -31,6 +32,11 @@ class Proposals(eqx.Module):
     @abc.abstractmethod
     def outward(self, sampler: HMC | L2HMC, z: Field) -> Field:
         """The theory's variable of a variable of the sampler."""
+
+    @staticmethod
+    def has_reverse_pass(theory: Theory) -> bool:
+        """Whether reverse mode differentiates proposals; else differences do."""
+        return True
 
     @abc.abstractmethod
     def propose(
@@ -84,3 +90,8 @@ class FlowTrajectories(Proposals):
         self, sampler: HMC | L2HMC, state: HMCState, v: Field, forward: Bool[Array, ""]
     ) -> tuple[HMCState, Scalar]:
         return cast(HMC, sampler).propose(state, v, self.n_steps)
+
+    @staticmethod
+    def has_reverse_pass(theory: Theory) -> bool:
+        """Only in two dimensions: in four XLA does not compile the reverse pass in minutes."""
+        return not (isinstance(theory.space, Links) and len(theory.space.lattice) > 2)

@@ -24,11 +24,6 @@ class FTHMCSampler(Trajectories):
     def refuse(self, settings: Settings) -> None:
         if settings.training.objective != "jump":
             return
-        if len(settings.theory.lattice) == 4:
-            problem = (
-                "the derivative of trajectories in 4D did not compile in minutes: choose forces"
-            )
-            raise SettingsError("training.objective", "jump", problem)
         if (form := settings.loss.form) == "energy":
             raise SettingsError("loss.form", form, "is for sampler=l2hmc: choose plain or mixed")
         refuse_jumps(settings)
