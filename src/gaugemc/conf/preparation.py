@@ -142,7 +142,7 @@ def judged(sweep: Sequence[Sequence[str]], number: int) -> Iterator[None]:
 
 def rooted(settings: Settings) -> Settings:
     """The settings with paths from the directory where the command was given (hydra.job.chdir)."""
-    cwd = HydraConfig.get().runtime.cwd
+    cwd = HydraConfig.get().runtime.cwd if HydraConfig.initialized() else os.getcwd()
 
     def found(path: str | None) -> str | None:
         return os.path.join(cwd, path) if path and not is_shipped(path) else path

@@ -15,7 +15,6 @@ from jaxtyping import PyTree
 from gaugemc.choices import frameworks
 from gaugemc.interop import processes
 from gaugemc.interop.tensorflow.processes import Processes, by_type
-from gaugemc.run.processes import same_versions, version
 from gaugemc.training.share import Share
 
 
@@ -94,8 +93,7 @@ def together() -> Iterator[Processes]:
     """Inside, the processes of TF_CONFIG are one training; without it, this one alone.
 
     Raises:
-        ConnectionError: they do not find each other, have several GPUs each, or are not of the
-            same version.
+        ConnectionError: they do not find each other, or have several GPUs each.
     """
     if frameworks.processes() == 1:
         yield Processes()
@@ -108,5 +106,4 @@ def together() -> Iterator[Processes]:
             f" {workers.strategy.num_replicas_in_sync} GPUs: give each process one, by"
             " CUDA_VISIBLE_DEVICES"
         )
-    same_versions(workers.gathered(version(f"tensorflow {tf.__version__}")))
     yield workers

@@ -16,7 +16,6 @@ from gaugemc.interop import processes
 from gaugemc.interop.torch.adam import TorchAdam
 from gaugemc.interop.torch.loss import Loss
 from gaugemc.interop.torch.processes import Processes
-from gaugemc.run.processes import same_versions, version
 from gaugemc.training.schedule import Descent
 from gaugemc.training.share import Share
 
@@ -35,6 +34,12 @@ class Distributed(Processes):
 
     def heard(self) -> AbstractContextManager[None]:
         return heard()
+
+    def gathered(self, own: Any) -> list[Any]:
+        objects = [None] * self.share.parts
+        with heard():
+            distributed.all_gather_object(objects, own)
+        return objects
 
     def agreed(self, tree: PyTree) -> PyTree:
         def sent(first: Any) -> Any:
@@ -75,7 +80,7 @@ def together() -> Iterator[Distributed]:
     """Inside, the processes that torchrun started are one training.
 
     Raises:
-        ConnectionError: they do not find each other, or are not of the same version.
+        ConnectionError: they do not find each other.
     """
     with joined():
         yield Distributed()
@@ -96,11 +101,6 @@ def joined(leave: Callable[[], None] = distributed.destroy_process_group) -> Ite
             timeout=PATIENCE,
         )
     try:
-        versions: list[str] = [""] * size
-        with heard():
-            own = version(f"torch {torch.__version__}")
-            distributed.all_gather_object(versions, own)
-        same_versions(versions)
         yield
     finally:
         leave()
