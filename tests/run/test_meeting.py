@@ -5,8 +5,12 @@ import os
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from typing import NoReturn
 
+import jax
+import jax.numpy as jnp
 import pytest
 from cluster import free_port, taken_port
 from composed import composed
@@ -14,8 +18,12 @@ from composed import composed
 from gaugemc.choices.devices import Place
 from gaugemc.choices.frameworks import processes, rank
 from gaugemc.choices.option import SettingsError
+from gaugemc.interop.processes import Alone
+from gaugemc.interop.stages import loop
 from gaugemc.run.alike import Told, code, told
 from gaugemc.run.meeting import addresses, meet
+from gaugemc.training import start_training
+from gaugemc.training.schedule import Descent
 
 
 def outcomes(*places: tuple[int, int], of: Sequence[Told] = ()) -> list[list[str] | str]:
@@ -79,6 +87,22 @@ def test_processes_that_are_not_alike_end() -> None:
     ):
         lines = outcomes((0, 3), (1, 3), (2, 3), of=[ours, ours, theirs])
         assert all(f"process 2 has {said}start all with the same" in line for line in lines), lines
+
+
+def test_processes_that_are_not_alike_do_not_train(key: jax.Array) -> None:
+    """Those of another framework, which have found each other."""
+
+    class Two(Alone):
+        def gathered(self, own: Told) -> list[Told]:
+            return [own, {**own, "seed": 2}]
+
+    def begin(*_: object) -> NoReturn:
+        raise AssertionError("has begun")
+
+    train, descent = loop(lambda: nullcontext(Two()), begin, {"seed": 1}), Descent(1e-2, 1)
+    state = start_training(jnp.zeros(2), descent.in_jax)
+    with pytest.raises(ConnectionError, match="process 1 has seed=2, process 0 has seed=1: start"):
+        next(train(lambda model, key, step: jnp.sum(model), descent, state, key, 1, 1))
 
 
 def test_the_code_is_known_by_its_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,9 @@ def loop_of(settings: Settings) -> Loop:
         case "horovod":
             from gaugemc.interop.tensorflow.horovod import together
         case "multiworker":
-            from gaugemc.interop.tensorflow.multiworker import together
+            from gaugemc.interop.tensorflow.multiworker import within
+
+            together = within(settings.devices.patience)
         case _:
             return train
     return loop(together, Stage, told(settings, tensorflow=tf.__version__))

@@ -13,11 +13,13 @@ def loop_of(settings: Settings) -> Loop:
     """The loop that `backend` names."""
     match settings.backend:
         case "ddp":
-            from gaugemc.interop.torch.ddp import together
+            from gaugemc.interop.torch.ddp import within
+
+            together = within(settings.devices.patience)
         case "deepspeed":
             from gaugemc.interop.torch.deepspeed import with_zero
 
-            together = with_zero(settings.zero)
+            together = with_zero(settings.zero, settings.devices.patience)
         case "horovod":
             from gaugemc.interop.torch.horovod import together
         case _:

@@ -13,6 +13,7 @@ from jaxtyping import PyTree
 from torch import distributed, nn
 
 from gaugemc.interop import processes
+from gaugemc.interop.stages import Together
 from gaugemc.interop.torch.adam import TorchAdam
 from gaugemc.interop.torch.loss import Loss
 from gaugemc.interop.torch.processes import Processes
@@ -75,24 +76,33 @@ def heard(what: str = "cannot go on") -> AbstractContextManager[None]:
     return processes.heard(RuntimeError, what=what, where=where)
 
 
-@contextmanager
-def together() -> Iterator[Distributed]:
+def within(patience: int) -> Together:
     """Inside, the processes that torchrun started are one training.
 
-    Raises:
-        ConnectionError: they do not find each other.
+    Args:
+        patience: seconds in which all of them must have come; else there is a ConnectionError.
     """
-    with joined():
-        yield Distributed()
+
+    @contextmanager
+    def together() -> Iterator[Distributed]:
+        with joined(patience):
+            yield Distributed()
+
+    return together
 
 
 @contextmanager
-def joined(leave: Callable[[], None] = distributed.destroy_process_group) -> Iterator[None]:
+def joined(
+    patience: int, leave: Callable[[], None] = distributed.destroy_process_group
+) -> Iterator[None]:
     """Inside, torch.distributed knows the processes; without torchrun, this one alone."""
     with heard("cannot start"):
         store, rank, size = distributed.HashStore(), 0, 1
         if "RANK" in os.environ:
-            store, rank, size = next(distributed.rendezvous("env://"))
+            store, rank, size = next(
+                distributed.rendezvous("env://", timeout=timedelta(seconds=patience))
+            )
+            store.set_timeout(PATIENCE)
         distributed.init_process_group(
             "nccl" if torch.cuda.is_available() else "gloo",
             store=distributed.PrefixStore(f"training {next(_TRAININGS)}", store),
