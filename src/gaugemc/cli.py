@@ -48,6 +48,7 @@ from gaugemc.report.report import write_report
 from gaugemc.report.scan import is_run, jobs_in
 from gaugemc.report.scan_report import write_scan_report
 from gaugemc.report.svg import svg_of
+from gaugemc.run.alike import told
 from gaugemc.run.experiment import run
 from gaugemc.run.extension import with_overrides
 from gaugemc.run.measure_files import measure_files
@@ -91,15 +92,15 @@ def share(verb: str, words: Sequence[str]) -> int:
         if (devices.count or 1) > 1:
             jax.config.update("jax_num_cpu_devices", devices.count)
         if place.processes > 1:
-            (meet if BACKENDS[backend(verb, words)].meets else join)(place)
+            settings = resumed(words) if verb == "resume" else composed(list(words))
+            (meet if BACKENDS[settings.backend].meets else join)(place, told(settings))
     return 0
 
 
-def backend(verb: str, words: Sequence[str]) -> str:
-    """By which the processes of a run train, as far as it is told before the run is read."""
-    if verb == "resume":
-        return RunDirectory(Path(words[0])).settings().backend
-    return composed([word for word in words if word.startswith("backend=")]).backend
+def resumed(words: Sequence[str]) -> Settings:
+    """The settings of a run in the directory that comes first, with changes."""
+    path = Path(words[0])
+    return with_overrides(RunDirectory(path).settings(), words[1:], path)
 
 
 def prepare_jax() -> None:
@@ -115,7 +116,7 @@ def prepare_jax() -> None:
 def configured() -> int:
     """The Hydra application: one run, or with --multirun several."""
     if rank() > 0:  # has no directory, which Hydra would make
-        return work(composed(sys.argv[1:]))
+        return work(rooted(composed(sys.argv[1:])))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach `guarded`
     register()
     codes: list[int] = []
@@ -175,7 +176,7 @@ def resume(path: Path, overrides: Sequence[str]) -> int:
             f" hydra.sweep.dir={path}, or with one of its runs: gaugemc resume {runs[0]}",
             BAD_INPUT,
         )
-    settings = with_overrides(RunDirectory(path).settings(), overrides, path)
+    settings = resumed([str(path), *overrides])
     return work(settings) if rank() > 0 else run_and_show(settings, path, extend=True)
 
 

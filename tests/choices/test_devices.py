@@ -69,5 +69,13 @@ def test_processes_need_a_place_to_meet() -> None:
 def test_the_rank_is_known_from_the_first_moment() -> None:
     assert rank_of(["devices.launcher=slurm", "chains=8"], SLURM) == 3
     assert rank_of(["devices.launcher=mpi"], PALS) == 5
-    assert rank_of(["devices.launcher=hand", "devices.process=2"], {}) == 2
+    by_hand = ["devices.launcher=hand", "devices.process=2", "devices.processes=3"]
+    assert rank_of(by_hand, {}) == 2
     assert rank_of(["chains=8"], SLURM | PALS) == 0
+
+
+@pytest.mark.parametrize("lie", [{"SLURM_PROCID": "4"}, {"SLURM_STEP_NUM_TASKS": ""}])
+def test_who_is_wrong_about_its_place_says_so(lie: dict[str, str]) -> None:
+    """As process 0 does; the others leave what all find to process 0."""
+    assert rank_of(["devices.launcher=slurm"], SLURM | lie) == 0
+    assert rank_of(["devices.launcher=hand", "devices.process=2"], {}) == 0

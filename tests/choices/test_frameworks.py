@@ -1,6 +1,7 @@
 """What frameworks and backends are refused, each in one line that says what to do."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from gaugemc.choices.frameworks import (
 )
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.validation import refuse
+from gaugemc.interop import engine_of
 
 
 @pytest.fixture
@@ -77,6 +79,21 @@ def test_backends_but_ddp_train_in_one_process_too(installed: None) -> None:
         ("tensorflow", "multiworker"),
     ):
         refuse_framework(framework, backend)
+
+
+@pytest.mark.parametrize(
+    ("framework", "package"), [("pytorch", "torch"), ("tensorflow", "tensorflow")]
+)
+def test_what_is_installed_and_broken_is_one_line(
+    framework: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a library is not there that it needs."""
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f"gaugemc.interop.{package}", raising=False)
+    monkeypatch.delitem(sys.modules, f"gaugemc.interop.{package}.backends", raising=False)
+    problem = rf"^framework={framework}: with backend=none cannot be imported: .*{package}"
+    with pytest.raises(SettingsError, match=problem):
+        engine_of(composed(f"framework={framework}"))
 
 
 @pytest.mark.parametrize(

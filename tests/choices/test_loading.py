@@ -45,6 +45,7 @@ COUPLINGS = "theory=su3_4d sampler=l2hmc"
             "trained with flow.rectangles=true, not false: set flow.rectangles=true",
         ),
         (STOUT, "theory=su2_2d flow=stout", "trained for theory.group=SU3, not SU2"),
+        (STOUT, "theory=su3_4d flow=stout", "trained in 2D, not in 4D"),
         ("sampler=hmc", "flow=ncp", "is a run of sampler=hmc, which trains no flow"),
         (
             "sampler=l2hmc dynamics.n_leapfrog=3",

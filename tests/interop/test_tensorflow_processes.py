@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cluster import free_port, taken_port
 from launched import ENVIRONMENT, differences, lacks, launched, workers
 
+from gaugemc.choices.tf_config import config
+from gaugemc.interop.tensorflow.multiworker import met
 from gaugemc.io.ensemble import read_draws
 
 BACKENDS = [
@@ -25,6 +28,19 @@ def test_a_hundred_steps_of_two_processes_are_those_of_one(launcher: str, backen
     cases = ["0:float64:flow", "0:float64:leapfrog"]
     found = differences(launcher, "tensorflow", backend, *cases)
     assert all(difference < 1e-6 for difference in found.values()), found
+
+
+def test_who_waits_for_a_worker_that_has_ended_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow itself would wait for ever."""
+    workers = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    for number, said in ((0, "process 1 has not come"), (1, "Connection refused")):
+        monkeypatch.setenv("TF_CONFIG", config(workers, number))
+        with pytest.raises(ConnectionError, match=f"do not meet at {workers[0]}: .*{said}"):
+            met(0)
+    with taken_port() as port:
+        monkeypatch.setenv("TF_CONFIG", config([f"127.0.0.1:{port}", workers[1]], 0))
+        with pytest.raises(ConnectionError, match=f"^TF_CONFIG: .*port {port} cannot be used"):
+            met(0)
 
 
 @lacks("horovod")

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+from cluster import free_port
 from launched import differences, lacks, launched
+
+from gaugemc.interop.torch.ddp import joined
 
 BACKENDS = [
     ("torchrun", "ddp", ["0:float64:flow", "0:float64:leapfrog"]),
@@ -26,6 +29,19 @@ def test_a_hundred_steps_of_two_processes_are_those_of_one(
     """Losses, parameters, moments and chains."""
     found = differences(launcher, "pytorch", backend, *cases)
     assert all(found[case] < BARS[case.split(":")[1]] for case in cases), found
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_who_waits_for_a_process_that_has_ended_says_so(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    port = str(free_port())
+    there = {"RANK": str(number), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    for name, value in {**there, "MASTER_PORT": port}.items():
+        monkeypatch.setenv(name, value)
+    said = rf"^training cannot start with 2 processes \(127.0.0.1:{port}\): .*[Tt]imed out after"
+    with pytest.raises(ConnectionError, match=said), joined(1):
+        pass
 
 
 def test_a_mistake_is_said_once(tmp_path: Path) -> None:

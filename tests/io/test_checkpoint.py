@@ -350,15 +350,32 @@ def test_latest_skips_what_is_damaged_and_says_so(
     assert str(newest) in caplog.text
 
 
+def test_what_is_no_file_is_skipped(tmp_path: Path) -> None:
+    """A directory, a link to itself, and a FIFO, whose reading would not end."""
+    good = checkpoint_path(tmp_path, "train", 1)
+    save_checkpoint(good, {}, {})
+    places = [checkpoint_path(tmp_path, "train", step) for step in (2, 3, 4)]
+    places[0].mkdir()
+    places[1].symlink_to(places[1].name)
+    os.mkfifo(places[2])
+    said: list[str] = []
+    assert latest_checkpoint(tmp_path, "train", said.append) == good
+    assert said == [f"skipped {path}: not a regular file" for path in reversed(places)]
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(tmp_path / "absent", {})
+
+
 def test_prune_keeps_the_newest_valid_ones(tmp_path: Path) -> None:
     paths = [checkpoint_path(tmp_path, "train", step) for step in range(6)]
     for path in paths:
         save_checkpoint(path, {}, {})
     paths[5].write_bytes(b"damaged")
+    paths[0].unlink()
+    paths[0].mkdir()
     other = checkpoint_path(tmp_path, "evaluate", 0)
     save_checkpoint(other, {}, {})
     prune(tmp_path, "train", 2)
-    assert set(tmp_path.iterdir()) == {*paths[3:], other}
+    assert set(tmp_path.iterdir()) == {paths[0], *paths[3:], other}
     with pytest.raises(ValueError, match="keep 0"):
         prune(tmp_path, "train", 0)
 

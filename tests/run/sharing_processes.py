@@ -74,7 +74,7 @@ def settings(draws: int, chunks: int = 2, *words: str) -> Settings:
 if __name__ == "__main__":
     process, folder = int(sys.argv[1]), Path(sys.argv[3])
     prepare_jax()
-    join(Place(process, 2, f"127.0.0.1:{sys.argv[2]}"))
+    join(Place(process, 2, f"127.0.0.1:{sys.argv[2]}"), {})
     with leaving():
         numbers = shared(jax.devices())
         if process == 0:

@@ -30,7 +30,6 @@ from gaugemc.run.processes import agreed, devices_of, heard, join
 
 SOURCE = Path(str(gaugemc.__file__)).parents[1]
 SCRIPT = Path(__file__).with_name("sharing_processes.py")
-VERSIONS = Path(__file__).with_name("versions_of_processes.py")
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
@@ -105,16 +104,6 @@ def test_two_processes_and_one(tmp_path: Path) -> None:
         np.testing.assert_allclose(together[name], numbers, rtol=1e-12, atol=bar, err_msg=name)
 
 
-def test_another_version_is_one_line_in_every_process() -> None:
-    port = str(free_port())
-    first, second = (started(str(VERSIONS), n, port, version) for n, version in ("0a", "1b"))
-    for process in (first, second):
-        (line,) = said_by(process)
-        assert "process 1 has gaugemc b, " in line
-        assert ", process 0 has gaugemc a, " in line
-        assert line.endswith(": install the same")
-
-
 @pytest.mark.parametrize(
     ("error", "lost"),
     [
@@ -157,7 +146,7 @@ def test_a_port_in_use_is_refused() -> None:
         taken_port() as port,
         pytest.raises(SettingsError, match=rf"devices.coordinator=.*port {port} cannot be"),
     ):
-        join(Place(0, 2, f"127.0.0.1:{port}"))
+        join(Place(0, 2, f"127.0.0.1:{port}"), {})
 
 
 def test_more_devices_than_there_are_are_refused() -> None:

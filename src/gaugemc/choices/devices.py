@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from gaugemc.choices.option import SettingsError, at_least, must, one_of, option
 
+_SLURM = "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"
+_OPEN_MPI = "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"
 _PMI = "PMI_RANK", "PMI_SIZE"
 _ON_HOST = "OMPI_COMM_WORLD_LOCAL_RANK", "PALS_LOCAL_RANKID", "MPI_LOCALRANKID"
 _KNOWN = one_of("none", "slurm", "mpi", "hand")
@@ -39,6 +41,7 @@ class DevicesSettings:
     coordinator: str | None = option(
         None, "HOST:PORT of process 0, where all processes meet; slurm needs none"
     )
+    patience: int = option(60, "seconds in which all processes must have come", at_least(1))
 
 
 class Place(NamedTuple):
@@ -50,6 +53,8 @@ class Place(NamedTuple):
     """HOST:PORT of process 0."""
     on_host: int | None = None
     """Number of the process on its machine, where known."""
+    patience: int = 60
+    """Seconds in which all must have come."""
 
 
 def place_of(devices: DevicesSettings, environment: Mapping[str, str] = os.environ) -> Place:
@@ -74,19 +79,34 @@ def place_of(devices: DevicesSettings, environment: Mapping[str, str] = os.envir
     if place.processes > 1 and not re.fullmatch(r".+:\d{1,5}", place.coordinator):
         problem = "needs HOST:PORT of process 0, such as node1:61440"
         raise SettingsError("devices.coordinator", devices.coordinator, problem)
-    return place
+    return place._replace(patience=devices.patience)
+
+
+def own_device(place: Place) -> int | None:
+    """Which of the devices that a process sees is its own; None for all of them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return place.on_host if "," in visible or not visible else None
 
 
 def rank_of(words: Iterable[str], environment: Mapping[str, str] = os.environ) -> int:
-    """The number of this process, as a command line tells before it is read; 0 where in doubt."""
+    """The number of this process, as a command line tells before it is read.
+
+    In doubt it is 0, the one that says what is wrong.
+    """
     given = {key: value for key, _, value in (word.partition("=") for word in words)}
-    numbers = {
-        "hand": given.get("devices.process"),
-        "slurm": environment.get("SLURM_PROCID"),
-        "mpi": environment.get("OMPI_COMM_WORLD_RANK") or environment.get("PMI_RANK"),
-    }
-    number = numbers.get(given.get("devices.launcher", ""))
-    return int(number) if number and number.isdecimal() else 0
+    there, names = {
+        "hand": (given, ("devices.process", "devices.processes")),
+        "slurm": (environment, _SLURM),
+        "mpi": (environment, _of_mpi(environment)),
+    }.get(given.get("devices.launcher", ""), ({}, ("", "")))
+    number, processes = (there.get(name, "") for name in names)
+    known = number.isdecimal() and processes.isdecimal() and int(number) < int(processes)
+    return int(number) if known else 0
+
+
+def _of_mpi(environment: Mapping[str, str]) -> tuple[str, str]:
+    """The variables of the number of a process, and of how many there are."""
+    return _OPEN_MPI if _OPEN_MPI[1] in environment else _PMI
 
 
 def _number(launcher: str, name: str, environment: Mapping[str, str]) -> int:
@@ -104,8 +124,7 @@ def _number(launcher: str, name: str, environment: Mapping[str, str]) -> int:
 def _slurm(devices: DevicesSettings, environment: Mapping[str, str]) -> Place:
     """As srun says."""
     process, processes, job = (
-        _number("slurm", name, environment)
-        for name in ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_JOB_ID")
+        _number("slurm", name, environment) for name in (*_SLURM, "SLURM_JOB_ID")
     )
     nodes = environment.get("SLURM_STEP_NODELIST", "")
     first, port = PORTS
@@ -124,8 +143,7 @@ def first_host(nodes: str) -> str:
 
 def _mpi(devices: DevicesSettings, environment: Mapping[str, str]) -> Place:
     """As Open MPI says, or MPICH and PALS of Polaris and Aurora."""
-    opened = "OMPI_COMM_WORLD_SIZE" in environment
-    rank, size = ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE") if opened else _PMI
+    rank, size = _of_mpi(environment)
     local = next((environment[name] for name in _ON_HOST if name in environment), "")
     return Place(
         _number("mpi", rank, environment),

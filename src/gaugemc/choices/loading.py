@@ -10,11 +10,14 @@ from gaugemc.choices.uses import trained, used
 def misfit(stored: Settings, settings: Settings) -> str:
     """Why a run of these settings cannot load what another trained; "" where it may.
 
-    Group, kind of model, and all that shapes the model or its networks must be the same.
+    Group, dimension, kind of model, and all that shapes the model or its networks must be the same.
     """
     theirs, ours = stored.theory.group, settings.theory.group
     if theirs != ours:
         return f"trained for theory.group={theirs}, not {ours}"
+    there, here = (len(made.theory.lattice) for made in (stored, settings))
+    if there != here:
+        return f"trained in {there}D, not in {here}D"
     part = settings.sampler.trains
     if stored.sampler.trains != part:
         what = "flow" if part == "flow" else "leapfrog"

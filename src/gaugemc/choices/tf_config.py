@@ -13,6 +13,16 @@ def place_in(config: str) -> tuple[int, int]:
     Raises:
         ValueError: in words that begin with TF_CONFIG.
     """
+    addresses, number = cluster_in(config)
+    return number, len(addresses)
+
+
+def cluster_in(config: str) -> tuple[list[str], int]:
+    """HOST:PORT of each process, in their order, and the number of this one.
+
+    Raises:
+        ValueError: in words that begin with TF_CONFIG.
+    """
     try:
         read = json.loads(config)
     except json.JSONDecodeError as error:
@@ -24,10 +34,10 @@ def place_in(config: str) -> tuple[int, int]:
             raise ValueError('TF_CONFIG has no "cluster", or no "task" with its "type" and "index"')
     for other in cluster.keys() - {*_JOBS}:
         raise ValueError(f"TF_CONFIG has the job {other}: give workers, and at most a chief")
-    processes = [(job, index) for job in _JOBS for index, _ in enumerate(cluster.get(job, []))]
+    processes = {(of, n): at for of in _JOBS for n, at in enumerate(cluster.get(of, []))}
     if (job, index) not in processes:
         raise ValueError(f"TF_CONFIG says that this is {job} {index}, and names no such process")
-    return processes.index((job, index)), len(processes)
+    return list(processes.values()), list(processes).index((job, index))
 
 
 def config(addresses: Sequence[str], number: int) -> str:

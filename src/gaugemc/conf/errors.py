@@ -16,7 +16,7 @@ from gaugemc.choices.settings import NAME_RULE
 FAILED, BAD_INPUT, INEXACT = 1, 2, 3
 """Exit codes, and those of interruptions: 130 and 143."""
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds in which the first of several processes says what is wrong."""
 
 WORDS = {
@@ -34,12 +34,13 @@ WORDS = {
 def say(problem: str) -> None:
     """A mistake of the user, in one line on stderr.
 
-    Of processes that run together all find the same mistake, and the first one says it.
+    Of processes that run together all find the same mistake, and the first one says it. Whoever
+    started them then ends the others; where nobody does, the mistake may be of this one alone.
     """
-    if rank() > 0:
-        time.sleep(PATIENCE)  # whoever started the processes ends this one
-    else:
-        print(f"gaugemc: {problem}", file=sys.stderr)
+    number = rank()
+    if number > 0:
+        time.sleep(PATIENCE)
+    print(f"gaugemc: {f'process {number}: ' if number else ''}{problem}", file=sys.stderr)
 
 
 def of_file(error: OSError) -> str:

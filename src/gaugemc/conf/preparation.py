@@ -27,6 +27,7 @@ from gaugemc.conf.groups import RUN_DIR, SWEEP_DIR
 from gaugemc.io.configuration import ConfigurationError
 from gaugemc.report.scan_report import write_scan_report
 from gaugemc.run.configurations import read_start
+from gaugemc.run.processes import devices_of
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError, claimed
 from gaugemc.run.sharing import SCAN
 from gaugemc.run.shipped import is_shipped, trained_run
@@ -43,6 +44,7 @@ class Preparation(Callback):
         def start() -> int:
             settings = rooted(settings_of(config))
             check(settings)
+            devices_of(settings)
             refuse_directory("run", config.hydra.run.dir)
             with interrupt.postponed():
                 place(config.hydra.run, "dir", RUN_DIR)
@@ -142,7 +144,7 @@ def judged(sweep: Sequence[Sequence[str]], number: int) -> Iterator[None]:
 
 def rooted(settings: Settings) -> Settings:
     """The settings with paths from the directory where the command was given (hydra.job.chdir)."""
-    cwd = HydraConfig.get().runtime.cwd
+    cwd = HydraConfig.get().runtime.cwd if HydraConfig.initialized() else os.getcwd()
 
     def found(path: str | None) -> str | None:
         return os.path.join(cwd, path) if path and not is_shipped(path) else path

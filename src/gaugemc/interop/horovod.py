@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from types import ModuleType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import PyTree
 
 from gaugemc.interop import processes
-from gaugemc.run.processes import same_versions, version
 from gaugemc.training.share import Share
 
 
@@ -28,6 +27,10 @@ class Workers(processes.Alone):
     def heard(self) -> AbstractContextManager[None]:
         return processes.heard(*self.errors)
 
+    def gathered(self, own: Any) -> list[Any]:
+        with self.heard():
+            return self.hvd.allgather_object(own, name="told")
+
     def agreed(self, tree: PyTree) -> PyTree:
         # Horovod's own name is that of the type, which only process 0 knows.
         sent = partial(self.hvd.broadcast_object, root_rank=0, name="state")
@@ -36,15 +39,13 @@ class Workers(processes.Alone):
 
 
 @contextmanager
-def started(hvd: ModuleType, framework: str) -> Iterator[None]:
+def started(hvd: ModuleType) -> Iterator[None]:
     """Inside, the processes that horovodrun started are one training; without it, this one alone.
 
     Raises:
-        ConnectionError: they do not find each other, or are not of the same version.
+        ConnectionError: they do not find each other.
     """
     os.environ.setdefault("HOROVOD_STALL_CHECK_DISABLE", "1")  # process 0 measures, others wait
     with processes.heard(RuntimeError, what="cannot start"):
         hvd.init()  # ends with the process
-        versions = hvd.allgather_object(version(framework))
-    same_versions(versions)
     yield

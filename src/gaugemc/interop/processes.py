@@ -24,6 +24,10 @@ class Alone:
         """Inside, errors of communication become a ConnectionError."""
         return nullcontext()
 
+    def gathered(self, own: Any) -> list[Any]:
+        """The objects of all processes, in their order."""
+        return [own]
+
     def agreed(self, tree: PyTree) -> PyTree:
         """The tree of process 0, in all of them: elsewhere what is no array counts alone."""
         return tree

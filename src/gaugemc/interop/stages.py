@@ -8,6 +8,7 @@ import jax
 from jaxtyping import Array, Key
 
 from gaugemc.interop.processes import Alone
+from gaugemc.run.alike import Told, refuse_unlike
 from gaugemc.training.engine import AnyObjective, Loop, Steps
 from gaugemc.training.growth import GrowingBatch
 from gaugemc.training.schedule import Descent
@@ -32,15 +33,20 @@ Begin = Callable[..., Stage]
 """Takes the processes, an objective, the optimiser, the state and the key."""
 
 
-def loop(together: Together, begin: Begin) -> Loop:
+def loop(together: Together, begin: Begin, own: Told) -> Loop:
     """As `gaugemc.training.train`, with a stage for each batch of an objective that grows.
 
     On several processes each computes an equal share of every batch, with the random numbers of one
-    process, from the state of process 0.
+    process, from the state of process 0. All must have been told the same.
+
+    Args:
+        together: see there.
+        begin: see there.
+        own: what this process was told.
 
     Raises:
         TrainingDivergedError: with the first step whose loss or gradient is not finite.
-        ConnectionError: a process has ended, or is not of the same version.
+        ConnectionError: a process has ended, or was told something else.
     """
 
     def train(
@@ -53,6 +59,7 @@ def loop(together: Together, begin: Begin) -> Loop:
     ) -> Steps:
         """As `gaugemc.training.train`: equal to rounding, with the same states."""
         with together() as processes:
+            refuse_unlike(processes.gathered(own))
             state, words = processes.agreed((state, jax.random.key_data(key)))
             key, done = jax.random.wrap_key_data(words), int(state.step)
             while done < steps:

@@ -103,6 +103,8 @@ def _damage(data: memoryview, header_length: int) -> str:
 
 def _read(path: Path) -> tuple[dict[str, Any], memoryview]:
     try:
+        if not path.is_file() and (path.exists() or path.is_symlink()):
+            raise ValueError("not a regular file")
         return _parse(memoryview(path.read_bytes()))
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
@@ -209,7 +211,8 @@ def prune(directory: Path | str, prefix: str, keep: int) -> None:
     valid = 0
     for path in _newest_first(Path(directory), prefix):
         if valid == keep:
-            path.unlink(missing_ok=True)
+            if path.is_file() or path.is_symlink():
+                path.unlink(missing_ok=True)
             continue
         try:
             _read(path)

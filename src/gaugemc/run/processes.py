@@ -9,10 +9,9 @@ are given.
 import io
 import os
 import re
-import socket
 import sys
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,21 +23,19 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
-import gaugemc
-from gaugemc.choices.devices import Place
+from gaugemc.choices.devices import Place, own_device
 from gaugemc.choices.frameworks import refuse_batches
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import batches, shares_batches, trained
 from gaugemc.mesh import mesh_for
+from gaugemc.run.alike import Told
+from gaugemc.run.meeting import addresses
 
-STARTING = 300
-"""Seconds that processes wait for each other at first."""
 ENDING = 24 * 3600
 """Seconds that the others wait for process 0, which writes the report."""
 _KEPT = ("config.yaml", "start.h5", "checkpoints")
 """What a run goes on from."""
-_WORDS = 256
 _LOST = re.compile(
     r"(UNAVAILABLE|DEADLINE_EXCEEDED): |[A-Z_]+: (Gloo .* failed|NCCL .*remote process exited)"
 )
@@ -46,15 +43,13 @@ _LOST = re.compile(
 full, say, begins with another code, and is the process's own."""
 
 
-def join(place: Place) -> None:
+def join(place: Place, own: Told) -> None:
     """Become one of several processes, before JAX computes anything.
 
     Raises:
-        SettingsError: the port is in use.
-        ConnectionError: the processes do not find each other, or are not of the same version.
+        SettingsError, ConnectionError: as `addresses`.
     """
-    if place.process == 0:
-        listening(place.coordinator).close()
+    addresses(place, own)  # says who is missing, where XLA would end this process with its stack
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # would take SIGTERM from us
     jax.config.update("jax_enable_recoverability", True)  # who remains says so, and ends itself
@@ -65,7 +60,7 @@ def join(place: Place) -> None:
             place.process,
             local_device_ids=own_device(place),
             cluster_detection_method="deactivate",
-            initialization_timeout=STARTING,
+            initialization_timeout=place.patience,
             heartbeat_timeout_seconds=30,
             shutdown_timeout_seconds=ENDING,
         )
@@ -74,53 +69,6 @@ def join(place: Place) -> None:
             f"process {place.process}: {place.processes} processes do not meet at"
             f" {place.coordinator}: {first_line(error)}"
         ) from error
-    with heard():
-        refuse_versions()
-
-
-def listening(coordinator: str) -> socket.socket:
-    """A socket at the port where processes meet, for process 0.
-
-    Raises:
-        SettingsError: the port is in use.
-    """
-    port, found = coordinator.rpartition(":")[2], socket.socket()
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind(("", int(port)))
-    except (OSError, OverflowError) as error:
-        found.close()
-        problem = f"port {port} cannot be used here: choose another: {error}"
-        raise SettingsError("devices.coordinator", coordinator, problem) from error
-    return found
-
-
-def own_device(place: Place) -> int | None:
-    """Which of the devices that a process sees is its own; None for all of them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    return place.on_host if "," in visible or not visible else None
-
-
-def refuse_versions() -> None:
-    """Raise ConnectionError, in every process, unless all are of the same version."""
-    own = version(f"numpy {np.__version__}")
-    words = np.frombuffer(own.encode().ljust(_WORDS)[:_WORDS], np.uint8)
-    same_versions([row.tobytes().decode().strip() for row in _gathered(words)])
-
-
-def version(also: str) -> str:
-    """What is equal in all processes that work together, and what else is."""
-    return f"gaugemc {gaugemc.__version__}, jax {jax.__version__}, {also}"
-
-
-def same_versions(versions: Sequence[str]) -> None:
-    """Raise ConnectionError unless all processes are of the version of process 0."""
-    first, *others = versions
-    for process, version in enumerate(others, 1):
-        if version != first:
-            raise ConnectionError(
-                f"process {process} has {version}, process 0 has {first}: install the same"
-            )
 
 
 @contextmanager
@@ -172,13 +120,6 @@ def agreed(tree: PyTree) -> PyTree:
         broadcast_one_to_all(arrays),
     )
     return eqx.combine(first, code)
-
-
-def _gathered(row: np.ndarray) -> np.ndarray:
-    """The rows of all processes, in their order."""
-    from jax.experimental.multihost_utils import process_allgather
-
-    return np.asarray(process_allgather(row)).reshape(-1, row.size)
 
 
 def devices_of(settings: Settings) -> list[Any]:

@@ -95,7 +95,7 @@ class RunDirectory:
         self._lock = None
 
     def _unwritable(self, error: OSError) -> RunDirectoryError:
-        reason = error.strerror or str(error)
+        reason = (error.strerror or str(error)).removeprefix("cannot write: ")
         return RunDirectoryError(f"{self.path}: cannot be written: {reason}; {ANOTHER}")
 
     def confirm(self) -> None:

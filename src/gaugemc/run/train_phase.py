@@ -262,9 +262,13 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
             ),
         )
         trained, key = build_trainee(source), jax.random.key(0)
-        newest = latest_checkpoint(directory.checkpoints, "best")
+        damaged: list[str] = []
+        newest = latest_checkpoint(directory.checkpoints, "best", damaged.append)
         if newest is not None:
             model = load_checkpoint(newest, abstract_model(source, trained.theory))[0]
+        elif damaged:
+            found = damaged[0].removeprefix("skipped ")
+            raise CheckpointError(f"{found}; remove it to load the last model of the training")
         else:  # nothing was measured yet
             newest = latest_checkpoint(directory.checkpoints, "train")
             if newest is None:

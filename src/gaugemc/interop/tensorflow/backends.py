@@ -1,8 +1,11 @@
 """The loop of `framework=tensorflow` by the name of the backend, which is imported if used."""
 
+import tensorflow as tf
+
 from gaugemc.choices.settings import Settings
 from gaugemc.interop.stages import loop
 from gaugemc.interop.tensorflow.train import Stage, train
+from gaugemc.run.alike import told
 from gaugemc.training.engine import Loop
 
 
@@ -12,7 +15,9 @@ def loop_of(settings: Settings) -> Loop:
         case "horovod":
             from gaugemc.interop.tensorflow.horovod import together
         case "multiworker":
-            from gaugemc.interop.tensorflow.multiworker import together
+            from gaugemc.interop.tensorflow.multiworker import within
+
+            together = within(settings.devices.patience)
         case _:
             return train
-    return loop(together, Stage)
+    return loop(together, Stage, told(settings, tensorflow=tf.__version__))

@@ -32,5 +32,5 @@ class Horovod(Workers, Processes):
 @contextmanager
 def together() -> Iterator[Horovod]:
     """Inside, the processes that horovodrun started are one training; see `started`."""
-    with started(hvd, f"tensorflow {tf.__version__}"):
+    with started(hvd):
         yield Horovod()

@@ -1,6 +1,7 @@
 """MultiWorkerMirroredStrategy averages the gradients: `backend=multiworker`."""
 
 import io
+import os
 import pickle
 import signal
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,13 @@ import tensorflow as tf
 from jaxtyping import PyTree
 
 from gaugemc.choices import frameworks
+from gaugemc.choices.devices import Place
+from gaugemc.choices.option import SettingsError
+from gaugemc.choices.tf_config import cluster_in
 from gaugemc.interop import processes
+from gaugemc.interop.stages import Together
 from gaugemc.interop.tensorflow.processes import Processes, by_type
-from gaugemc.run.processes import same_versions, version
+from gaugemc.run.meeting import addresses
 from gaugemc.training.share import Share
 
 
@@ -81,32 +86,52 @@ LOST = (
 
 
 @cache
-def strategy() -> tf.distribute.Strategy:
-    """Of this process, to its end: TensorFlow starts its server once."""
+def strategy(patience: int) -> tf.distribute.Strategy:
+    """Of this process, to its end: TensorFlow starts its server once.
+
+    Raises:
+        ConnectionError: the processes do not find each other in so many seconds.
+    """
+    cluster, number = cluster_in(os.environ["TF_CONFIG"])
+    try:  # TensorFlow itself would wait without an end for one that has ended
+        addresses(Place(number, len(cluster), cluster[0], patience=patience), {})
+    except SettingsError as error:
+        raise ConnectionError(f"TF_CONFIG: {error}") from error
     terminate = signal.getsignal(signal.SIGTERM)
-    started = tf.distribute.MultiWorkerMirroredStrategy()
+    with heard("cannot start"):
+        started = tf.distribute.MultiWorkerMirroredStrategy()
     signal.signal(signal.SIGTERM, terminate)  # which TensorFlow takes from us
     return started
 
 
-@contextmanager
-def together() -> Iterator[Processes]:
+def within(patience: int) -> Together:
     """Inside, the processes of TF_CONFIG are one training; without it, this one alone.
 
-    Raises:
-        ConnectionError: they do not find each other, have several GPUs each, or are not of the
-            same version.
+    Args:
+        patience: seconds in which all of them must have come.
     """
-    if frameworks.processes() == 1:
-        yield Processes()
-        return
-    with heard("cannot start"):
-        workers = MultiWorker(strategy())
+
+    @contextmanager
+    def together() -> Iterator[Processes]:
+        if frameworks.processes() == 1:
+            yield Processes()
+        else:
+            yield met(patience)
+
+    return together
+
+
+def met(patience: int) -> MultiWorker:
+    """The processes of TF_CONFIG.
+
+    Raises:
+        ConnectionError: they do not find each other, or have several GPUs each.
+    """
+    workers = MultiWorker(strategy(patience))
     if workers.strategy.num_replicas_in_sync != workers.share.parts:
         raise ConnectionError(
             f"{workers.share.parts} processes of TF_CONFIG have"
             f" {workers.strategy.num_replicas_in_sync} GPUs: give each process one, by"
             " CUDA_VISIBLE_DEVICES"
         )
-    same_versions(workers.gathered(version(f"tensorflow {tf.__version__}")))
-    yield workers
+    return workers

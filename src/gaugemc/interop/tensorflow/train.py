@@ -66,5 +66,5 @@ class Stage:
         return TrainingState(self.loss.model(), self.optimiser.state(), step, chains)
 
 
-train = loop(lambda: nullcontext(Processes()), Stage)
+train = loop(lambda: nullcontext(Processes()), Stage, {})
 """The loop of one process, with Keras's Adam."""

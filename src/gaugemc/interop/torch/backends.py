@@ -1,8 +1,11 @@
 """The loop of `framework=pytorch` by the name of the backend, each of which is imported if used."""
 
+import torch
+
 from gaugemc.choices.settings import Settings
 from gaugemc.interop.stages import loop
 from gaugemc.interop.torch.train import Stage, train
+from gaugemc.run.alike import told
 from gaugemc.training.engine import Loop
 
 
@@ -10,13 +13,15 @@ def loop_of(settings: Settings) -> Loop:
     """The loop that `backend` names."""
     match settings.backend:
         case "ddp":
-            from gaugemc.interop.torch.ddp import together
+            from gaugemc.interop.torch.ddp import within
+
+            together = within(settings.devices.patience)
         case "deepspeed":
             from gaugemc.interop.torch.deepspeed import with_zero
 
-            together = with_zero(settings.zero)
+            together = with_zero(settings.zero, settings.devices.patience)
         case "horovod":
             from gaugemc.interop.torch.horovod import together
         case _:
             return train
-    return loop(together, Stage)
+    return loop(together, Stage, told(settings, torch=torch.__version__))

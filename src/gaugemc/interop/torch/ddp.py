@@ -13,10 +13,10 @@ from jaxtyping import PyTree
 from torch import distributed, nn
 
 from gaugemc.interop import processes
+from gaugemc.interop.stages import Together
 from gaugemc.interop.torch.adam import TorchAdam
 from gaugemc.interop.torch.loss import Loss
 from gaugemc.interop.torch.processes import Processes
-from gaugemc.run.processes import same_versions, version
 from gaugemc.training.schedule import Descent
 from gaugemc.training.share import Share
 
@@ -35,6 +35,12 @@ class Distributed(Processes):
 
     def heard(self) -> AbstractContextManager[None]:
         return heard()
+
+    def gathered(self, own: Any) -> list[Any]:
+        objects = [None] * self.share.parts
+        with heard():
+            distributed.all_gather_object(objects, own)
+        return objects
 
     def agreed(self, tree: PyTree) -> PyTree:
         def sent(first: Any) -> Any:
@@ -70,24 +76,33 @@ def heard(what: str = "cannot go on") -> AbstractContextManager[None]:
     return processes.heard(RuntimeError, what=what, where=where)
 
 
-@contextmanager
-def together() -> Iterator[Distributed]:
+def within(patience: int) -> Together:
     """Inside, the processes that torchrun started are one training.
 
-    Raises:
-        ConnectionError: they do not find each other, or are not of the same version.
+    Args:
+        patience: seconds in which all of them must have come; else there is a ConnectionError.
     """
-    with joined():
-        yield Distributed()
+
+    @contextmanager
+    def together() -> Iterator[Distributed]:
+        with joined(patience):
+            yield Distributed()
+
+    return together
 
 
 @contextmanager
-def joined(leave: Callable[[], None] = distributed.destroy_process_group) -> Iterator[None]:
+def joined(
+    patience: int, leave: Callable[[], None] = distributed.destroy_process_group
+) -> Iterator[None]:
     """Inside, torch.distributed knows the processes; without torchrun, this one alone."""
     with heard("cannot start"):
         store, rank, size = distributed.HashStore(), 0, 1
         if "RANK" in os.environ:
-            store, rank, size = next(distributed.rendezvous("env://"))
+            store, rank, size = next(
+                distributed.rendezvous("env://", timeout=timedelta(seconds=patience))
+            )
+            store.set_timeout(PATIENCE)
         distributed.init_process_group(
             "nccl" if torch.cuda.is_available() else "gloo",
             store=distributed.PrefixStore(f"training {next(_TRAININGS)}", store),
@@ -96,11 +111,6 @@ def joined(leave: Callable[[], None] = distributed.destroy_process_group) -> Ite
             timeout=PATIENCE,
         )
     try:
-        versions: list[str] = [""] * size
-        with heard():
-            own = version(f"torch {torch.__version__}")
-            distributed.all_gather_object(versions, own)
-        same_versions(versions)
         yield
     finally:
         leave()

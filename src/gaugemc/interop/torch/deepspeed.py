@@ -116,8 +116,9 @@ def leave() -> None:
         comm.destroy_process_group()
 
 
-def with_zero(zero: int) -> Together:
-    """The processes that torchrun or DeepSpeed's launcher started, or this one alone."""
+def with_zero(zero: int, patience: int) -> Together:
+    """The processes that torchrun or DeepSpeed's launcher started, or this one alone; see `within`
+    of ddp."""
 
     @contextmanager
     def together() -> Iterator[DeepSpeed]:
@@ -125,7 +126,7 @@ def with_zero(zero: int) -> Together:
         # Would be compiled at the first start, and say so on stdout; Gloo serves as well.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         os.environ.setdefault("LOCAL_RANK", "0")  # one process without a launcher
-        with joined(leave):
+        with joined(patience, leave):
             yield DeepSpeed(zero)
 
     return together

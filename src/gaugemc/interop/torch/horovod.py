@@ -47,5 +47,5 @@ class AveragingAdam(TorchAdam):
 @contextmanager
 def together() -> Iterator[Horovod]:
     """Inside, the processes that horovodrun started are one training; see `started`."""
-    with started(hvd, f"torch {torch.__version__}"):
+    with started(hvd):
         yield Horovod()

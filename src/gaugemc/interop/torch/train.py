@@ -57,5 +57,5 @@ class Stage:
         return TrainingState(self.model(), self.optimiser.state(), step, chains)
 
 
-train = loop(lambda: nullcontext(Processes()), Stage)
+train = loop(lambda: nullcontext(Processes()), Stage, {})
 """The loop of one process, with PyTorch's Adam."""
