@@ -41,7 +41,7 @@ class DevicesSettings:
     coordinator: str | None = option(
         None, "HOST:PORT of process 0, where all processes meet; slurm needs none"
     )
-    patience: int = option(60, "seconds in which all processes must have come", at_least(1))
+    patience: int = option(300, "seconds in which all processes must have come", at_least(1))
 
 
 class Place(NamedTuple):
@@ -53,7 +53,7 @@ class Place(NamedTuple):
     """HOST:PORT of process 0."""
     on_host: int | None = None
     """Number of the process on its machine, where known."""
-    patience: int = 60
+    patience: int = 300
     """Seconds in which all must have come."""
 
 
