@@ -285,6 +285,16 @@ def test_runs_that_start_together_do_not_meet(
     jax.tree.map(np.testing.assert_array_equal, *draws)
 
 
+def test_a_run_of_a_framework_that_is_not_here_is_refused(
+    command: Command, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gaugemc.choices.frameworks.find_spec", lambda name: None)
+    config = copy / "config.yaml"
+    config.write_text(config.read_text().replace("framework: jax", "framework: pytorch"))
+    problem = 'framework=pytorch: not installed: pip install "gaugemc[torch]"'
+    assert command("resume", str(copy)) == (2, "", f"gaugemc: {problem}\n")
+
+
 def test_a_second_process_is_told_who_works_there(command: Command, copy: Path) -> None:
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     with locked(copy):

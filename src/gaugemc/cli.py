@@ -22,7 +22,7 @@ from gaugemc import interrupt
 from gaugemc.chains.progress import progress_bar
 from gaugemc.checks import tally
 from gaugemc.choices.devices import place_of
-from gaugemc.choices.frameworks import BACKENDS, rank
+from gaugemc.choices.frameworks import BACKENDS, rank, refuse_framework
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.uses import said_unused
 from gaugemc.choices.validation import validate
@@ -177,6 +177,7 @@ def resume(path: Path, overrides: Sequence[str]) -> int:
             BAD_INPUT,
         )
     settings = resumed([str(path), *overrides])
+    refuse_framework(settings.framework, settings.backend)
     return work(settings) if rank() > 0 else run_and_show(settings, path, extend=True)
 
 

@@ -1,6 +1,7 @@
 """Job scripts: what each batch system reads in them, what they do, and what is refused."""
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -263,7 +264,7 @@ def test_processes_of_tensorflow_are_started_as_those_that_share_chains(
     asked += ["mode=debug", "framework=tensorflow", "backend=multiworker"]
     code, _, err = command("submit", *asked, f"training.batch={processes + 1}")
     assert (code, err.count("\n")) == (2, 1)
-    assert f"cannot be shared equally by {processes} processes" in err
+    assert f"{processes} processes cannot share it equally" in err
     code, *_ = command("submit", *asked, f"training.batch={processes}")
     assert code == 0
     text = (tmp_path / "run/job.sh").read_text()
@@ -328,6 +329,22 @@ def test_a_study_is_a_sweep(command: Command, tmp_path: Path) -> None:
     assert [one.sampler.name for one in settings] == ["heatbath", "l2hmc"]
 
 
+DOCUMENTED = [
+    shlex.split(line, comments=True)[1:]
+    for line in (Path(__file__).parents[2] / "docs/clusters.md").read_text().splitlines()
+    if line.startswith("gaugemc submit") and "framework=" not in line
+]
+
+
+@pytest.mark.parametrize("words", DOCUMENTED, ids=" ".join)
+def test_commands_of_the_manual_write_a_script(
+    command: Command, tmp_path: Path, words: list[str]
+) -> None:
+    code, _, err = command(*(word for word in words if word != "--run"))
+    assert code == 0, err
+    assert len(list(tmp_path.rglob("job.sh"))) == 1
+
+
 NO_TIME = "is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d"
 
 
@@ -352,7 +369,7 @@ NO_TIME = "is no time: write 12:00:00, 1-12:00:00, 90m, 12h or 2d"
         ("--system=slurm --nodes=3 devices.parts=2", "devices.parts=2: the number of devices, 3"),
         (
             "--system=slurm --nodes=3 chains=6 sampler=fthmc training.batch=64",
-            "training.batch=64: cannot be shared equally by 3 devices",
+            "training.batch=64: 3 devices cannot share it equally",
         ),
         ("--system=slurm --processes=2 devices.count=3", "chains=64: 6 devices cannot share them"),
         ("--system=slurm --processes=2 --gpus=4", "with --gpus=4 each GPU has a process"),
@@ -392,6 +409,6 @@ def test_a_batch_that_the_processes_cannot_share_is_refused_at_submission(
     monkeypatch.setattr(frameworks, "find_spec", lambda _: True)
     code, _, err = command("submit", "--system=slurm", "--nodes=2", "--processes=3", *DDP)
     assert code == 2
-    assert "training.batch=16: cannot be shared equally by 6 processes" in err
+    assert "training.batch=16: 6 processes cannot share it equally" in err
     assert list(tmp_path.iterdir()) == []
     assert "WORLD_SIZE" not in os.environ

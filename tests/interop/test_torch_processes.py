@@ -50,7 +50,8 @@ def test_a_mistake_is_said_once(tmp_path: Path) -> None:
     done = launched("torchrun", "-m", "gaugemc", *words, cwd=tmp_path)
     assert done.returncode != 0
     said = [line for line in done.stderr.splitlines() if line.startswith("gaugemc:")]
-    assert said == ["gaugemc: training.batch=7: cannot be shared equally by 2 processes"]
+    problem = "2 processes cannot share it equally: choose a multiple of 2"
+    assert said == [f"gaugemc: training.batch=7: {problem}"]
     assert not any(tmp_path.iterdir())
 
 

@@ -142,7 +142,9 @@ def refuse_launcher(backend: str, backends: tuple[str, ...]) -> None:
     """Raise SettingsError unless the backend, of these, goes with what started the processes."""
     needs, started = BACKENDS[backend], launcher()
     if not started and not needs.alone:
-        problem = f"needs processes: start with {LAUNCHERS[needs.launcher].command} KEY=VALUE ..."
+        problem = (
+            f"needs processes: start with {LAUNCHERS[needs.launcher].command} and the same words"
+        )
         raise SettingsError("backend", backend, problem)
     if started and needs.launcher == started:
         try:
@@ -155,7 +157,7 @@ def refuse_launcher(backend: str, backends: tuple[str, ...]) -> None:
     if able:
         advice = f"choose {' or '.join(able)}"
     elif needs.launcher:
-        advice = f"start with {LAUNCHERS[needs.launcher].command} KEY=VALUE ..."
+        advice = f"start with {LAUNCHERS[needs.launcher].command} and the same words"
     else:
         advice = (
             f"start without {started}, and share chains with devices.launcher=slurm, mpi or hand"
@@ -186,5 +188,5 @@ def refuse_batches(batches: list[int], number: int, sharers: str) -> None:
     for batch in batches:
         if batch % number:
             of = "" if batch == batches[-1] else f", doubled from {batch}"
-            problem = f"cannot be shared equally by {number} {sharers}"
+            problem = f"{number} {sharers} cannot share it equally: choose a multiple of {number}"
             raise SettingsError("training.batch", f"{batches[-1]}{of}", problem)

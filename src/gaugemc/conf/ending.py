@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from gaugemc import interrupt
+from gaugemc.choices.frameworks import launcher
 from gaugemc.choices.menu import PluginError
 from gaugemc.choices.option import SettingsError
 from gaugemc.conf.errors import BAD_INPUT, FAILED, of_file, one_line, say
@@ -68,4 +69,5 @@ def fail(message: str, code: int) -> NoReturn:
 
 def go_on_with(path: Path) -> str:
     """What to say of a run that is interrupted."""
-    return f"interrupted; go on with: gaugemc resume {shlex.quote(str(path))}"
+    started = f", started by {launcher()} as before" if launcher() else ""
+    return f"interrupted; go on with: gaugemc resume {shlex.quote(str(path))}{started}"
