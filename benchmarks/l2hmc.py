@@ -27,7 +27,7 @@ from gaugemc.statistics.notation import format_error
 BETAS = (2.0, 3.0, 4.0, 5.0, 6.0)
 SEEDS = (1, 2, 3)
 
-COMMON = ("theory.lattice=[16,16]", "evaluate.warmup=300", "evaluate.burn_in=0")
+COMMON = ("theory.lattice=[16,16]", "evaluate.burn_in=0")
 HMC = (
     *("sampler=hmc", "evaluate.tune_for=forces", "evaluate.tune_iterations=40"),
     "evaluate.most_steps=20",
@@ -94,15 +94,19 @@ def rungs(runs: Path, seeds: Sequence[int], betas: Sequence[float]) -> list[Rung
     found_at = []
     for beta in betas:
         at = f"theory.beta={beta:g}"
-        of_hmc = f"evaluate.draws={4000 if beta < 5 else 10000}"
-        hmc = found(runs / f"hmc-{beta:g}", *HMC, at, of_hmc)
-        draws = f"evaluate.draws={1500 if beta < 5 else 3000}"
+        hmc = found(runs / f"hmc-{beta:g}", *HMC, at, *chains(4000 if beta < 5 else 40000))
+        length = chains(1500 if beta < 5 else 3000)
         ours = [
-            found(runs / f"l2hmc-{beta:g}-{seed}", *L2HMC, at, draws, f"seed={seed}")
+            found(runs / f"l2hmc-{beta:g}-{seed}", *L2HMC, at, *length, f"seed={seed}")
             for seed in seeds
         ]
         found_at.append(Rung(ours, hmc))
     return found_at
+
+
+def chains(draws: int) -> tuple[str, str]:
+    """Draws of chains after a warm-up that grows with them."""
+    return f"evaluate.draws={draws}", f"evaluate.warmup={max(300, draws // 20)}"
 
 
 def mean(values: Sequence[Value]) -> Value:
