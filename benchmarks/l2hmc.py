@@ -39,7 +39,14 @@ L2HMC = (
 )
 
 HEAD = (
-    *("β", "acceptance", "⟨(ΔQ)²⟩ a force", "τ_int(Q) in forces", "tuned HMC: forces a draw"),
+    *(
+        "β",
+        "seeds",
+        "acceptance",
+        "⟨(ΔQ)²⟩ a force",
+        "τ_int(Q) in forces",
+        "tuned HMC: forces a draw",
+    ),
     *("⟨(ΔQ)²⟩ a force", "τ_int(Q) in forces", "L2HMC/HMC: ⟨(ΔQ)²⟩ a force"),
     "1/τ_int a force",
 )
@@ -148,6 +155,7 @@ def cells(rung: Rung) -> list[str]:
     moved, bound = mean([one.moved for one in ours]), any(one.bound for one in ours)
     return [
         f"{hmc.beta:g}",
+        str(len(ours)),
         f"{fmean(one.acceptance for one in ours):.2f}",
         text(moved),
         text(mean([one.tau for one in ours]), bound),
