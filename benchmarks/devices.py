@@ -38,7 +38,7 @@ def worker(process: int, processes: int, port: str, core: int) -> dict[str, floa
     from gaugemc.run.processes import join
 
     if processes > 1:
-        join(Place(process, processes, f"127.0.0.1:{port}"))
+        join(Place(process, processes, f"127.0.0.1:{port}"), {})
 
     def median(call: Callable[[], Any]) -> float:
         times = []

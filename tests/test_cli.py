@@ -415,6 +415,14 @@ MISTAKES = [
         "sampler=l2hmc theory=su3_2d dynamics.network=conv",
         ["dynamics.network=conv", "not links of 2D SU(3)", "force or gauge"],
     ),
+    (
+        "sampler=l2hmc theory=su3_2d dynamics.network=series",
+        ["dynamics.network=series", "2D U(1)", "choose force"],
+    ),
+    (
+        "sampler=l2hmc dynamics.network=series dynamics.harmonics=0",
+        ["dynamics.harmonics=0", "at least 1"],
+    ),
     ("theory=ring", ["sampler=fthmc", "no links", "sampler=hmc or sampler=l2hmc"]),
     ("theory=ring sampler=heatbath", ["sampler=heatbath", "no links", "sampler=l2hmc"]),
     ("theory=ring sampler=hmc theory.lattice=[8,8]", ["theory.lattice=[8, 8]", "leave it at []"]),

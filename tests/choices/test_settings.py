@@ -100,8 +100,13 @@ def test_an_absurd_value_is_refused_in_one_line_or_valid(base: str, key: str) ->
         (["flow=stout", "flow.network=true"], "flow.n_layers", "network.hidden"),
         (
             ["sampler=l2hmc"],
-            "flow.load dynamics.bound dynamics.split_x_networks loss.plaquette_scale",
+            "flow.load dynamics.bound dynamics.harmonics loss.plaquette_scale",
             "dynamics.eps loss.charge_scale network.kernel_size training.steps",
+        ),
+        (
+            ["sampler=l2hmc", "dynamics.network=series"],
+            "dynamics.bound dynamics.split_x_networks dynamics.rectangles network.hidden",
+            "dynamics.harmonics dynamics.separate_networks",
         ),
         (
             ["sampler=heatbath", "evaluate.hmc_draws=0"],

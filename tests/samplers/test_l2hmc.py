@@ -18,12 +18,13 @@ from gaugemc.kernels import wrap
 from gaugemc.lattice import gauge_transform, plane_plaquettes
 from gaugemc.samplers import HMC, L2HMC, GeneralisedLeapfrog, on_lattice, trainable_leapfrog
 from gaugemc.samplers.hmc.integrator import PhasePoint
+from gaugemc.samplers.l2hmc.flux_series import FluxSeries
 from gaugemc.samplers.l2hmc.l2hmc import flip
 from gaugemc.samplers.l2hmc.loop_networks import link_derivative
 from gaugemc.samplers.l2hmc.network import MomentumNetwork
 from gaugemc.samplers.l2hmc.updates import Outputs
 from gaugemc.spaces import Links
-from gaugemc.theories import Gaussian, Theory, Wilson, strongly_correlated_gaussian
+from gaugemc.theories import Gaussian, Improved, Theory, Wilson, strongly_correlated_gaussian
 
 GAUSSIAN = Gaussian(jnp.array([1.0, -2.0, 0.5, 0.0]), jnp.diag(jnp.array([2.0, 0.5, 1.0, 3.0])))
 WILSON = Wilson(Links(U1(), (4, 2)), 2.0)
@@ -85,7 +86,7 @@ def there_and_back(
 
     def end_of(flat: jax.Array) -> tuple[jax.Array, tuple[PhasePoint, jax.Array]]:
         x, v = flat.reshape(2, *start.x.shape)
-        end, log_det = leapfrog.forward(theory, PhasePoint(x, v, theory.force(x)))
+        end, log_det = leapfrog.forward(theory, PhasePoint(x, v, leapfrog.force(theory, x)))
         return jnp.stack([end.x, end.v]).reshape(-1), (end, log_det)
 
     flat = jnp.stack([start.x, start.v]).reshape(-1)
@@ -129,14 +130,16 @@ def test_backward_is_the_inverse_of_forward(case: tuple, key: jax.Array) -> None
     np.testing.assert_allclose(jnp.linalg.slogdet(jacobian)[1], log_det, rtol=0, atol=1e-10)
 
 
-def test_force_networks_preserve_volume_and_commute_with_gauge_transformations(
-    key: jax.Array,
+@pytest.mark.parametrize(("network", "size"), [("force", 6.0), ("series", 2.0)])
+def test_trained_forces_preserve_volume_and_commute_with_gauge_transformations(
+    network: str, size: float, key: jax.Array
 ) -> None:
     """Large forces: the exact inverse, a Jacobian determinant of one, and no gauge dependence."""
     keys = jax.random.split(key, 3)
-    leapfrog = trainable_leapfrog(keys[0], WILSON.space, n_layers=2, step_size=0.3, network="force")
-    loud = disturbed(leapfrog, keys[1], 3.0)
+    leapfrog = trainable_leapfrog(keys[0], WILSON.space, n_layers=2, step_size=0.3, network=network)
+    loud = disturbed(leapfrog, keys[1], size)
     start = phase(WILSON, keys[2])
+    start = start._replace(force=loud.force(WILSON, start.x))
     end, log_det, home, _, jacobian = there_and_back(loud, WILSON, start)
     plain = eqx.filter_jit(leapfrog.forward)(WILSON, start)[0]
     assert distance(WILSON, end.x, plain.x) > 0.3
@@ -155,6 +158,31 @@ def test_the_derivative_of_a_sum_over_plaquettes_is_that_of_the_action(key: jax.
     x = WILSON.space.random(key)
     slope = WILSON.beta * jnp.sin(plane_plaquettes(U1(), x, 0, 1))
     np.testing.assert_allclose(link_derivative(slope), WILSON.force(x), rtol=0, atol=1e-13)
+
+
+def test_the_force_of_a_series_is_the_gradient_of_its_action(key: jax.Array) -> None:
+    """On plaquettes of an improved action too, whose coupling of plaquettes is not beta."""
+    theory = Improved(Links(U1(), (4, 6)), 2.0, c1=-0.3)
+    random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    weights, u = jnp.asarray(random.standard_normal(5)), 0.7
+
+    def action(x: jax.Array) -> jax.Array:
+        p = plane_plaquettes(U1(), x, 0, 1)
+        wound = sum(w * jnp.sum(1 - jnp.cos(k * p)) / k for k, w in enumerate(weights, 1))
+        pairs = sum(jnp.sum(jnp.sin(p) * jnp.sin(jnp.roll(p, 1, axis))) for axis in (0, 1))
+        return theory.action(x) + theory.loop_couplings[0] * (wound + u * pairs)
+
+    x = theory.space.random(key)
+    series = FluxSeries(weights, jnp.asarray(u))
+    np.testing.assert_allclose(series.force(theory, x), jax.grad(action)(x), rtol=0, atol=1e-11)
+    with pytest.raises(ValueError, match="need an action of loops alone"):
+        series.coupling(GAUSSIAN)
+
+
+@pytest.mark.parametrize("network", ["series", "force"])
+def test_forces_of_plaquettes_are_for_links(network: str) -> None:
+    with pytest.raises(ValueError, match=r"for (two-dimensional U|links only)"):
+        trainable_leapfrog(jax.random.key(0), GAUSSIAN.space, network=network)
 
 
 @pytest.mark.parametrize("direction", ["palindrome", "random"])
@@ -186,6 +214,7 @@ def test_proposals_undo_themselves(theory: Theory, direction: str, key: jax.Arra
         pytest.param(WILSON, "gauge", "palindrome", marks=pytest.mark.slow, id="U(1) gauge"),
         pytest.param(WILSON, "gauge", "random", marks=pytest.mark.slow, id="U(1) gauge random"),
         pytest.param(WILSON, "force", "palindrome", id="U(1) force"),
+        pytest.param(WILSON, "series", "palindrome", id="U(1) series"),
     ],
 )
 def test_untrained_it_is_hmc(theory: Theory, network: str, direction: str, key: jax.Array) -> None:

@@ -40,9 +40,11 @@ class DynamicsSettings:
     )
     network: str = option(
         "force",
-        "force (gauge-equivariant, of loops), gauge (the same, all of L2HMC), conv or dense",
-        one_of("force", "gauge", "conv", "dense"),
+        "force (gauge-equivariant, of loops), series (constants in its place, 2D U(1)), gauge (all"
+        " of L2HMC), conv or dense",
+        one_of("force", "series", "gauge", "conv", "dense"),
     )
+    harmonics: int = option(8, "of series: sines of multiples of the plaquette", at_least(1))
     bound: float = option(4.0, "largest log-scale of a network, in units of the step")
     rectangles: bool = option(
         False, "force has a trained force of rectangles too; not in two-dimensional U(1)"
@@ -76,6 +78,10 @@ class DynamicsSettings:
         plane = theory.group == "U1" and len(theory.lattice) == 2
         return self.network == "force" and bool(theory.group) and not plane
 
+    def has_networks(self, theory: TheoryChoice) -> bool:
+        """Whether what is trained are networks, and not constants alone."""
+        return self.network != "series" and not self.has_loop_couplings(theory)
+
     def build(self, settings: Settings, theory: Theory, key: RandomKey) -> Model:
         """The leapfrog before training: that of an integrator."""
         from gaugemc.samplers import trainable_leapfrog
@@ -87,6 +93,7 @@ class DynamicsSettings:
             step_size=self.step(settings.theory),
             network=self.network,
             bound=self.bound,
+            harmonics=self.harmonics,
             rectangles=self.rectangles,
             integrator=self.integrator if self.has_loop_couplings(settings.theory) else "leapfrog",
             separate=self.separate_networks,

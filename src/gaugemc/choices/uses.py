@@ -30,8 +30,10 @@ def load_key(settings: Settings) -> str:
 
 def has_network(settings: Settings) -> bool:
     """Whether anything in the run is a network."""
+    if settings.sampler.trains == "dynamics":
+        return settings.dynamics.has_networks(settings.theory)
     model = trained(settings)
-    return model is not None and model.has_network and not has_loop_couplings(settings)
+    return model is not None and model.has_network
 
 
 def has_loop_couplings(settings: Settings) -> bool:
@@ -151,8 +153,13 @@ RULES = (
     ),
     Rule(
         ("dynamics.bound", "dynamics.split_x_networks"),
-        lambda s: s.dynamics.network != "force",
-        "dynamics.network=force has none",
+        lambda s: s.dynamics.network not in ("force", "series"),
+        "dynamics.network={s.dynamics.network} has none",
+    ),
+    Rule(
+        ("dynamics.harmonics",),
+        lambda s: s.dynamics.network == "series",
+        "dynamics.network={s.dynamics.network} has none",
     ),
     Rule(
         ("dynamics.rectangles", "dynamics.integrator"),

@@ -30,6 +30,11 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "flow": {"sweeps": 1, "rho": 0.08},
         "training": {"objective": "forces", "batch": 2},
     },
+    "series_l2hmc": {
+        "defaults": [{"override /sampler": "l2hmc"}],
+        "dynamics": {"network": "series"},
+        "training": {"learning_rate": 1e-2},  # constants in units of beta
+    },
     "dense_l2hmc": {
         "defaults": [{"override /sampler": "l2hmc"}],
         "dynamics": {"network": "dense", "n_leapfrog": 10, "eps": 0.1, "direction": "random"},
@@ -97,7 +102,7 @@ OURS = ("heatbath", "l2hmc", "stout", "trained_stout")
 TOYS = "correlated_gaussian,ill_conditioned_gaussian,two_gaussians,rough_well"
 """Of 1711.09268, section 5.1."""
 SEED = ("paper_flow", "damped_flow", "retrained_flow", "paper_independence", "hmc_two")
-LENGTHS = ("l2hmc", "dense_l2hmc", "hmc_half", "hmc_one", "hmc_two")
+LENGTHS = ("series_l2hmc", "dense_l2hmc", "hmc_half", "hmc_one", "hmc_two")
 SHORT_TUNING: dict[str, Any] = {
     "tune_iterations": 20,
     "tune_draws": 20,
@@ -210,7 +215,7 @@ STUDIES = {
     ),
     "paper_2105_03418_quick": study(
         "u1_2d",
-        ("l2hmc", "hmc_half", "hmc_two"),
+        ("series_l2hmc", "hmc_half", "hmc_two"),
         {"theory.beta": "2,3,4"},
         theory={"lattice": [16, 16]},
         chains=16,

@@ -79,8 +79,9 @@ def sampler_text(job: Job) -> str:
     assert job.run is not None
     get = job.settings.get
     words = [label("flow", str(get("flow.name")))] if get("flow.name") else []
-    if get("theory.lattice") and get("dynamics.network", "force") != "force":
-        words += [f"{get('dynamics.network')} networks"]
+    network = get("dynamics.network", "force")
+    if get("theory.lattice") and network != "force":
+        words += ["series of plaquettes" if network == "series" else f"{network} networks"]
     if get("sampler.tune") is False:
         length, steps = get("sampler.trajectory_length"), get("sampler.n_steps")
         words += [f"length {value_text('', length)} in {steps} steps"]

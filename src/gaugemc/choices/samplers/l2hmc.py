@@ -30,7 +30,7 @@ class L2HMCSampler(SamplerChoice):
         if settings.loss.form == "energy" and settings.dynamics.length_trainable:
             problem = "loss.form=energy would make trajectories short: set it to false"
             raise SettingsError("dynamics.length_trainable", True, problem)
-        if not settings.dynamics.has_loop_couplings(settings.theory):
+        if settings.dynamics.has_networks(settings.theory):
             hidden_layer(settings)
         if settings.theory.group is None:
             refuse_of_a_toy(settings)
@@ -39,6 +39,8 @@ class L2HMCSampler(SamplerChoice):
         if group != "U1" and network in ("dense", "conv"):
             problem = f"reads angles, not links of {settings.theory.name}: choose force or gauge"
             raise SettingsError("dynamics.network", network, problem)
+        if network == "series" and not (group == "U1" and len(settings.theory.lattice) == 2):
+            raise SettingsError("dynamics.network", network, "is of 2D U(1) alone: choose force")
         if settings.loss.form != "energy":
             refuse_jumps(settings)
         refuse_layers(settings)

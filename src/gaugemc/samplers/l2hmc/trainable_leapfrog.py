@@ -12,6 +12,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key, Shaped
 
 from gaugemc.samplers.hmc.integrator import LEAPFROG, Integrator, integrator_of
+from gaugemc.samplers.l2hmc.flux_series import FluxSeries
 from gaugemc.samplers.l2hmc.generalised_leapfrog import GeneralisedLeapfrog
 from gaugemc.samplers.l2hmc.group_networks import (
     PlaneFunction,
@@ -30,6 +31,7 @@ NETWORKS: dict[str, tuple[tuple[int, ...], int]] = {
     "conv": ((16, 16), 3),
     "gauge": ((4,), 1),
     "force": ((4,), 1),
+    "series": ((), 1),
 }
 """Hidden channels and kernel size of each kind of network, unless they are given."""
 
@@ -44,6 +46,7 @@ def trainable_leapfrog(
     hidden: Sequence[int] | None = None,
     kernel_size: int | None = None,
     bound: float = 4.0,
+    harmonics: int = 8,
     rectangles: bool = False,
     integrator: Integrator | str = LEAPFROG,
     separate: bool = True,
@@ -63,10 +66,13 @@ def trainable_leapfrog(
         network: "dense"; "conv", circular convolutions; "gauge", gauge-equivariant functions of
             loops; or "force", the gauge-equivariant force of the momentum update alone, without
             scales and position networks: a function of plaquettes in two-dimensional U(1), trained
-            couplings of loops otherwise. The last three hold no lattice size: see `on_lattice`.
+            couplings of loops otherwise; or "series", in two-dimensional U(1): the same as "force",
+            with a sum of sines in place of the network. All but "dense" hold no lattice size: see
+            `on_lattice`.
         hidden: channels of the hidden layers; by default the channels in `NETWORKS`.
         kernel_size: odd extent of the convolutions; by default the extent in `NETWORKS`.
         bound: bound of |s| and |q|.
+        harmonics: the sines of "series".
         rectangles: "force" has a force of rectangles too, which is compiled for SU(N) alone; not in
             two-dimensional U(1), where the force is any function of the plaquette.
         integrator: what the leapfrog is before training. All but the ordinary leapfrog need the
@@ -86,6 +92,8 @@ def trainable_leapfrog(
         raise ValueError(f"n_leapfrogs {n_layers}: L2HMC needs at least one")
     if not 0 < step_size < math.inf:
         raise ValueError(f"step_size {step_size}: must be positive")
+    if harmonics < 1:
+        raise ValueError(f"harmonics {harmonics}: must be at least 1")
     if network not in NETWORKS:
         raise ValueError(f"network {network}: choose {', '.join(NETWORKS)}")
     if network in ("dense", "conv") and isinstance(space, Links) and space.group.link_shape:
@@ -97,10 +105,15 @@ def trainable_leapfrog(
     size = usual_size if kernel_size is None else kernel_size
     hidden = usual_hidden if hidden is None else hidden
     options: dict[str, Any] = {"hidden": hidden, "compute_dtype": compute_dtype}
-    if network != "force":
+    if network not in ("force", "series"):
         options["bound"] = bound
 
     def networks(key: Key[Array, ""]) -> tuple[MomentumNetwork, tuple[PositionNetwork, ...]]:
+        if network == "series":
+            if not is_u1_2d(space):
+                raise ValueError("network series: for two-dimensional U(1); choose force")
+            zeros = jnp.zeros(harmonics + 1, space.real_dtype)
+            return FluxSeries(zeros[1:], zeros[0]), ()
         v_key, *x_keys = jax.random.split(key, 1 + x_networks)
         if network in ("gauge", "force"):
             if not isinstance(space, Links):
