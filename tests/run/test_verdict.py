@@ -60,6 +60,14 @@ def test_a_small_lower_bound_is_no_defeat() -> None:
     assert "HMC is the better choice" in text
 
 
+def test_an_upper_bound_decides_for_hmc_alone() -> None:
+    """Chains of the sampler that are too short flatter the sampler."""
+    assert "at most 0.17(3) times" in said(charge=ratio(0.17, 0.03, upper=True))
+    for open_still in (ratio(0.9, 0.1, upper=True), ratio(9.0, 1.0, upper=True)):
+        assert "too short to judge" in said(charge=open_still)
+    assert "too short to judge" in said(charge=ratio(0.17, 0.03, lower=True, upper=True))
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
 def test_any_terminal_shows_the_numbers(encoding: str) -> None:
     """Strictly encoded: a sign that the terminal lacks would raise an error."""

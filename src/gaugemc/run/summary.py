@@ -162,18 +162,16 @@ def verdict(
     ]
     others = f" ({short} is cheaper for {' and '.join(dearer)})" if dearer else ""
     ratio = format_error(c.ess_per_second_ratio, c.error)
-    if c.upper_bound:
+    many = f"times as many independent {what} per second as {rival}"
+    lost = c.ess_per_second_ratio + 2 * c.error < 1  # where an upper bound says so too
+    if c.upper_bound and (c.lower_bound or not lost):
         claim = f"has chains too short to judge its independent {what}"
     elif c.ess_per_second_ratio >= 1 or c.lower_bound:  # a small lower bound is no defeat
         bound = "at least " if c.lower_bound else ""
-        claim = (
-            f"makes {bound}{ratio} times as many independent {what} per second as {rival}{others}"
-        )
+        claim = f"makes {bound}{ratio} {many}{others}"
     else:
-        claim = (
-            f"makes only {ratio} times as many independent {what} per second as {rival}:"
-            f" here {short} is the better choice"
-        )
+        bound = "at most" if c.upper_bound else "only"
+        claim = f"makes {bound} {ratio} {many}: here {short} is the better choice"
     return f"{where} {claim}; {ending}"
 
 
