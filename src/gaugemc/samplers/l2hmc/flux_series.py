@@ -16,7 +16,7 @@ from gaugemc.theories import Theory
 class FluxSeries(MomentumNetwork):
     """v' = v - (e / 2) (F + b dA / dx), with F the theory's force, b its coupling of plaquettes and
 
-        A = sum_P sum_k w_k (1 - cos(k x_P)) / k + u sum_<PP'> sin x_P sin x_P'
+        A = sum_P sum_k w_k (1 - cos(k x_P)) / k + u sum_PP' sin x_P sin x_P'
 
     of trained constants w and u; neighbours P and P' share a link. w is any even function of the
     flux: a series learns to lower a barrier between sectors, which is narrow, and a small
