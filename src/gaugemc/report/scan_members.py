@@ -84,7 +84,7 @@ def sampler_text(job: Job) -> str:
         words += ["series of plaquettes" if network == "series" else f"{network} networks"]
     if get("sampler.tune") is False:
         length, steps = get("sampler.trajectory_length"), get("sampler.n_steps")
-        words += [f"length {value_text('', length)} in {steps} steps"]
+        words += [f"length {value_text('', length)} in {steps} step{'s' if steps != 1 else ''}"]
     words += ["not trained"] if get("training.steps") == 0 else []
     return job.run.labels[0] + (f" ({', '.join(words)})" if words else "")
 
