@@ -50,7 +50,6 @@ from gaugemc.report.scan_report import write_scan_report
 from gaugemc.report.svg import svg_of
 from gaugemc.run.alike import told
 from gaugemc.run.experiment import run
-from gaugemc.run.extension import with_overrides
 from gaugemc.run.measure_files import measure_files
 from gaugemc.run.meeting import meet
 from gaugemc.run.processes import heard, join, leaving
@@ -92,15 +91,13 @@ def share(verb: str, words: Sequence[str]) -> int:
         if (devices.count or 1) > 1:
             jax.config.update("jax_num_cpu_devices", devices.count)
         if place.processes > 1:
-            settings = resumed(words) if verb == "resume" else composed(list(words))
+            settings = (
+                RunDirectory(words[0]).resumed(words[1:])
+                if verb == "resume"
+                else composed([*words])
+            )
             (meet if BACKENDS[settings.backend].meets else join)(place, told(settings))
     return 0
-
-
-def resumed(words: Sequence[str]) -> Settings:
-    """The settings of a run in the directory that comes first, with changes."""
-    path = Path(words[0])
-    return with_overrides(RunDirectory(path).settings(), words[1:], path)
 
 
 def prepare_jax() -> None:
@@ -176,7 +173,7 @@ def resume(path: Path, overrides: Sequence[str]) -> int:
             f" hydra.sweep.dir={path}, or with one of its runs: gaugemc resume {runs[0]}",
             BAD_INPUT,
         )
-    settings = resumed([str(path), *overrides])
+    settings = RunDirectory(path).resumed(overrides)
     refuse_framework(settings.framework, settings.backend)
     return work(settings) if rank() > 0 else run_and_show(settings, path, extend=True)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from itertools import count
@@ -18,7 +18,7 @@ from gaugemc.choices.uses import flat, tree, used
 from gaugemc.io.atomic import remove_leftovers, write_atomically
 from gaugemc.io.checkpoint import CheckpointError, latest_checkpoint
 from gaugemc.io.lock import Lock, LockedError, locked
-from gaugemc.run.extension import DRAWS, FREE, check_draws
+from gaugemc.run.extension import DRAWS, FREE, check_draws, with_overrides
 from gaugemc.run.software import comments, resumed_with, split, with_changes
 
 ANOTHER = "choose another hydra.run.dir (of a sweep: hydra.sweep.dir)"
@@ -178,6 +178,15 @@ class RunDirectory:
         if not self.config.is_file():
             raise RunDirectoryError(f"{self.path} is not a run: it has no config.yaml")
         return settings_in(self.config)
+
+    def resumed(self, overrides: Sequence[str]) -> Settings:
+        """The settings of the run, in which some KEY=VALUE are changed.
+
+        Raises:
+            RunDirectoryError: as `settings`.
+            SettingsError: as `with_overrides`.
+        """
+        return with_overrides(self.settings(), overrides, self.path)
 
     def write(self, path: Path, text: str) -> None:
         """Write a text file, atomically."""

@@ -1,5 +1,7 @@
 """The loop of `framework=tensorflow` by the name of the backend, which is imported if used."""
 
+from functools import partial
+
 import tensorflow as tf
 
 from gaugemc.choices.settings import Settings
@@ -15,9 +17,9 @@ def loop_of(settings: Settings) -> Loop:
         case "horovod":
             from gaugemc.interop.tensorflow.horovod import together
         case "multiworker":
-            from gaugemc.interop.tensorflow.multiworker import within
+            from gaugemc.interop.tensorflow import multiworker
 
-            together = within(settings.devices.patience)
+            together = partial(multiworker.together, settings.devices.patience)
         case _:
             return train
     return loop(together, Stage, told(settings, tensorflow=tf.__version__))

@@ -18,7 +18,6 @@ from gaugemc.choices.devices import Place
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.tf_config import cluster_in
 from gaugemc.interop import processes
-from gaugemc.interop.stages import Together
 from gaugemc.interop.tensorflow.processes import Processes, by_type
 from gaugemc.run.meeting import addresses
 from gaugemc.training.share import Share
@@ -104,21 +103,14 @@ def strategy(patience: int) -> tf.distribute.Strategy:
     return started
 
 
-def within(patience: int) -> Together:
+@contextmanager
+def together(patience: int) -> Iterator[Processes]:
     """Inside, the processes of TF_CONFIG are one training; without it, this one alone.
 
     Args:
         patience: seconds in which all of them must have come.
     """
-
-    @contextmanager
-    def together() -> Iterator[Processes]:
-        if frameworks.processes() == 1:
-            yield Processes()
-        else:
-            yield met(patience)
-
-    return together
+    yield Processes() if frameworks.processes() == 1 else met(patience)
 
 
 def met(patience: int) -> MultiWorker:

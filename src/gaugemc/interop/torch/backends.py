@@ -1,5 +1,7 @@
 """The loop of `framework=pytorch` by the name of the backend, each of which is imported if used."""
 
+from functools import partial
+
 import torch
 
 from gaugemc.choices.settings import Settings
@@ -11,15 +13,16 @@ from gaugemc.training.engine import Loop
 
 def loop_of(settings: Settings) -> Loop:
     """The loop that `backend` names."""
+    patience = settings.devices.patience
     match settings.backend:
         case "ddp":
-            from gaugemc.interop.torch.ddp import within
+            from gaugemc.interop.torch import ddp
 
-            together = within(settings.devices.patience)
+            together = partial(ddp.together, patience)
         case "deepspeed":
-            from gaugemc.interop.torch.deepspeed import with_zero
+            from gaugemc.interop.torch import deepspeed
 
-            together = with_zero(settings.zero, settings.devices.patience)
+            together = partial(deepspeed.together, settings.zero, patience)
         case "horovod":
             from gaugemc.interop.torch.horovod import together
         case _:

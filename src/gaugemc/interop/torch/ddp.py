@@ -13,7 +13,6 @@ from jaxtyping import PyTree
 from torch import distributed, nn
 
 from gaugemc.interop import processes
-from gaugemc.interop.stages import Together
 from gaugemc.interop.torch.adam import TorchAdam
 from gaugemc.interop.torch.loss import Loss
 from gaugemc.interop.torch.processes import Processes
@@ -76,19 +75,15 @@ def heard(what: str = "cannot go on") -> AbstractContextManager[None]:
     return processes.heard(RuntimeError, what=what, where=where)
 
 
-def within(patience: int) -> Together:
+@contextmanager
+def together(patience: int) -> Iterator[Distributed]:
     """Inside, the processes that torchrun started are one training.
 
     Args:
         patience: seconds in which all of them must have come; else there is a ConnectionError.
     """
-
-    @contextmanager
-    def together() -> Iterator[Distributed]:
-        with joined(patience):
-            yield Distributed()
-
-    return together
+    with joined(patience):
+        yield Distributed()
 
 
 @contextmanager

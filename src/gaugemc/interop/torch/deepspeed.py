@@ -16,7 +16,6 @@ from deepspeed.utils import (
 from jaxtyping import PyTree
 from torch import distributed, nn
 
-from gaugemc.interop.stages import Together
 from gaugemc.interop.torch.adam import MOMENTS, TorchAdam
 from gaugemc.interop.torch.ddp import Distributed, joined
 from gaugemc.interop.torch.loss import Loss
@@ -116,17 +115,15 @@ def leave() -> None:
         comm.destroy_process_group()
 
 
-def with_zero(zero: int, patience: int) -> Together:
-    """The processes that torchrun or DeepSpeed's launcher started, or this one alone; see `within`
-    of ddp."""
+@contextmanager
+def together(zero: int, patience: int) -> Iterator[DeepSpeed]:
+    """Inside, the processes that torchrun or DeepSpeed's launcher started are one training.
 
-    @contextmanager
-    def together() -> Iterator[DeepSpeed]:
-        logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
-        # Would be compiled at the first start, and say so on stdout; Gloo serves as well.
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-        os.environ.setdefault("LOCAL_RANK", "0")  # one process without a launcher
-        with joined(patience, leave):
-            yield DeepSpeed(zero)
-
-    return together
+    Without them this process is alone. `patience` is that of ddp.
+    """
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    # Would be compiled at the first start, and say so on stdout; Gloo serves as well.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    os.environ.setdefault("LOCAL_RANK", "0")  # one process without a launcher
+    with joined(patience, leave):
+        yield DeepSpeed(zero)
