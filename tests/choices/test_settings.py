@@ -12,7 +12,8 @@ from gaugemc.choices import memory
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.schema import schema, settings_of
 from gaugemc.choices.theories.gauge import ACTIONS
-from gaugemc.choices.uses import baseline, flat, notice, unused, used
+from gaugemc.choices.traits import baseline
+from gaugemc.choices.uses import flat, notice, unused, used
 from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed
 from gaugemc.conf.errors import one_line

@@ -9,7 +9,8 @@ import pytest
 from synthetic_run import put_run
 
 from gaugemc.choices.sweep import jobs
-from gaugemc.choices.uses import baseline, used
+from gaugemc.choices.traits import baseline
+from gaugemc.choices.uses import used
 from gaugemc.choices.validation import refuse
 from gaugemc.conf.composition import composed
 from gaugemc.conf.study import MEMBERS, STUDIES, TOYS

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import trained
+from gaugemc.choices.traits import trained
 from gaugemc.flows import Flow
 from gaugemc.groups import Group
 from gaugemc.samplers import GeneralisedLeapfrog, Sampler

@@ -169,6 +169,11 @@ class TheoryChoice(Choice):
         """What a sentence adds to coupling and lattice where the action is not the usual one."""
         return ""
 
+    @property
+    def is_u1_2d(self) -> bool:
+        """Whether its links are angles in two dimensions."""
+        return self.group == "U1" and len(self.lattice) == 2
+
     def l2hmc_step(self) -> float:
         """The step size of L2HMC where none is given."""
         return 0.2

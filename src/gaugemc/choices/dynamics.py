@@ -75,8 +75,7 @@ class DynamicsSettings:
 
     def has_loop_couplings(self, theory: TheoryChoice) -> bool:
         """Whether constants are trained in place of networks: forces of loops."""
-        plane = theory.group == "U1" and len(theory.lattice) == 2
-        return self.network == "force" and bool(theory.group) and not plane
+        return self.network == "force" and bool(theory.group) and not theory.is_u1_2d
 
     def has_networks(self, theory: TheoryChoice) -> bool:
         """Whether what is trained are networks, and not constants alone."""

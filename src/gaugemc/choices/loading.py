@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import trained, used
+from gaugemc.choices.traits import trained
+from gaugemc.choices.uses import used
 
 
 def misfit(stored: Settings, settings: Settings) -> str:

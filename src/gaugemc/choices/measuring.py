@@ -7,7 +7,7 @@ import equinox as eqx
 from gaugemc.chains.measurement import Measurement
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import baseline_draws
+from gaugemc.choices.traits import baseline_draws
 from gaugemc.observables import OBSERVABLES, SLOW
 from gaugemc.observables.flowed import Flowed
 from gaugemc.spaces import Links

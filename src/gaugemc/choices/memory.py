@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import baseline, baseline_draws, has_network, trained
+from gaugemc.choices.traits import baseline, baseline_draws, has_network, trained
 
 FIELDS_OF_A_CHAIN = 10
 """A trajectory holds about so many fields: position, momentum, force, loops, and where it began."""

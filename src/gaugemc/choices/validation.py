@@ -20,10 +20,9 @@ from gaugemc.choices.option import SettingsError, one_of
 from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.tracking import trackers
-from gaugemc.choices.uses import (
+from gaugemc.choices.traits import (
     baseline,
     batches,
-    flat,
     force_beta,
     has_flow_jumps,
     has_jumps,
@@ -31,6 +30,7 @@ from gaugemc.choices.uses import (
     trained,
     where_trained,
 )
+from gaugemc.choices.uses import flat
 
 LARGEST_COUNT = 2**31 - 1
 

@@ -18,7 +18,7 @@ from gaugemc.choices.build import build_theory
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
 from gaugemc.choices.sweep import differing, jobs
-from gaugemc.choices.uses import trained
+from gaugemc.choices.traits import trained
 from gaugemc.choices.validation import validate
 from gaugemc.conf.composition import composed, settings_of
 from gaugemc.conf.ending import fail, go_on_with, unfailing

@@ -8,7 +8,7 @@ from jaxtyping import Array, Key
 from gaugemc.arrays import Field
 from gaugemc.choices.samplers.heatbath import HeatbathSampler
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import baseline
+from gaugemc.choices.traits import baseline
 from gaugemc.run.chain_phase import PhaseResult, run_chains
 from gaugemc.run.phase_start import Phase
 from gaugemc.run.run_directory import RunDirectory

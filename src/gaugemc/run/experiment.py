@@ -16,7 +16,8 @@ from gaugemc.choices.choice import Track
 from gaugemc.choices.measuring import judged
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import has_jumps, tree, unused
+from gaugemc.choices.traits import has_jumps
+from gaugemc.choices.uses import tree, unused
 from gaugemc.choices.validation import validate
 from gaugemc.exact.solved import exact_observables
 from gaugemc.report.report import write_report

@@ -11,7 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.schema import settings_of
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import flat, load_key, unused
+from gaugemc.choices.traits import load_key
+from gaugemc.choices.uses import flat, unused
 from gaugemc.io.checkpoint import latest_checkpoint, read_metadata
 from gaugemc.report.record import read_summary
 

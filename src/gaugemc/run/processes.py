@@ -27,7 +27,7 @@ from gaugemc.choices.devices import Place, own_device
 from gaugemc.choices.frameworks import refuse_batches
 from gaugemc.choices.option import SettingsError
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import batches, shares_batches, trained
+from gaugemc.choices.traits import batches, shares_batches, trained
 from gaugemc.mesh import mesh_for
 from gaugemc.run.alike import Told
 from gaugemc.run.meeting import addresses

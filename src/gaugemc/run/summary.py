@@ -11,7 +11,7 @@ import numpy as np
 from gaugemc.checks import tally
 from gaugemc.choices.menu import label
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import baseline, has_hmc
+from gaugemc.choices.traits import baseline, has_hmc
 from gaugemc.exact.solved import charge_distribution
 from gaugemc.observables.flowed_energies import FlowedEnergies
 from gaugemc.report.names import by_array

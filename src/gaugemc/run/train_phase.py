@@ -18,7 +18,7 @@ from gaugemc.choices.build import Model, abstract_model
 from gaugemc.choices.choice import Track
 from gaugemc.choices.loading import misfit
 from gaugemc.choices.option import SettingsError
-from gaugemc.choices.uses import has_jumps, load_key
+from gaugemc.choices.traits import has_jumps, load_key
 from gaugemc.io.checkpoint import (
     CheckpointError,
     checkpoint_path,

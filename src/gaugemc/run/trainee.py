@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from gaugemc.choices.build import Model, build_model, build_theory
 from gaugemc.choices.settings import Settings
-from gaugemc.choices.uses import anneals, force_beta, trained, where_trained
+from gaugemc.choices.traits import anneals, force_beta, trained, where_trained
 from gaugemc.exact.solved import exact_observables, log_partition_function
 from gaugemc.flows import Flow
 from gaugemc.kernels.once import once

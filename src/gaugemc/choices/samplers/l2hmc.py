@@ -39,7 +39,7 @@ class L2HMCSampler(SamplerChoice):
         if group != "U1" and network in ("dense", "conv"):
             problem = f"reads angles, not links of {settings.theory.name}: choose force or gauge"
             raise SettingsError("dynamics.network", network, problem)
-        if network == "series" and not (group == "U1" and len(settings.theory.lattice) == 2):
+        if network == "series" and not settings.theory.is_u1_2d:
             raise SettingsError("dynamics.network", network, "is of 2D U(1) alone: choose force")
         if settings.loss.form != "energy":
             refuse_jumps(settings)
