@@ -65,7 +65,12 @@ def _chains_first(result: Any) -> Any:
 def force(links: Links, couplings: Couplings) -> Links:
     """The left derivative of -(1 / N) sum_i b_i sum Re tr of loops; algebra elements of links.
 
-    The couplings are b_0 of plaquettes, and b_1 of 1 x 2 rectangles if there are any.
+    The couplings are b_0 of plaquettes, and b_1 of 1 x 2 rectangles if there are any. In U(1) there
+    are no rectangles; couplings (b, u, w_1, ..., w_K) are those of an action of plaquettes x,
+
+        sum_P [b (1 - cos x_P) + sum_k w_k (1 - cos(k x_P)) / k] + u sum_PP' sin x_P sin x_P',
+
+    whose second sum runs over plaquettes of a plane that share a link.
     """
     result = jax.ShapeDtypeStruct(links.shape, links.dtype)
     return _call("force", result, links, _numbers(couplings))
@@ -104,7 +109,7 @@ def trajectory(
     links: Links,
     momenta: Links,
     force: Links,
-    couplings: Float[Array, "drift loops"],
+    couplings: Float[Array, "drift number"],
     kicks: Float[Array, " kick"],
     drifts: Float[Array, " drift"],
     step_size: Float[Array, ""],
@@ -129,7 +134,7 @@ def stages(
     links: Matrices,
     momenta: Matrices,
     force: Matrices,
-    couplings: Float[Array, "drift loops"],
+    couplings: Float[Array, "drift number"],
     kicks: Float[Array, " kick"],
     drifts: Float[Array, " drift"],
 ) -> tuple[Matrices, Matrices, Matrices]:

@@ -1,6 +1,5 @@
 // The handlers of U(1), for any number of chains, float and double.
 #include "angles.h"
-#include "couplings.h"
 #include "handlers.h"
 #include "steps.h"
 
@@ -22,18 +21,18 @@ T* numbers(const ffi::AnyBuffer& buffer) {
   return static_cast<T*>(buffer.untyped_data());
 }
 
-Error AngleForce(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers beta,
+Error AngleForce(Pool pool, int64_t dimensions, ffi::AnyBuffer x, Numbers couplings,
                  ffi::Result<ffi::AnyBuffer> force) {
   return dispatch_angles(Shape(x, dimensions), pool, [&](const auto& batch) {
     using T = typename std::decay_t<decltype(batch)>::T;
     const auto& lattice = batch.lattice;
     auto field = batch.load(numbers<T>(x));
-    auto sines = plaquettes_of(lattice);
-    fill_sines(batch, field.data(), batch.of_chains(beta.typed_data()), sines);
+    PlaquetteForces<T> plaquettes(batch, couplings);
+    plaquettes.find(field.data());
     batch.each_range([&](int begin, int end) {
       for (int mu = 0; mu < lattice.dimensions; mu++)
         for (int site = begin; site < end; site++)
-          field[mu * lattice.sites + site] = force_on_link(lattice, sines, mu, site);
+          field[mu * lattice.sites + site] = plaquettes.on_link(mu, site);
     });
     batch.store(field, numbers<T>(*force));
   });
@@ -49,12 +48,11 @@ Error AngleTrajectory(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyB
     const auto& lattice = batch.lattice;
     auto links = batch.load(numbers<T>(x)), momenta = batch.load(numbers<T>(v));
     auto forces = batch.load(numbers<T>(force));
-    auto sines = plaquettes_of(lattice);
+    PlaquetteForces<T> plaquettes(batch, couplings);
     const Steps<T> steps(batch, kicks, drifts, step_size, n_steps);
     // After the drift of a stage.
-    auto find_sines = [&](int64_t stage) {
-      const Couplings<T> of_loops(batch, couplings, steps.place(stage), steps.per_step());
-      fill_sines(batch, links.data(), of_loops.plaquette, sines);
+    auto find_forces = [&](int64_t stage) {
+      plaquettes.find(links.data(), steps.place(stage), steps.per_step());
     };
     // The kick and the drift of a stage, with the force that `force_at` finds.
     auto advance = [&](int64_t stage, const auto& force_at) {
@@ -71,12 +69,12 @@ Error AngleTrajectory(Pool pool, int64_t dimensions, ffi::AnyBuffer x, ffi::AnyB
     };
     advance(0, [&](int mu, int site) { return forces[mu * lattice.sites + site]; });
     for (int64_t stage = 1; stage < steps.stages; stage++) {
-      find_sines(stage - 1);
-      advance(stage, [&](int mu, int site) { return force_on_link(lattice, sines, mu, site); });
+      find_forces(stage - 1);
+      advance(stage, [&](int mu, int site) { return plaquettes.on_link(mu, site); });
     }
-    find_sines(steps.stages - 1);
+    find_forces(steps.stages - 1);
     advance(steps.stages, [&](int mu, int site) {
-      return forces[mu * lattice.sites + site] = force_on_link(lattice, sines, mu, site);
+      return forces[mu * lattice.sites + site] = plaquettes.on_link(mu, site);
     });
     batch.store(links, numbers<T>(*end_x));
     batch.store(momenta, numbers<T>(*end_v));

@@ -10,7 +10,9 @@ from gaugemc.lattice import plane_plaquettes, shift
 from gaugemc.samplers.l2hmc.loop_networks import Fluxes, link_derivative
 from gaugemc.samplers.l2hmc.network import MomentumNetwork, Time
 from gaugemc.samplers.l2hmc.updates import Outputs
+from gaugemc.spaces import Links
 from gaugemc.theories import Theory
+from gaugemc.theories.wilson import has_kernels
 
 
 class FluxSeries(MomentumNetwork):
@@ -42,6 +44,13 @@ class FluxSeries(MomentumNetwork):
         if not theory.loop_couplings:
             raise ValueError(f"{theory.name}: forces of plaquettes need an action of loops alone")
         return theory.loop_couplings[0]
+
+    def compiled_couplings(self, theory: Theory) -> tuple[Scalar, ...]:
+        assert isinstance(theory.space, Links)
+        b = self.coupling(theory)
+        if len(theory.loop_couplings) > 1 or not has_kernels(theory.space, 1):
+            return ()
+        return b, b * self.interaction, *(b * self.weights)
 
     def force(self, theory: Theory, x: Field) -> Field:
         slope = self.slope(plane_plaquettes(U1(), x, 0, 1))

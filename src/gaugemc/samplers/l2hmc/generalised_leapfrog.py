@@ -40,7 +40,6 @@ from gaugemc.samplers.l2hmc.updates import (
 )
 from gaugemc.spaces import Links
 from gaugemc.theories import Theory
-from gaugemc.theories.wilson import has_kernels
 
 
 class GeneralisedLeapfrog(Layers):
@@ -68,8 +67,8 @@ class GeneralisedLeapfrog(Layers):
         """Passes through all layers, forward (False) and backward in turn, with flips between them.
 
         `start.force` is `force(theory, start.x)`. `observe` sees the phase and the log-det after
-        each layer. Returns the end, the log-det, and what was observed. Where forces of loops are
-        all that is trained, one call of a compiled kernel does everything.
+        each layer. Returns the end, the log-det, and what was observed. Where kicks are forces of
+        compiled kernels, one call of a kernel does everything.
         """
         arguments = self, theory, start, passes
         couplings = None if observe else self._compiled_couplings(theory)
@@ -82,14 +81,13 @@ class GeneralisedLeapfrog(Layers):
             run = native.twinned(_compiled, lambda _, *arguments: twin(*arguments))
         return run(couplings, *arguments)
 
-    def _compiled_couplings(self, theory: Theory) -> Float[Array, "node loops"] | None:
+    def _compiled_couplings(self, theory: Theory) -> Float[Array, "node number"] | None:
         """The couplings of each momentum network, if a kernel can make whole trajectories."""
         if self.positions or not isinstance(theory.space, Links):
             return None
-        of_nodes = jax.vmap(lambda k: self.momentum_of(k).couplings(theory))
+        of_nodes = jax.vmap(lambda k: self.momentum_of(k).compiled_couplings(theory))
         couplings = of_nodes(jnp.arange(self.n_layers + (self.turn is not None)))
-        compiled = couplings and has_kernels(theory.space, len(couplings))
-        return jnp.stack(couplings, axis=1) if compiled else None
+        return jnp.stack(couplings, axis=1) if couplings else None
 
     def _in_layers(
         self,
@@ -154,7 +152,7 @@ class GeneralisedLeapfrog(Layers):
 
 
 def _compiled(
-    couplings: Float[Array, "node loops"],
+    couplings: Float[Array, "node number"],
     leapfrog: GeneralisedLeapfrog,
     theory: Theory,
     start: PhasePoint,

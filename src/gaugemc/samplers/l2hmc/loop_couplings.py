@@ -6,7 +6,9 @@ from jaxtyping import Array, Float
 from gaugemc.arrays import Field, Scalar
 from gaugemc.samplers.l2hmc.network import MomentumNetwork, Time
 from gaugemc.samplers.l2hmc.updates import Outputs
+from gaugemc.spaces import Links
 from gaugemc.theories import Theory
+from gaugemc.theories.wilson import gauge_force, has_kernels
 
 
 class LoopCouplings(MomentumNetwork):
@@ -20,6 +22,7 @@ class LoopCouplings(MomentumNetwork):
     weights: Float[Array, " loop"]
 
     def couplings(self, theory: Theory) -> tuple[Scalar, ...]:
+        """Of the loops of the kick, as `Theory.loop_couplings` are those of the action."""
         own = theory.loop_couplings
         if not own:
             raise ValueError(f"{theory.name}: forces of loops need an action of loops alone")
@@ -28,6 +31,15 @@ class LoopCouplings(MomentumNetwork):
         if rectangles:
             further = [own[0] * rectangles[0] + sum(further)]
         return plaquette, *further
+
+    def compiled_couplings(self, theory: Theory) -> tuple[Scalar, ...]:
+        assert isinstance(theory.space, Links)
+        couplings = self.couplings(theory)
+        return couplings if has_kernels(theory.space, len(couplings)) else ()
+
+    def force(self, theory: Theory, x: Field) -> Field:
+        assert isinstance(theory.space, Links)
+        return gauge_force(theory.space, x, self.couplings(theory))
 
     def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
         return Outputs(None, None, None)

@@ -7,9 +7,7 @@ from jaxtyping import Array, Float
 
 from gaugemc.arrays import Field, Scalar
 from gaugemc.samplers.l2hmc.updates import Mask, Outputs
-from gaugemc.spaces import Links
 from gaugemc.theories import Theory
-from gaugemc.theories.wilson import gauge_force
 
 Time = Float[Array, "2"]
 
@@ -21,18 +19,15 @@ class MomentumNetwork(eqx.Module):
     def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
         """The outputs; `time` is (cos, sin) of 2 pi k / n in layer k of n."""
 
-    def couplings(self, theory: Theory) -> tuple[Scalar, ...]:
-        """b_i, if the whole kick is the force of loops with couplings of the network's own; or ().
+    def compiled_couplings(self, theory: Theory) -> tuple[Scalar, ...]:
+        """The couplings of `kernels.native.force`, if the whole kick is this force; or ().
 
-        They are what `Theory.loop_couplings` is. Whole trajectories then run in `kernels.native`.
+        Whole trajectories then run in `kernels.native`.
         """
         return ()
 
     def force(self, theory: Theory, x: Field) -> Field:
-        """The force that the momentum update starts from: the theory's, or that of `couplings`."""
-        couplings, space = self.couplings(theory), theory.space
-        if couplings and isinstance(space, Links):
-            return gauge_force(space, x, couplings)
+        """The force that the momentum update starts from: the theory's, or one of its own."""
         return theory.force(x)
 
 
