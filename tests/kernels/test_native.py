@@ -18,6 +18,7 @@ from gaugemc.kernels.once import once
 from gaugemc.lattice import field_strength_products, plaquette_sum, rectangle_sum, staple_sum
 from gaugemc.samplers import FOREST_RUTH, HMC, OMELYAN
 from gaugemc.samplers.hmc.integrator import PhasePoint, trajectory
+from gaugemc.samplers.l2hmc.flux_series import FluxSeries
 from gaugemc.spaces import Links
 from gaugemc.theories import GradientFlow, Improved, Tempered, Wilson
 from gaugemc.theories.wilson import loop_force
@@ -211,6 +212,22 @@ def test_angles_on_small_lattices(extents: tuple[int, ...], key: jax.Array) -> N
     twin = functools.partial(loop_force, U1())
     ours, theirs = jax.vmap(native.force)(x, (beta,)), jax.vmap(twin)(x, (beta,))
     np.testing.assert_allclose(ours, theirs, atol=1e-13)
+
+
+@pytest.mark.parametrize("extents", [(2, 2), (5, 3), (16, 8), (2, 32), (96, 192)])
+def test_forces_of_series(extents: tuple[int, int], key: jax.Array) -> None:
+    """With chains of another beta each; on the last lattice threads share the sites."""
+    keys = jax.random.split(key, 2)
+    series = FluxSeries(jax.random.normal(keys[0], (9,)), jnp.asarray(-0.7))
+    theory = Wilson(Links(U1(), extents), 1.0)
+    chains = 2 if extents[0] > 16 else 19
+    x, beta = 10 * jax.random.normal(keys[1], (chains, 2, *extents)), jnp.linspace(0.0, 3.0, chains)
+
+    def ours(x: jax.Array, beta: jax.Array) -> jax.Array:
+        return native.force(x, series.compiled_couplings(theory.at(beta)))
+
+    force = jax.vmap(lambda x, beta: series.force(theory.at(beta), x))(x, beta)
+    np.testing.assert_allclose(jax.vmap(ours)(x, beta), force, atol=3e-12)
 
 
 @pytest.mark.parametrize("real", [jnp.float64, jnp.float32])

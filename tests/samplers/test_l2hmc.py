@@ -179,6 +179,41 @@ def test_the_force_of_a_series_is_the_gradient_of_its_action(key: jax.Array) -> 
         series.coupling(GAUSSIAN)
 
 
+@pytest.mark.parametrize("passes", [(False, True), (True,), (False, True, False)])
+def test_a_series_in_c_and_in_jax(passes: tuple[bool, ...], key: jax.Array) -> None:
+    """Chains, each with layers of its own; and derivatives by what is trained."""
+    links = WILSON.space
+    without = Links(links.group.without_kernels(), links.lattice, links.real)
+    plain = eqx.tree_at(lambda t: t.space, WILSON, without)
+    leapfrog = trainable_leapfrog(key, links, n_layers=3, step_size=0.2, network="series")
+    loud = disturbed(leapfrog, key, 0.5)
+    starts = jax.vmap(lambda key: phase(WILSON, key))(jax.random.split(key, 5))
+
+    @eqx.filter_jit
+    def ends(theory: Wilson, passes: tuple[jax.Array, ...]) -> PhasePoint:
+        def end(start: PhasePoint) -> PhasePoint:
+            start = start._replace(force=loud.force(theory, start.x))
+            return loud.traverse(theory, start, passes)[0]
+
+        return jax.vmap(end)(starts)
+
+    compiled, theirs = (ends(t, tuple(jnp.asarray(p) for p in passes)) for t in (WILSON, plain))
+    for a, b in zip(compiled, theirs):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-11)
+    hmc = eqx.filter_jit(leapfrog.traverse)(WILSON, phase(WILSON, key), passes)[0]
+    moved = eqx.filter_jit(loud.traverse)(WILSON, phase(WILSON, key), passes)[0]
+    assert distance(WILSON, hmc.x, moved.x) > 0.1
+
+    @eqx.filter_jit
+    @eqx.filter_grad
+    def gradient(leapfrog: GeneralisedLeapfrog, theory: Wilson) -> jax.Array:
+        start = jax.tree.map(lambda a: a[0], starts)
+        return jnp.sum(jnp.sin(leapfrog.traverse(theory, start, passes)[0].x))
+
+    for a, b in zip(*(jax.tree.leaves(gradient(loud, t)) for t in (WILSON, plain))):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("network", ["series", "force"])
 def test_forces_of_plaquettes_are_for_links(network: str) -> None:
     with pytest.raises(ValueError, match=r"for (two-dimensional U|links only)"):

@@ -131,14 +131,14 @@ def trajectory(
 
 
 def stages(
-    links: Matrices,
-    momenta: Matrices,
-    force: Matrices,
+    links: Links,
+    momenta: Links,
+    force: Links,
     couplings: Float[Array, "drift number"],
     kicks: Float[Array, " kick"],
     drifts: Float[Array, " drift"],
-) -> tuple[Matrices, Matrices, Matrices]:
-    """`trajectory` of one step of size 1, with a compiled reverse pass.
+) -> tuple[Links, Links, Links]:
+    """`trajectory` of one step of size 1, with a compiled reverse pass for links of matrices.
 
     The reverse pass runs the trajectory backwards, so that nothing is stored. Derivatives of the
     force are central differences: gradients have errors of 1e-10, of 1e-4 in float32. There are no
@@ -150,13 +150,13 @@ def stages(
 
 @jax.custom_vjp
 def _stages(
-    links: Matrices,
-    momenta: Matrices,
-    force: Matrices,
+    links: Links,
+    momenta: Links,
+    force: Links,
     couplings: Array,
     kicks: Array,
     drifts: Array,
-) -> tuple[Matrices, Matrices, Matrices]:
+) -> tuple[Links, Links, Links]:
     one_step = jnp.ones(()), jnp.ones((), jnp.int32)
     return trajectory(links, momenta, force, couplings, kicks, drifts, *one_step)
 

@@ -33,13 +33,14 @@ class LoopCouplings(MomentumNetwork):
         return plaquette, *further
 
     def compiled_couplings(self, theory: Theory) -> tuple[Scalar, ...]:
-        assert isinstance(theory.space, Links)
         couplings = self.couplings(theory)
+        assert isinstance(theory.space, Links)
         return couplings if has_kernels(theory.space, len(couplings)) else ()
 
     def force(self, theory: Theory, x: Field) -> Field:
+        couplings = self.couplings(theory)
         assert isinstance(theory.space, Links)
-        return gauge_force(theory.space, x, self.couplings(theory))
+        return gauge_force(theory.space, x, couplings)
 
     def __call__(self, x: Field, force: Field, time: Time) -> Outputs:
         return Outputs(None, None, None)
