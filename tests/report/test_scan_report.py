@@ -18,6 +18,7 @@ from synthetic_run import put_run
 from gaugemc.report.scan import by_number, read_scan
 from gaugemc.report.scan_curves import abscissa_key, grouped, placed
 from gaugemc.report.scan_figure import Abscissa, Curve, Point, scan_figure
+from gaugemc.report.scan_members import sampler_text
 from gaugemc.report.scan_report import write_scan_report
 from gaugemc.report.svg import svg_of
 
@@ -335,6 +336,17 @@ def test_samplers_are_compared_at_each_place_in_words(study: pathlib.Path) -> No
     ) in text
     noisy = text.partition("Independent values of plaquette at β = 5.7, ")[2]
     assert noisy.startswith("against tuned HMC: Per second undecided: Heatbath 8(9), FT-HMC")
+
+
+def test_a_model_that_is_loaded_is_not_called_untrained(tmp_path: pathlib.Path) -> None:
+    for index, (load, steps) in enumerate(((None, 0), ("gaugemc:a", 0), ("gaugemc:a", 9))):
+        settings = {"dynamics": {"network": "series", "load": load}, "training": {"steps": steps}}
+        put_run(tmp_path / str(index), settings, label="l2hmc")
+    assert [sampler_text(job) for job in read_scan(tmp_path).jobs] == [
+        "L2HMC (series of plaquettes, not trained)",
+        "L2HMC (series of plaquettes, trained before)",
+        "L2HMC (series of plaquettes)",
+    ]
 
 
 def test_training_is_in_the_cost_and_a_draw_costs_forces(study: pathlib.Path) -> None:

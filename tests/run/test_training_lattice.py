@@ -72,6 +72,7 @@ def test_chains_leave_hot_starts_that_the_trained_steps_would_not(tmp_path: Path
     made = settings(*strong, "training.lattice=null", "evaluate.burn_in=0")
     summary = run(made, tmp_path / "run")
     assert summary["evaluate"]["acceptance"] > 0.3
+    assert "acceptance" not in summary["training"]  # nothing was trained, nothing is measured
     theory = build_theory(made)
     sampler = build_sampler(made, theory, build_model(made, theory, jax.random.key(0)))
     hot = start_chains(sampler, jax.random.key(1), 4, cold=False)

@@ -60,7 +60,8 @@ class DynamicsSettings:
     )
     load: str | None = option(
         None,
-        "run directory whose trained leapfrog to start from; dense: of the same lattice",
+        "run directory whose trained leapfrog to start from, or a model of the package,"
+        " gaugemc:NAME; dense: of the same lattice",
         filled,
     )
 

@@ -98,12 +98,13 @@ def place(section: Any, key: str, default: str) -> None:
 def check(settings: Settings) -> None:
     """Raise one of the errors that `guarded` knows unless these settings can run."""
     validate(settings)
-    for key, load in (("flow.load", settings.flow.load), ("dynamics.load", settings.dynamics.load)):
+    for kind in ("flow", "dynamics"):
+        load = getattr(settings, kind).load
         try:
             if load is not None:
-                trained_run(load).settings()
+                trained_run(load, kind).settings()
         except RunDirectoryError as error:
-            raise SettingsError(key, load, str(error)) from error
+            raise SettingsError(f"{kind}.load", load, str(error)) from error
     start = settings.evaluate.start
     try:
         if start is not None:

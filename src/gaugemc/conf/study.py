@@ -30,10 +30,15 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "flow": {"sweeps": 1, "rho": 0.08},
         "training": {"objective": "forces", "batch": 2},
     },
+    "toy_l2hmc": {
+        "defaults": [{"override /sampler": "l2hmc"}],
+        "dynamics": {"load": "gaugemc:${theory.choice}"},
+        "training": {"steps": 0},
+    },
     "series_l2hmc": {
         "defaults": [{"override /sampler": "l2hmc"}],
-        "dynamics": {"network": "series"},
-        "training": {"learning_rate": 1e-2},  # constants in units of beta
+        "dynamics": {"network": "series", "load": "gaugemc:series_16x16_beta${theory.beta}"},
+        "training": {"steps": 0},
     },
     "dense_l2hmc": {
         "defaults": [{"override /sampler": "l2hmc"}],
@@ -163,16 +168,15 @@ STUDIES = {
     ),
     "paper_1711_09268": study(
         "correlated_gaussian",
-        ("l2hmc", "hmc"),
+        ("toy_l2hmc", "hmc"),
         {"theory": TOYS},
         sampler={"integrator": "leapfrog"},
     ),
     "paper_1711_09268_quick": study(
         "correlated_gaussian",
-        ("l2hmc", "hmc"),
+        ("toy_l2hmc", "hmc"),
         {"theory": TOYS},
         sampler={"integrator": "leapfrog"},
-        training={"steps": 500, "quality_every": 500, "ess_samples": 512},
         evaluate={"draws": 500, "hmc_draws": 500, "hmc_warmup": 200, **SHORT_TUNING},
     ),
     "paper_2112_01586": study(
@@ -220,7 +224,6 @@ STUDIES = {
         theory={"lattice": [16, 16]},
         chains=16,
         dynamics={"eps": 0.25},
-        training={"steps": 100, "batch": 16, "learning_rate": 3e-3, "ess_samples": 512},
         evaluate={"draws": 500, "hmc_draws": 500, "hmc_warmup": 200, **SHORT_TUNING},
     ),
 }

@@ -75,7 +75,7 @@ def is_judged(scan: Scan) -> bool:
 
 def sampler_text(job: Job) -> str:
     """The sampler of a run, with its flow, its networks and its trajectories, where told, and
-    without its training where there is none."""
+    whether it was trained before the run or not at all."""
     assert job.run is not None
     get = job.settings.get
     words = [label("flow", str(get("flow.name")))] if get("flow.name") else []
@@ -85,7 +85,9 @@ def sampler_text(job: Job) -> str:
     if get("sampler.tune") is False:
         length, steps = get("sampler.trajectory_length"), get("sampler.n_steps")
         words += [f"length {value_text('', length)} in {steps} step{'s' if steps != 1 else ''}"]
-    words += ["not trained"] if get("training.steps") == 0 else []
+    loaded = get("flow.load") or get("dynamics.load")
+    if get("training.steps") == 0:
+        words += ["trained before" if loaded else "not trained"]
     return job.run.labels[0] + (f" ({', '.join(words)})" if words else "")
 
 

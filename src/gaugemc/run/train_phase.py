@@ -244,8 +244,8 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
     Raises:
         SettingsError: there is no trained model, or it has another architecture.
     """
-    directory = trained_run(trainee.load or "")
-    settings = trainee.settings
+    settings, load = trainee.settings, trainee.load or ""
+    directory = trained_run(load, settings.sampler.trains)
     try:
         stored = directory.settings()
         trained_by = stored.training
@@ -280,4 +280,4 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
         check_finite(newest, model)
         return trainee.carried(model, trainee.theory.space), newest
     except (CheckpointError, RunDirectoryError, ValueError) as error:
-        raise SettingsError(load_key(settings), directory.path, str(error)) from error
+        raise SettingsError(load_key(settings), load, str(error)) from error

@@ -211,8 +211,11 @@ class LeapfrogTrainee(Trainee):
     def measure(self, state: TrainingState, key: Key[Array, ""]) -> dict[str, Any]:
         """At the beta of the step, from draws that go on from the training's chains.
 
-        Jumps are mean squared changes in one draw.
+        Jumps are mean squared changes in one draw. Where nothing is trained there is nothing to
+        measure: the chains have only just started.
         """
+        if not self.settings.training.steps:
+            return {}
         samples = self.settings.training.ess_samples
         theory = at_step(self.theory, self.beta, state)
         if isinstance(self.objective, EnergyError):
