@@ -13,13 +13,14 @@ import functools
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gaugemc.arrays import Scalar
 from gaugemc.flows.circle.circle import Angle
 from gaugemc.flows.flow import Flow
-from gaugemc.flows.multiscale.split import Split
+from gaugemc.flows.multiscale.split import Split, identity_split
 from gaugemc.flows.multiscale.split_table import SplitTable
 from gaugemc.groups import U1
 from gaugemc.kernels import apart, together, wrap
@@ -109,9 +110,10 @@ class Multiscale(Flow):
         The others are splits of larger blocks, unless the extents have other odd factors. The
         identity is right at strong coupling, and large blocks are always at strong coupling.
         """
-        new = multiscale_flow(dataclasses.replace(self.space, lattice=lattice))
-        splits = {kind: self.splits.get(kind, split) for kind, split in new.splits.items()}
-        return Multiscale(new.space, splits)
+        space = dataclasses.replace(self.space, lattice=lattice)
+        identity = jax.tree.map(jnp.zeros_like, next(iter(self.splits.values())))
+        splits = {kind: self.splits.get(kind, identity) for kind in split_kinds(lattice)}
+        return Multiscale(space, splits)
 
     def fixed(self) -> FixedMultiscale:
         compiled = "spline" in self.space.kernels
@@ -167,7 +169,8 @@ def multiscale_flow(space: Links) -> Multiscale:
     """
     if not is_u1_2d(space):
         raise ValueError(f"flow: needs 2D U(1) links, not {space.name}")
-    return Multiscale(space, {kind: Split(space.real_dtype) for kind in split_kinds(space.lattice)})
+    identity = identity_split(space.real_dtype)
+    return Multiscale(space, {kind: identity for kind in split_kinds(space.lattice)})
 
 
 def _moved(links: Field, change: Angle) -> Field:
