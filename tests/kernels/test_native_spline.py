@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 
 from gaugemc.flows import multiscale_flow
 from gaugemc.flows.circle.knots import CORE, N_ANGLES, TAIL
-from gaugemc.flows.multiscale.split import TableSplit
+from gaugemc.flows.multiscale.split import Split
 from gaugemc.flows.multiscale.split_table import N_FLUXES, Reads, with_derivatives
 from gaugemc.groups import U1
 from gaugemc.kernels import native
@@ -26,7 +26,7 @@ compiled = functools.partial(native.spline, tail=TAIL, core=CORE)
 
 def reads(key: jax.Array, real: DTypeLike = jnp.float64) -> Reads:
     """The table of a split that is far from the identity."""
-    return TableSplit(jax.random.normal(key, (N_FLUXES, N_ANGLES), real)).table().reads
+    return Split(jax.random.normal(key, (N_FLUXES, N_ANGLES), real)).table().reads
 
 
 def places(key: jax.Array, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:

@@ -1,5 +1,7 @@
 """Training on draws of the theory and of the flow at once."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -47,7 +49,7 @@ def test_gradient_is_the_sum_of_those_of_both_divergences(key: Array) -> None:
     states = objective.start(key, 4)
     forward_key, reverse_key = jax.random.split(key)
 
-    def gradient(loss: object) -> PyTree:
+    def gradient(loss: Callable[[Flow], Array]) -> PyTree:
         return eqx.filter_grad(loss)(flow)
 
     def forward(flow: Flow) -> Array:

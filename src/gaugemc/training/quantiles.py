@@ -9,7 +9,7 @@ from jaxtyping import Float
 from gaugemc.flows import Multiscale
 from gaugemc.flows.circle.knots import N_ANGLES, identity_logs, inverse_position
 from gaugemc.flows.multiscale.multiscale import Kind
-from gaugemc.flows.multiscale.split import TableSplit
+from gaugemc.flows.multiscale.split import Split
 from gaugemc.flows.multiscale.split_table import N_FLUXES
 from gaugemc.spaces import Links
 from gaugemc.theories import Theory
@@ -30,8 +30,8 @@ def quantile_flow(theory: Theory) -> Multiscale:
     logs = _log_steps(*lattice_and_beta(theory))
     space = theory.space
     assert isinstance(space, Links)
-    splits = {kind: TableSplit(jnp.asarray(log, space.real_dtype)) for kind, log in logs.items()}
-    return Multiscale(space, splits)
+    dtype = space.real_dtype
+    return Multiscale(space, {kind: Split(jnp.asarray(log, dtype)) for kind, log in logs.items()})
 
 
 @cache

@@ -39,7 +39,7 @@ class SymmetricKL(eqx.Module):
     def __call__(
         self, flow: Flow, key: Key[Array, ""], step: Int[Array, ""], states: PyTree
     ) -> tuple[Scalar, PyTree]:
-        forward, reverse = (shared(part, self.share) for part in (self.forward, self.reverse))
         forward_key, reverse_key = jax.random.split(key)
-        loss, states = forward(flow, forward_key, step, states)
-        return loss + reverse(flow, reverse_key, step), states
+        forward, states = shared(self.forward, self.share)(flow, forward_key, step, states)
+        reverse = shared(self.reverse, self.share)(flow, reverse_key, step)
+        return forward + reverse, states

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 from gaugemc.arrays import Scalar
 from gaugemc.flows.circle.circle import Angle
 from gaugemc.flows.flow import Flow
-from gaugemc.flows.multiscale.split import Split, identity_split
+from gaugemc.flows.multiscale.split import AnySplit, identity_split
 from gaugemc.flows.multiscale.split_table import SplitTable
 from gaugemc.groups import U1
 from gaugemc.kernels import apart, together, wrap
@@ -96,7 +96,7 @@ class Multiscale(Flow):
     """
 
     space: Links = eqx.field(static=True)
-    splits: dict[Kind, Split]
+    splits: dict[Kind, AnySplit]
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
         return self.fixed().forward(z)
@@ -111,7 +111,7 @@ class Multiscale(Flow):
         identity is right at strong coupling, and large blocks are always at strong coupling.
         """
         space = dataclasses.replace(self.space, lattice=lattice)
-        identity = jax.tree.map(jnp.zeros_like, next(iter(self.splits.values())))
+        identity: AnySplit = jax.tree.map(jnp.zeros_like, next(iter(self.splits.values())))
         splits = {kind: self.splits.get(kind, identity) for kind in split_kinds(lattice)}
         return Multiscale(space, splits)
 

@@ -35,7 +35,7 @@ class Split(eqx.Module):
     Where all parameters are 0, T is the identity, up to 1e-5.
     """
 
-    log_increments: eqx.AbstractVar[Table]
+    log_increments: Table
     """Logs of the steps between coefficients along a, at each knot of F.
 
     They are relative to the steps of the identity, and a constant in them does not matter.
@@ -73,17 +73,11 @@ class Split(eqx.Module):
         return 2 * np.pi * jax.nn.softmax(logs + identity, axis=1)
 
 
-class TableSplit(Split):
-    """A split with a parameter for each step: for maps that are known beforehand."""
+class SeriesSplit(eqx.Module):
+    """A `Split` whose logs of steps are a Fourier series in F: for maps that are learned.
 
-    log_increments: Table
-
-
-class SeriesSplit(Split):
-    """A split whose logs of steps are a Fourier series in F: for maps that are learned from draws.
-
-    A draw has one F. In a table it moves four rows, and rows that few draws meet learn nothing. In
-    a series it moves all coefficients. Adam moves each of them alike, so the k-th harmonic has the
+    A draw has one F. In a table it moves four rows, and rows that few draws meet learn little. In a
+    series it moves all coefficients. Adam moves each of them alike, so the k-th harmonic has the
     weight 1 / (1 + k)^2: maps stay smooth in F, and learn details last.
     """
 
@@ -92,8 +86,21 @@ class SeriesSplit(Split):
 
     @property
     def log_increments(self) -> Table:
+        """Those of the split that it is."""
         return _product(jnp.asarray(_waves(), self.coefficients.dtype), self.coefficients)
 
+    def table(self, compiled: bool = False) -> SplitTable:
+        """As of `Split`."""
+        return Split(self.log_increments).table(compiled)
+
+    def on_grid(
+        self, angles: Float[Array, " n"], fluxes: Float[Array, " m"]
+    ) -> tuple[Float[Array, "n m"], Float[Array, "n m"]]:
+        """As of `Split`."""
+        return Split(self.log_increments).on_grid(angles, fluxes)
+
+
+AnySplit = Split | SeriesSplit
 
 ORDER = 16
 """The highest harmonic of a `SeriesSplit`."""
