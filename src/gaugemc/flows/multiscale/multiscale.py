@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 from gaugemc.arrays import Scalar
 from gaugemc.flows.circle.circle import Angle
 from gaugemc.flows.flow import Flow
-from gaugemc.flows.multiscale.split import AnySplit, identity_split
+from gaugemc.flows.multiscale.split import AnySplit, SeriesSplit, identity_split
 from gaugemc.flows.multiscale.split_table import SplitTable
 from gaugemc.groups import U1
 from gaugemc.kernels import apart, together, wrap
@@ -108,12 +108,18 @@ class Multiscale(Flow):
         """The flow on another lattice: the splits that it has, and the identity for all others.
 
         The others are splits of larger blocks, unless the extents have other odd factors. The
-        identity is right at strong coupling, and large blocks are always at strong coupling.
+        identity is right at strong coupling, and large blocks are always at strong coupling. A
+        `SeriesSplit` of the whole torus stays behind: what draws taught it is flux 0 alone, and a
+        block of a larger lattice has any flux.
         """
         space = dataclasses.replace(self.space, lattice=lattice)
         identity: AnySplit = jax.tree.map(jnp.zeros_like, next(iter(self.splits.values())))
-        splits = {kind: self.splits.get(kind, identity) for kind in split_kinds(lattice)}
-        return Multiscale(space, splits)
+        kinds, whole = split_kinds(lattice), split_kinds(self.space.lattice)[0]
+        stays = isinstance(identity, SeriesSplit) and whole != kinds[0]
+        known = {
+            kind: split for kind, split in self.splits.items() if not (stays and kind == whole)
+        }
+        return Multiscale(space, {kind: known.get(kind, identity) for kind in kinds})
 
     def fixed(self) -> FixedMultiscale:
         compiled = "spline" in self.space.kernels
