@@ -32,6 +32,7 @@ from gaugemc.training import (
     LevelKL,
     PathGradient,
     ReverseKL,
+    SymmetricKL,
     optimiser,
     quality,
     quantile_flow,
@@ -75,6 +76,7 @@ def objectives(case: Case, theory: Wilson, steps: int) -> dict[str, Trainer]:
         "path_gradient": PathGradient(theory, BATCH, beta),
         GROWING: GrowingBatch(ReverseKL(theory, 2 * BATCH, beta), 3, steps),
         "forward_kl": ForwardKL(theory),
+        "symmetric_kl": SymmetricKL(theory, BATCH),
     }
     if case.name == "multiscale":
         found["levels"] = LevelKL(theory, 96, log_partition_function(case.beta, case.extent**2))
@@ -85,7 +87,8 @@ def trained(case: Case, theory: Wilson, name: str, steps: int) -> tuple[Flow, fl
     """The flow after its training, and the seconds of one step."""
     adam = optimiser(case.rate, steps)
     objective, key = objectives(case, theory, steps)[name], jax.random.key(1)
-    chains = objective.start(key, BATCH) if isinstance(objective, ForwardKL) else None
+    of_theory = isinstance(objective, ForwardKL | SymmetricKL)
+    chains = objective.start(key, BATCH) if of_theory else None
     state = start_training(case.flow(theory.space), adam, chains)
 
     def run() -> Flow:

@@ -365,7 +365,10 @@ MISTAKES = [
     ("evaluate.lengths=[]", ["evaluate.lengths=[]: needs finite numbers above 0"]),
     ("evaluate.targets=[1.0]", ["evaluate.targets=[1.0]", "between 0 and 1"]),
     ("flow.load=/nowhere", ["flow.load=/nowhere", "not a run"]),
-    ("flow.load=gaugemc:nothing", ["flow.load=gaugemc:nothing", "choose gaugemc:ncp_8x8_beta6"]),
+    (
+        "flow.load=gaugemc:nothing",
+        ["flow.load=gaugemc:nothing", "choose gaugemc:couplings_8x8_beta6, gaugemc:ncp"],
+    ),
     ("sampler=l2hmc dynamics.n_leapfrog=0", ["dynamics.n_leapfrog=0", "at least 1"]),
     ("sampler=l2hmc dynamics.eps=0", ["dynamics.eps=0", "positive"]),
     ("sampler=l2hmc dynamics.network=nope", ["dynamics.network=nope", "gauge", "dense"]),

@@ -231,10 +231,12 @@ def test_one_process_shares_nothing() -> None:
     [
         ("training.objective=path_gradient", "errors at run time, which the inverse of flow=ncp"),
         ("flow=spline training.objective=forward_kl", "the inverse of flow=spline"),
+        ("flow=multiscale training.objective=symmetric_kl", "the inverse of flow=multiscale"),
         ("training.objective=jump", "training.objective=jump needs: choose jax or pytorch"),
         ("theory=su2_2d flow=stout", "determinants of matrices"),
         ("flow=flux training.objective=forward_kl", ""),
         ("flow=pair training.objective=path_gradient", ""),
+        ("flow=pair training.objective=symmetric_kl", ""),
         ("flow=ncp", ""),
     ],
 )

@@ -59,7 +59,12 @@ COUPLINGS = "theory=su3_4d sampler=l2hmc"
         ),
         (STOUT, f"{STOUT} flow.rho=0.1 network.hidden=[2] theory.lattice=[4,4] seed=2", ""),
         (CONTINUOUS, f"{CONTINUOUS} flow.steps=9 theory.beta=2 sampler=flow", ""),
-        ("flow=multiscale", "flow=multiscale flow.start=identity flow.stages=2", ""),
+        ("flow=multiscale", "flow=multiscale flow.stages=2", ""),
+        (
+            "flow=multiscale flow.start=identity",
+            "flow=multiscale",
+            "trained with flow.start=identity, not quantiles: set flow.start=identity",
+        ),
     ],
 )
 def test_the_first_difference_is_named_and_what_to_set(stored: str, wanted: str, said: str) -> None:

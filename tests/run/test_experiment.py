@@ -307,6 +307,7 @@ CHOICES = [
     ["sampler=exact"],
     ["sampler=winding"],
     ["sampler=mixed", "flow=flux", "training.objective=forward_kl"],
+    ["flow=multiscale", "flow.start=identity", "training.objective=symmetric_kl"],
     ["sampler=hmc", *SU3],
     ["sampler=hmc", *SU3, "native=off"],
     ["precision=fp64", "evaluate.hmc_draws=0", "training.objective=forces"],
@@ -368,7 +369,8 @@ def test_multiscale_flow_trains_by_levels_and_goes_to_any_lattice(tmp_path: Path
     assert first["checks"]["log_det"]["passed"]
     assert first["checks"]["reversibility"]["passed"]
     load = (f"flow.load={tmp_path / 'a'}", "theory.lattice=[6,5]", "training.steps=0")
-    carried = run(settings(*multiscale, *load, "sampler=flow"), tmp_path / "b")
+    identity = "flow.start=identity"
+    carried = run(settings(*multiscale, identity, *load, "sampler=flow"), tmp_path / "b")
     assert carried["checks"]["log_det"]["passed"]
     assert carried["theory"]["lattice"] == [6, 5]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jaxtyping import Array
 
-from gaugemc.flows import Chain, vector_flow
+from gaugemc.flows import Chain, multiscale_flow, vector_flow
 from gaugemc.groups import U1
 from gaugemc.samplers import trainable_leapfrog
 from gaugemc.spaces import Links
@@ -22,6 +22,7 @@ from gaugemc.training import (
     ForceMatch,
     PathGradient,
     ReverseKL,
+    SymmetricKL,
 )
 from gaugemc.training.share import Share, shared
 from gaugemc.training.train import loss_at
@@ -39,6 +40,12 @@ def path(key: Array) -> tuple[Any, Any, Any]:
     return PathGradient(TOY, BATCH, BETA), vector_flow(key, TOY.space, n_layers=2, width=4), None
 
 
+def symmetric(key: Array) -> tuple[Any, Any, Any]:
+    theory = Wilson(Links(U1(), (4, 4), jnp.float64), 2.0)
+    objective = SymmetricKL(theory, BATCH)
+    return objective, multiscale_flow(theory.space), objective.start(key, BATCH)
+
+
 def jump(key: Array) -> tuple[Any, Any, Any]:
     leapfrog = trainable_leapfrog(key, TOY.space, n_layers=1, hidden=[4])
     objective = ExpectedJump(TOY, (DistanceJump(),), aux_weight=0.5)
@@ -52,7 +59,7 @@ def forces(key: Array) -> tuple[Any, Any, Any]:
     return objective, Chain(()), start
 
 
-@pytest.mark.parametrize("problem", [divergence, path, jump, forces])
+@pytest.mark.parametrize("problem", [divergence, path, symmetric, jump, forces])
 def test_shares_make_the_whole(problem: Any, key: Array) -> None:
     """Of the loss, and of the chains after it."""
     objective, model, chains = problem(key)

@@ -76,6 +76,7 @@ class FlowChoice(Choice):
         "reverse_kl",
         "path_gradient",
         "forward_kl",
+        "symmetric_kl",
         "forces",
         "jump",
         "none",

@@ -79,9 +79,8 @@ class TrainingSettings:
     objective: str = option(
         "reverse_kl",
         "reverse_kl or path_gradient on draws of the flow, forward_kl on draws of the theory,"
-        " forces: those of a smaller beta, levels"
-        " (multiscale only): split by split, jump: trajectories of fthmc or l2hmc, or none: no"
-        " steps, whatever steps says",
+        " symmetric_kl on both, forces: those of a smaller beta, levels (multiscale only): split by"
+        " split, jump: trajectories of fthmc or l2hmc, or none: no steps, whatever steps says",
     )
     force_beta: float | None = option(
         None,

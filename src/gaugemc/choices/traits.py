@@ -56,7 +56,7 @@ def baseline_draws(settings: Settings) -> int:
     return getattr(settings.evaluate, f"{name}_draws") if name else 0
 
 
-UNANNEALED = ("forward_kl", "levels", "forces", "none")
+UNANNEALED = ("forward_kl", "symmetric_kl", "levels", "forces", "none")
 """Objectives that know one beta."""
 
 

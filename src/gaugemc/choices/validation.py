@@ -197,7 +197,7 @@ def validate_precision(settings: Settings) -> None:
         raise SettingsError("precision", settings.precision, problem)
 
 
-INVERTING = ("path_gradient", "forward_kl", "jump")
+INVERTING = ("path_gradient", "forward_kl", "symmetric_kl", "jump")
 """Objectives of flows that need the inverse."""
 
 

@@ -12,10 +12,13 @@ from gaugemc.choices.schema import own, schema
 from gaugemc.choices.settings import Settings
 from gaugemc.conf.study import INDEPENDENCE, MEMBERS, SHORT_TUNING, STUDIES
 
-COUPLINGS: dict[str, Any] = {
+EIGHT: dict[str, Any] = {"theory": {"lattice": [8, 8], "beta": 6.0}}
+PAPER: dict[str, Any] = {"name": "paper_flow", "defaults": INDEPENDENCE, **EIGHT}
+SPLITS: dict[str, Any] = {
     "name": "couplings",
-    "defaults": INDEPENDENCE,
-    "theory": {"lattice": [8, 8], "beta": 6.0},
+    "defaults": [{"override /sampler": "flow"}, {"override /flow": "multiscale"}],
+    **EIGHT,
+    "flow": {"start": "identity"},
 }
 MODES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -59,7 +62,31 @@ MODES: dict[str, dict[str, Any]] = {
         },
     },
     "couplings_best": {
-        **COUPLINGS,
+        **SPLITS,
+        "training": {
+            "objective": "symmetric_kl",
+            "steps": 10000,
+            "batch": 64,
+            "learning_rate": 0.3,
+            "chunk": 50,
+            "quality_every": 1000,
+        },
+        "evaluate": {"draws": 4000},
+    },
+    "couplings_best_quick": {
+        **SPLITS,
+        "training": {
+            "objective": "symmetric_kl",
+            "steps": 500,
+            "batch": 64,
+            "learning_rate": 0.3,
+            "chunk": 50,
+            "quality_every": 100,
+        },
+        "evaluate": {"draws": 500, "hmc_draws": 500, "hmc_warmup": 200, **SHORT_TUNING},
+    },
+    "paper_2112_01586_flow": {
+        **PAPER,
         "training": {
             "objective": "forward_kl",
             "steps": 45000,
@@ -68,8 +95,8 @@ MODES: dict[str, dict[str, Any]] = {
         },
         "evaluate": {"draws": 4000},
     },
-    "couplings_best_quick": {
-        **COUPLINGS,
+    "paper_2112_01586_flow_quick": {
+        **PAPER,
         "training": {
             "objective": "forward_kl",
             "steps": 1000,

@@ -68,6 +68,12 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "flow": TRAINED_NCP,
         "training": {"objective": "none"},
     },
+    "best_couplings": {
+        "defaults": [{"override /sampler": "fthmc"}, {"override /flow": "multiscale"}],
+        "flow": {"load": "gaugemc:couplings_8x8_beta6", "start": "identity"},
+        "training": {"objective": "none"},
+        "sampler": {"trajectory_length": 0.5, "n_steps": 1, "tune": False},
+    },
     "retrained_flow": {
         "defaults": NCP,
         "flow": TRAINED_NCP,
@@ -106,7 +112,14 @@ def set_by(member: str) -> dict[str, str]:
 OURS = ("heatbath", "l2hmc", "stout", "trained_stout")
 TOYS = "correlated_gaussian,ill_conditioned_gaussian,two_gaussians,rough_well"
 """Of 1711.09268, section 5.1."""
-SEED = ("paper_flow", "damped_flow", "retrained_flow", "paper_independence", "hmc_two")
+SEED = (
+    "paper_flow",
+    "damped_flow",
+    "retrained_flow",
+    "paper_independence",
+    "best_couplings",
+    "hmc_two",
+)
 LENGTHS = ("series_l2hmc", "dense_l2hmc", "hmc_half", "hmc_one", "hmc_two")
 SHORT_TUNING: dict[str, Any] = {
     "tune_iterations": 20,

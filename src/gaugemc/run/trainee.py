@@ -31,6 +31,7 @@ from gaugemc.training import (
     MatrixLevelKL,
     PathGradient,
     ReverseKL,
+    SymmetricKL,
     TrainingState,
     quality,
     start_training,
@@ -118,6 +119,8 @@ class FlowTrainee(Trainee):
                 self.objective = ForceMatch(theory, force_beta(settings))
             case "forward_kl":
                 self.objective = ForwardKL(theory)
+            case "symmetric_kl":
+                self.objective = SymmetricKL(theory, batch)
             case "jump":
                 self.objective = expected_jump(settings, theory, self.beta)
                 jumps = (f"{name}_jump" for name in theory.leading)
@@ -136,7 +139,7 @@ class FlowTrainee(Trainee):
     def chains(self, model: Model, key: Key[Array, ""]) -> PyTree:
         batch = self.settings.training.batch
         match self.objective:
-            case ForceMatch() | ForwardKL():
+            case ForceMatch() | ForwardKL() | SymmetricKL():
                 return self.objective.start(key, batch)
             case ExpectedJump():
                 return self.objective.start(model, key, batch)

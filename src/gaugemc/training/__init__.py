@@ -31,6 +31,7 @@ from gaugemc.training.schedule import Plateau as Plateau
 from gaugemc.training.schedule import learning_rates as learning_rates
 from gaugemc.training.schedule import optimiser as optimiser
 from gaugemc.training.schedule import plateau_scale as plateau_scale
+from gaugemc.training.symmetric_kl import SymmetricKL as SymmetricKL
 from gaugemc.training.train import Metrics as Metrics
 from gaugemc.training.train import TrainingDivergedError as TrainingDivergedError
 from gaugemc.training.train import TrainingState as TrainingState

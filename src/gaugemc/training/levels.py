@@ -19,7 +19,7 @@ from gaugemc.arrays import Scalar
 from gaugemc.flows import Multiscale
 from gaugemc.flows.circle.knots import N_ANGLES, angle_at, position_slope
 from gaugemc.flows.multiscale.multiscale import Kind, divisions
-from gaugemc.flows.multiscale.split import Split
+from gaugemc.flows.multiscale.split import AnySplit
 from gaugemc.spaces import is_u1_2d
 from gaugemc.theories import Theory
 
@@ -81,7 +81,7 @@ class LevelKL(eqx.Module):
         divergences = jax.vmap(self._divergence)(splits, stacked(list(self.levels.values())), keys)
         return jnp.sum(divergences) + self.minus_log_z
 
-    def _divergence(self, split: Split, level: Level, key: Key[Array, ""]) -> Scalar:
+    def _divergence(self, split: AnySplit, level: Level, key: Key[Array, ""]) -> Scalar:
         """The mean over a block's flux of D_KL(q(A | F) || p(A | F)), times the count."""
         dtype = split.log_increments.dtype
         places = (jnp.arange(self.nodes) + jax.random.uniform(key, (2, 1))) / self.nodes

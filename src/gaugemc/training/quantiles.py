@@ -2,14 +2,14 @@
 
 from functools import cache
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from gaugemc.flows import Multiscale, multiscale_flow
+from gaugemc.flows import Multiscale
 from gaugemc.flows.circle.knots import N_ANGLES, identity_logs, inverse_position
 from gaugemc.flows.multiscale.multiscale import Kind
+from gaugemc.flows.multiscale.split import Split
 from gaugemc.flows.multiscale.split_table import N_FLUXES
 from gaugemc.spaces import Links
 from gaugemc.theories import Theory
@@ -30,14 +30,8 @@ def quantile_flow(theory: Theory) -> Multiscale:
     logs = _log_steps(*lattice_and_beta(theory))
     space = theory.space
     assert isinstance(space, Links)
-    flow, dtype = multiscale_flow(space), space.real_dtype
-    return Multiscale(
-        space,
-        {
-            kind: eqx.tree_at(lambda s: s.log_increments, split, jnp.asarray(logs[kind], dtype))
-            for kind, split in flow.splits.items()
-        },
-    )
+    dtype = space.real_dtype
+    return Multiscale(space, {kind: Split(jnp.asarray(log, dtype)) for kind, log in logs.items()})
 
 
 @cache

@@ -14,7 +14,6 @@ class MultiscaleFlow(FlowChoice):
     label = "multiscale flow"
     has_network = False
     objectives = (*FlowChoice.objectives, "levels")
-    free = ("load", "start")
     defaults: ClassVar = {
         "sampler": {"force_scale": 0.3},
         "training": {
@@ -28,7 +27,8 @@ class MultiscaleFlow(FlowChoice):
     }
     start: str = option(
         "quantiles",
-        "where multiscale starts: quantiles (solved by quadrature) or identity",
+        "where multiscale starts: quantiles (tables, solved by quadrature) or identity (series in"
+        " the flux, to be learned)",
         one_of("quantiles", "identity"),
     )
     stages: int = option(8, "stages of each split of SU(N)")

@@ -13,13 +13,14 @@ import functools
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gaugemc.arrays import Scalar
 from gaugemc.flows.circle.circle import Angle
 from gaugemc.flows.flow import Flow
-from gaugemc.flows.multiscale.split import Split
+from gaugemc.flows.multiscale.split import AnySplit, SeriesSplit, identity_split
 from gaugemc.flows.multiscale.split_table import SplitTable
 from gaugemc.groups import U1
 from gaugemc.kernels import apart, together, wrap
@@ -95,7 +96,7 @@ class Multiscale(Flow):
     """
 
     space: Links = eqx.field(static=True)
-    splits: dict[Kind, Split]
+    splits: dict[Kind, AnySplit]
 
     def forward(self, z: Field) -> tuple[Field, Scalar]:
         return self.fixed().forward(z)
@@ -107,11 +108,18 @@ class Multiscale(Flow):
         """The flow on another lattice: the splits that it has, and the identity for all others.
 
         The others are splits of larger blocks, unless the extents have other odd factors. The
-        identity is right at strong coupling, and large blocks are always at strong coupling.
+        identity is right at strong coupling, and large blocks are always at strong coupling. A
+        `SeriesSplit` of the whole torus stays behind: what draws taught it is flux 0 alone, and a
+        block of a larger lattice has any flux.
         """
-        new = multiscale_flow(dataclasses.replace(self.space, lattice=lattice))
-        splits = {kind: self.splits.get(kind, split) for kind, split in new.splits.items()}
-        return Multiscale(new.space, splits)
+        space = dataclasses.replace(self.space, lattice=lattice)
+        identity: AnySplit = jax.tree.map(jnp.zeros_like, next(iter(self.splits.values())))
+        kinds, whole = split_kinds(lattice), split_kinds(self.space.lattice)[0]
+        stays = isinstance(identity, SeriesSplit) and whole != kinds[0]
+        known = {
+            kind: split for kind, split in self.splits.items() if not (stays and kind == whole)
+        }
+        return Multiscale(space, {kind: known.get(kind, identity) for kind in kinds})
 
     def fixed(self) -> FixedMultiscale:
         compiled = "spline" in self.space.kernels
@@ -167,7 +175,8 @@ def multiscale_flow(space: Links) -> Multiscale:
     """
     if not is_u1_2d(space):
         raise ValueError(f"flow: needs 2D U(1) links, not {space.name}")
-    return Multiscale(space, {kind: Split(space.real_dtype) for kind in split_kinds(space.lattice)})
+    identity = identity_split(space.real_dtype)
+    return Multiscale(space, {kind: identity for kind in split_kinds(space.lattice)})
 
 
 def _moved(links: Field, change: Angle) -> Field:

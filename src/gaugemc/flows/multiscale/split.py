@@ -1,7 +1,5 @@
 """A conditional map of the circle: how the flux of a block is split between its parts."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 
@@ -33,6 +31,8 @@ class Split(eqx.Module):
     conjugation). T is a cubic B-spline in F and in the `position` of a. Its knots are even in the
     middle of the circle and logarithmic towards a = +-pi. Improbable fluxes, near A = +-pi, are
     made from angles there. So fluxes are resolved down to a probability of 1e-6.
+
+    Where all parameters are 0, T is the identity, up to 1e-5.
     """
 
     log_increments: Table
@@ -40,10 +40,6 @@ class Split(eqx.Module):
 
     They are relative to the steps of the identity, and a constant in them does not matter.
     """
-
-    def __init__(self, dtype: DTypeLike):
-        """The identity, up to 1e-5."""
-        self.log_increments = jnp.zeros((N_FLUXES, N_ANGLES), dtype)
 
     def table(self, compiled: bool = False) -> SplitTable:
         """The map, for evaluation, by compiled kernels if asked."""
@@ -75,6 +71,53 @@ class Split(eqx.Module):
         logs = (self.log_increments + conjugate) / 2
         identity = jnp.asarray(identity_logs(), logs.dtype)
         return 2 * np.pi * jax.nn.softmax(logs + identity, axis=1)
+
+
+class SeriesSplit(eqx.Module):
+    """A `Split` whose logs of steps are a Fourier series in F: for maps that are learned.
+
+    A draw has one F. In a table it moves four rows, and rows that few draws meet learn little. In a
+    series it moves all coefficients. Adam moves each of them alike, so the k-th harmonic has the
+    weight 1 / (1 + k)^2: maps stay smooth in F, and learn details last.
+    """
+
+    coefficients: Float[Array, "wave angle"]
+    """Of 1, cos F, ..., cos(k F), sin F, ..., sin(k F)."""
+
+    @property
+    def log_increments(self) -> Table:
+        """Those of the split that it is."""
+        return _product(jnp.asarray(_waves(), self.coefficients.dtype), self.coefficients)
+
+    def table(self, compiled: bool = False) -> SplitTable:
+        """As of `Split`."""
+        return Split(self.log_increments).table(compiled)
+
+    def on_grid(
+        self, angles: Float[Array, " n"], fluxes: Float[Array, " m"]
+    ) -> tuple[Float[Array, "n m"], Float[Array, "n m"]]:
+        """As of `Split`."""
+        return Split(self.log_increments).on_grid(angles, fluxes)
+
+
+AnySplit = Split | SeriesSplit
+
+ORDER = 16
+"""The highest harmonic of a `SeriesSplit`."""
+
+
+def identity_split(dtype: DTypeLike) -> SeriesSplit:
+    """Where learning starts."""
+    return SeriesSplit(jnp.zeros((2 * ORDER + 1, N_ANGLES), dtype))
+
+
+@functools.cache
+def _waves() -> Float[np.ndarray, "flux wave"]:
+    """The waves of a series at the knots of F, with their weights."""
+    harmonics = np.arange(ORDER + 1)
+    phases = 2 * np.pi / N_FLUXES * np.outer(np.arange(N_FLUXES), harmonics)
+    weights = 1 / (1 + harmonics) ** 2
+    return np.hstack([weights * np.cos(phases), (weights * np.sin(phases))[:, 1:]])
 
 
 def _coefficients(increments: Table) -> Table:
