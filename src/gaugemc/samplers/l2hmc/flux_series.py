@@ -10,9 +10,7 @@ from gaugemc.lattice import plane_plaquettes, shift
 from gaugemc.samplers.l2hmc.loop_networks import Fluxes, link_derivative
 from gaugemc.samplers.l2hmc.network import MomentumNetwork, Time
 from gaugemc.samplers.l2hmc.updates import Outputs
-from gaugemc.spaces import Links
 from gaugemc.theories import Theory
-from gaugemc.theories.wilson import has_kernels
 
 
 class FluxSeries(MomentumNetwork):
@@ -46,10 +44,9 @@ class FluxSeries(MomentumNetwork):
         return theory.loop_couplings[0]
 
     def compiled_couplings(self, theory: Theory) -> tuple[Scalar, ...]:
-        assert isinstance(theory.space, Links)
-        b = self.coupling(theory)
-        if len(theory.loop_couplings) > 1 or not has_kernels(theory.space, 1):
+        if len(theory.compiled_couplings) != 1:
             return ()
+        b = self.coupling(theory)
         return b, b * self.interaction, *(b * self.weights)
 
     def force(self, theory: Theory, x: Field) -> Field:
