@@ -57,7 +57,16 @@ def test_a_small_lower_bound_is_no_defeat() -> None:
     assert "cheaper" not in text
     text = said(charge=ratio(0.4, 0.1), plaquette=ratio(0.5, 0.1))
     assert "only 0.40(10) times" in text
-    assert "HMC is the better choice" in text
+    assert "here tuned HMC is the better choice" in text
+
+
+@pytest.mark.parametrize("value", [0.94, 1.06])
+def test_what_is_within_two_errors_decides_nothing(value: float) -> None:
+    text = said(charge=ratio(value, 0.05), plaquette=ratio(0.95, 0.05))
+    assert f"makes {value}(5) times as many" in text
+    assert "per second as tuned HMC, which decides nothing; " in text
+    text = said(charge=ratio(2.0, 0.1), plaquette=ratio(0.85, 0.05))
+    assert "per second as tuned HMC (HMC is cheaper for plaquette); " in text
 
 
 def test_an_upper_bound_decides_for_hmc_alone() -> None:

@@ -158,21 +158,27 @@ def verdict(
     dearer = [
         n
         for n in by_array(comparison)[""]
-        if n != key and comparison[n].ess_per_second_ratio < 1 and not comparison[n].lower_bound
+        if n != key and is_lost(comparison[n]) and not comparison[n].lower_bound
     ]
     others = f" ({short} is cheaper for {' and '.join(dearer)})" if dearer else ""
     ratio = format_error(c.ess_per_second_ratio, c.error)
     many = f"times as many independent {what} per second as {rival}"
-    lost = c.ess_per_second_ratio + 2 * c.error < 1  # where an upper bound says so too
+    lost = is_lost(c)  # where an upper bound says so too
     if c.upper_bound and (c.lower_bound or not lost):
         claim = f"has chains too short to judge its independent {what}"
-    elif c.ess_per_second_ratio >= 1 or c.lower_bound:  # a small lower bound is no defeat
-        bound = "at least " if c.lower_bound else ""
-        claim = f"makes {bound}{ratio} {many}{others}"
-    else:
+    elif lost and not c.lower_bound:  # a small lower bound is no defeat
         bound = "at most" if c.upper_bound else "only"
-        claim = f"makes {bound} {ratio} {many}: here {short} is the better choice"
+        claim = f"makes {bound} {ratio} {many}: here {rival} is the better choice"
+    else:
+        bound = "at least " if c.lower_bound else ""
+        won = c.lower_bound or c.ess_per_second_ratio - 2 * c.error > 1
+        claim = f"makes {bound}{ratio} {many}{'' if won else ', which decides nothing'}{others}"
     return f"{where} {claim}; {ending}"
+
+
+def is_lost(comparison: Comparison) -> bool:
+    """Whether a sampler is dearer than its rival per second, by two errors."""
+    return comparison.ess_per_second_ratio + 2 * comparison.error < 1
 
 
 def theory_section(settings: Settings, theory: Theory) -> dict[str, Any]:
