@@ -57,6 +57,17 @@ COUPLINGS = "theory=su3_4d sampler=l2hmc"
             f"{COUPLINGS} theory.lattice=[16,16,16,16]",
             "trained with dynamics.eps=0.14, not 0.099: set dynamics.eps=0.14",
         ),
+        (
+            "flow=ncp",
+            "flow=ncp precision=fp64",
+            "trained with precision=fp32, not fp64: set precision=fp32",
+        ),
+        ("flow=ncp precision=bf16", "flow=ncp precision=fp32", ""),
+        (
+            "theory=ring sampler=l2hmc",
+            "sampler=l2hmc",
+            "trained for the ring, not 2D U(1)",
+        ),
         (STOUT, f"{STOUT} flow.rho=0.1 network.hidden=[2] theory.lattice=[4,4] seed=2", ""),
         (CONTINUOUS, f"{CONTINUOUS} flow.steps=9 theory.beta=2 sampler=flow", ""),
         ("flow=multiscale", "flow=multiscale flow.stages=2", ""),

@@ -1,5 +1,7 @@
 """Models that come with the package are as good as the documents say."""
 
+import shutil
+from pathlib import Path
 from typing import NamedTuple
 
 import equinox as eqx
@@ -9,6 +11,7 @@ import pytest
 from composed import composed
 from numpy.typing import ArrayLike
 
+import gaugemc.run.shipped
 from gaugemc.chains import sample
 from gaugemc.choices.build import build_sampler, build_theory
 from gaugemc.choices.option import SettingsError
@@ -153,6 +156,20 @@ def test_a_shipped_leapfrog_of_other_settings_is_refused_by_its_name() -> None:
     line = r"^dynamics.load=gaugemc:series_16x16_beta4.0: trained with dynamics.harmonics=8, not 5"
     with pytest.raises(SettingsError, match=line):
         check(composed(*words, "dynamics.harmonics=5"))
+
+
+def test_a_damaged_model_of_the_package_is_installed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = next(iter(FLOWS))
+    at = Path("flow") / load.removeprefix("gaugemc:")
+    shutil.copytree(FOLDER / at, tmp_path / at)
+    (checkpoint,) = (tmp_path / at).rglob("*.ckpt")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    monkeypatch.setattr(gaugemc.run.shipped, "FOLDER", tmp_path)
+    trainee = build_trainee(composed("sampler=flow", *FLOWS[load], f"flow.load={load}"))
+    with pytest.raises(SettingsError, match=r"damaged.*; install gaugemc again$"):
+        load_model(trainee)
 
 
 def test_a_study_names_a_model_for_each_beta_and_theory() -> None:

@@ -11,9 +11,12 @@ from gaugemc.choices.uses import used
 def misfit(stored: Settings, settings: Settings) -> str:
     """Why a run of these settings cannot load what another trained; "" where it may.
 
-    Group, dimension, kind of model, and all that shapes the model or its networks must be the same.
+    Group, dimension, kind of model, all that shapes the model or its networks, and the type of its
+    numbers must be the same.
     """
     theirs, ours = stored.theory.group, settings.theory.group
+    if theirs != ours and not (theirs and ours):
+        return f"trained for the {stored.theory.name}, not {settings.theory.name}"
     if theirs != ours:
         return f"trained for theory.group={theirs}, not {ours}"
     there, here = (len(made.theory.lattice) for made in (stored, settings))
@@ -35,6 +38,8 @@ def misfit(stored: Settings, settings: Settings) -> str:
         if key.partition(".")[0] in (part, "network") and key not in free
         if key in before and before[key] != now[key]
     ]
+    if not other and len({made.precision == "fp64" for made in (stored, settings)}) > 1:
+        before, now, other = vars(stored), vars(settings), ["precision"]
     if not other:
         return ""
     said = ", ".join(f"{key}={written(before[key])}, not {written(now[key])}" for key in other)

@@ -206,7 +206,7 @@ STUDIES = {
         {"theory.lattice": "[8,8],[16,16]"},
         theory={"beta": 6.0},
         chains=8,
-        training={"steps": 40, "batch": 8, "quality_every": 10, "ess_samples": 512},
+        training={"steps": 40, "batch": 8, "chunk": 10, "quality_every": 10, "ess_samples": 512},
         evaluate={
             "draws": 40,
             "warmup": 10,

@@ -29,7 +29,7 @@ from gaugemc.io.checkpoint import (
 )
 from gaugemc.run.best import Best, load_best, save_best, settle
 from gaugemc.run.run_directory import RunDirectory, RunDirectoryError
-from gaugemc.run.shipped import trained_run
+from gaugemc.run.shipped import is_shipped, trained_run
 from gaugemc.run.trainee import Trainee, build_trainee
 from gaugemc.training import (
     Plateau,
@@ -268,7 +268,9 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
             model = load_checkpoint(newest, abstract_model(source, trained.theory))[0]
         elif damaged:
             found = damaged[0].removeprefix("skipped ")
-            raise CheckpointError(f"{found}; remove it to load the last model of the training")
+            cure = "remove it to load the last model of the training"
+            cure = "install gaugemc again" if is_shipped(load) else cure
+            raise CheckpointError(f"{found}; {cure}")
         else:  # nothing was measured yet
             newest = latest_checkpoint(directory.checkpoints, "train")
             if newest is None:
