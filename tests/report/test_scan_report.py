@@ -7,6 +7,7 @@ import math
 import pathlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from synthetic_run import put_run
 from gaugemc.report.scan import by_number, read_scan
 from gaugemc.report.scan_curves import abscissa_key, grouped, placed
 from gaugemc.report.scan_figure import Abscissa, Curve, Point, scan_figure
-from gaugemc.report.scan_members import sampler_text
+from gaugemc.report.scan_members import places, sampler_text
 from gaugemc.report.scan_report import write_scan_report
+from gaugemc.report.scan_verdict import headline, sentence
 from gaugemc.report.svg import svg_of
 
 
@@ -334,8 +336,29 @@ def test_samplers_are_compared_at_each_place_in_words(study: pathlib.Path) -> No
         " undecided: L2HMC."
         " Per own force more: FT-HMC (stout flow, not trained) 2.50(10)."
     ) in text
-    noisy = text.partition("Independent values of plaquette at β = 5.7, ")[2]
-    assert noisy.startswith("against tuned HMC: Per second undecided: Heatbath 8(9), FT-HMC")
+
+
+def test_ratios_that_decide_are_bold(study: pathlib.Path) -> None:
+    """Those of Q; the same ratios of the plaquette have an error of 9."""
+    source = read_page(study)[0]
+    assert source.count("<b>8.0(5)</b>") == source.count("<b>0.25(2)</b>") == 2
+    assert "<td>8(9)</td>" in source
+
+
+def test_many_open_verdicts_are_not_listed(study: pathlib.Path) -> None:
+    members = next(iter(places(read_scan(study)).values()))
+    said = sentence("", members, "plaquette").replace("\N{NO-BREAK SPACE}", " ")
+    assert "Per second undecided: all. Per own force more: FT-HMC (stout" in said
+
+
+def test_members_of_a_study_have_their_names(study: pathlib.Path) -> None:
+    scan = read_scan(study)
+    jobs = [replace(j, words=f"theory.beta=5 member=m{n}") for n, j in enumerate(scan.jobs)]
+    named = replace(scan, jobs=jobs)
+    member = next(iter(places(named).values()))[1]
+    assert (member.label, member.text) == ("m1", "m1: FT-HMC (stout flow, not trained)")
+    said = headline(named).replace("\N{NO-BREAK SPACE}", " ")
+    assert "Per second more: m0 8.0(5); fewer: m1 0.25(2); undecided: m2." in said
 
 
 def test_a_model_that_is_loaded_is_not_called_untrained(tmp_path: pathlib.Path) -> None:

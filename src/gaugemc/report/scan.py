@@ -54,6 +54,12 @@ class Job:
     """Of the command line, those that are of this job alone, where they are known."""
 
     @property
+    def member(self) -> str:
+        """The member of a study that the job is; nothing where that is not known."""
+        words = (word.partition("=") for word in self.words.split())
+        return next((name for key, _, name in words if key == "member"), "")
+
+    @property
     def outcomes(self) -> Counter[str]:
         """How many exactness checks passed, failed and are undecided."""
         checks = self.run.checks.values() if self.run else []

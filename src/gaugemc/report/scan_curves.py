@@ -17,7 +17,7 @@ from gaugemc.report.panels import panels, section
 from gaugemc.report.record import Run
 from gaugemc.report.scan import Scan, key_text, setting_text, value_text
 from gaugemc.report.scan_figure import COLOURS, Abscissa, Curve, Point, scan_figure
-from gaugemc.report.scan_members import place_keys, sampler_text, samplers_differ
+from gaugemc.report.scan_members import place_keys, sampler_name, samplers_differ
 from gaugemc.statistics.notation import number
 
 Placed = list[tuple[float, Run]]
@@ -83,7 +83,7 @@ def grouped(scan: Scan, key: str, places: Iterable[float]) -> dict[str, Placed]:
     varied = place_keys(scan) if named else scan.varied
     for job, place in zip((job for job in scan.jobs if job.run), places):
         used = [other for other in varied if other in job.settings and other != key]
-        said = [sampler_text(job)] if named else []
+        said = [sampler_name(job)] if named else []
         said += [setting_text(other, job.settings) for other in used]
         assert job.run is not None
         groups.setdefault(", ".join(said), []).append((place, job.run))

@@ -25,16 +25,22 @@ class Member:
 
     name: str
     runs: Sequence[Run]
+    text: str
+    """What it is, in full."""
 
     @property
     def label(self) -> str:
         """Its name, and the number of seeds where there are several."""
-        return self.name if len(self.runs) == 1 else f"{self.name}, {len(self.runs)} seeds"
+        return self.name + self._seeds
 
     @property
     def cell(self) -> str:
-        """The label in a table."""
-        return f'<span class="sampler">{html.escape(self.label)}</span>'
+        """What it is, in a table."""
+        return f'<span class="sampler">{html.escape(self.text + self._seeds)}</span>'
+
+    @property
+    def _seeds(self) -> str:
+        return f", {len(self.runs)} seeds" if len(self.runs) > 1 else ""
 
     def baselines(self, name: str) -> list[str]:
         """The phase that an observable is compared with, in each run."""
@@ -75,7 +81,7 @@ def is_judged(scan: Scan) -> bool:
 
 def sampler_text(job: Job) -> str:
     """The sampler of a run, with its flow, its networks and its trajectories, where told, and
-    whether it was trained before the run or not at all."""
+    whether it was trained before the run or not at all. A member of a study has its name first."""
     assert job.run is not None
     get = job.settings.get
     words = [label("flow", str(get("flow.name")))] if get("flow.name") else []
@@ -88,7 +94,13 @@ def sampler_text(job: Job) -> str:
     loaded = get("flow.load") or get("dynamics.load")
     if get("training.steps") == 0:
         words += ["trained before" if loaded else "not trained"]
-    return job.run.labels[0] + (f" ({', '.join(words)})" if words else "")
+    text = job.run.labels[0] + (f" ({', '.join(words)})" if words else "")
+    return f"{job.member}: {text}" if job.member else text
+
+
+def sampler_name(job: Job) -> str:
+    """The name of a member of a study, or what the sampler is."""
+    return job.member or sampler_text(job)
 
 
 def place_keys(scan: Scan) -> list[str]:
@@ -108,8 +120,8 @@ def places(scan: Scan) -> dict[str, list[Member]]:
             found.setdefault(where, {}).setdefault((sampler_text(job), *same), []).append(job)
     return {
         where: [
-            Member(name, [job.run for job in jobs if job.run])
-            for (name, *_), jobs in members.items()
+            Member(sampler_name(jobs[0]), [job.run for job in jobs if job.run], text)
+            for (text, *_), jobs in members.items()
         ]
         for where, members in found.items()
     }

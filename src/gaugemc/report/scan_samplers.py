@@ -12,7 +12,7 @@ from gaugemc.report.panels import section
 from gaugemc.report.scan import Scan
 from gaugemc.report.scan_members import Member, is_judged, observables, places
 from gaugemc.report.scan_table import PER_SECOND, ratio, tau
-from gaugemc.report.scan_verdict import verdicts, winner
+from gaugemc.report.scan_verdict import winner
 from gaugemc.report.seeds import COSTS, Found
 from gaugemc.report.table import TAU, table
 from gaugemc.report.tables import mean_text
@@ -29,7 +29,7 @@ COST_HEADER = ["Sampler", "Own forces", "In forces of HMC", "Time of all chains"
 
 
 def samplers(scan: Scan) -> str:
-    """What each sampler found and cost at each place, and the verdicts in words."""
+    """What each sampler found and cost at each place."""
     if not is_judged(scan):
         return ""
     header = ["Sampler", "Mean", "<i>z</i>", f"{TAU} in draws", "Per own<br>force", "Per second"]
@@ -43,7 +43,8 @@ def samplers(scan: Scan) -> str:
         for name in observables(members):
             rows += [[title + heading(name)], *observable_rows(members, name)]
     note = (
-        '<p class="note">≥ and ≤ mark bounds; ? where the chains of both leave open which is'
+        '<p class="note">Bold: more or fewer than HMC by two errors. ≥ and ≤ mark bounds; ? where'
+        " the chains of both leave open which is"
         " larger. <i>z</i>: the mean against that of HMC in errors, too large where an error is a"
         " bound. Ratios are to tuned HMC of the same run, timed in turns with it; of several HMC to"
         " the one that is tuned for the observable. <i>Per own force</i> counts a force of the"
@@ -57,8 +58,7 @@ def samplers(scan: Scan) -> str:
     )
     found = table("Samplers", header, rows, kind="scan samplers")
     found += table("Cost of a draw", COST_HEADER, costs, kind="scan samplers")
-    words = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in verdicts(scan))
-    return section("Samplers", "", words + found + note)
+    return section("Samplers", "", found + note)
 
 
 def observable_rows(members: Sequence[Member], name: str) -> list[list[str]]:
@@ -124,11 +124,18 @@ def cells(member: Member, name: str) -> list[str]:
         mean_text(one),
         format_signed(seeds.distance(found, reference)),
         tau(one),
-        ratio(compared, parts, COSTS["Per own force"]),
-        ratio(compared, parts),
+        *(
+            bold_where_decided(ratio(compared, parts, keys), compared, keys)
+            for keys in (COSTS["Per own force"], PER_SECOND)
+        ),
         with_training(part, compared, member.training, parts),
         paid_back(part, one, compared, member.training),
     ]
+
+
+def bold_where_decided(text: str, compared: Found, keys: tuple[str, str]) -> str:
+    """A ratio in bold, unless it leaves open who is cheaper."""
+    return text if winner(compared, *keys) == "open" else f"<b>{text}</b>"
 
 
 def with_training(part: Found, compared: Found, seconds: float, parts: Sequence[Found]) -> str:

@@ -15,6 +15,9 @@ from gaugemc.statistics.notation import format_bound, number
 SIGNIFICANT = 2.0
 """Errors by which a ratio must differ from 1 to decide."""
 
+LISTED = 2
+"""Samplers for which a verdict is open are listed up to this number."""
+
 Winner = Literal["sampler", "hmc", "open"]
 
 
@@ -32,17 +35,8 @@ def winner(compared: Mapping[str, Any], value: str, error: str) -> Winner:
     return "open" if low else "hmc"
 
 
-def verdicts(scan: Scan) -> list[str]:
-    """Who beats tuned HMC, per second and per own force: a sentence an observable and place."""
-    return [
-        sentence(where, members, name)
-        for where, members in places(scan).items()
-        for name in observables(members)
-    ]
-
-
 def headline(scan: Scan) -> str:
-    """The verdicts on the slowest observable."""
+    """Who beats tuned HMC in the slowest observable, per second and per own force, by place."""
     return " ".join(
         sentence(where, members, name)
         for where, members in places(scan).items()
@@ -70,6 +64,9 @@ def ranking(members: Sequence[Member], name: str, value: str, error: str) -> str
             text = member.label + times(compared, value, error)
             groups[winner(compared, value, error)].append(text)
     words = {"sampler": "more", "hmc": "fewer", "open": "undecided"}
+    if len(groups["open"]) > LISTED:
+        few = len(groups["open"]) < sum(map(len, groups.values()))
+        groups["open"] = ["all others" if few else "all"]
     return "; ".join(f"{words[who]}: {', '.join(found)}" for who, found in groups.items() if found)
 
 
