@@ -208,7 +208,7 @@ STUDIES = {
         chains=8,
         training={"steps": 40, "batch": 8, "chunk": 10, "quality_every": 10, "ess_samples": 512},
         evaluate={
-            "draws": 40,
+            "draws": 150,
             "warmup": 10,
             "hmc_draws": 500,
             "hmc_warmup": 200,
