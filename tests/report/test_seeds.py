@@ -14,7 +14,7 @@ from gaugemc.report.scan import read_scan
 from gaugemc.report.scan_members import places
 from gaugemc.report.scan_report import write_scan_report
 from gaugemc.report.scan_samplers import paid_back
-from gaugemc.report.scan_verdict import winner
+from gaugemc.statistics.compare import winner
 from gaugemc.statistics.notation import MISSING
 
 

@@ -12,10 +12,10 @@ from gaugemc.report.panels import section
 from gaugemc.report.scan import Scan
 from gaugemc.report.scan_members import Member, is_judged, observables, places
 from gaugemc.report.scan_table import PER_SECOND, ratio, tau
-from gaugemc.report.scan_verdict import winner
 from gaugemc.report.seeds import COSTS, Found
 from gaugemc.report.table import TAU, table
 from gaugemc.report.tables import mean_text
+from gaugemc.statistics.compare import winner
 from gaugemc.statistics.notation import (
     MISSING,
     format_bound,

@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from gaugemc.report.names import called
 from gaugemc.report.scan import Scan
 from gaugemc.report.scan_members import Member, observables, places
 from gaugemc.report.seeds import COSTS
+from gaugemc.statistics.compare import Winner, winner
 from gaugemc.statistics.notation import format_bound, number
-
-SIGNIFICANT = 2.0
-"""Errors by which a ratio must differ from 1 to decide."""
 
 LISTED = 2
 """Samplers for which a verdict is open are listed up to this number."""
-
-Winner = Literal["sampler", "hmc", "open"]
-
-
-def winner(compared: Mapping[str, Any], value: str, error: str) -> Winner:
-    """Who is cheaper, where the ratio differs from 1 by two errors and no bound leaves it open.
-
-    The logarithm is compared: a ratio and its inverse are as far from 1.
-    """
-    ratio, spread = number(compared.get(value)), SIGNIFICANT * number(compared.get(error))
-    low, high = bool(compared.get("lower_bound")), bool(compared.get("upper_bound"))
-    if not (ratio > 0 and abs(math.log(ratio)) > spread / ratio):
-        return "open"
-    if ratio > 1:
-        return "open" if high else "sampler"
-    return "open" if low else "hmc"
 
 
 def headline(scan: Scan) -> str:

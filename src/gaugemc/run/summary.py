@@ -21,7 +21,7 @@ from gaugemc.run.timing import Timing
 from gaugemc.samplers import Heatbath
 from gaugemc.samplers.compose import hmc_in
 from gaugemc.statistics.autocorrelation import Estimate, estimates_of, z_score
-from gaugemc.statistics.compare import Comparison, Cost, compare
+from gaugemc.statistics.compare import Comparison, Cost, compare, winner
 from gaugemc.statistics.flow_scales import flow_scales
 from gaugemc.statistics.jackknife import blocks
 from gaugemc.statistics.notation import format_error, format_lattice
@@ -156,29 +156,22 @@ def verdict(
     what = {"charge": "topological charges"}.get(key, f"{key.replace('_', ' ')} values")
     c = comparison[key]
     dearer = [
-        n
-        for n in by_array(comparison)[""]
-        if n != key and is_lost(comparison[n]) and not comparison[n].lower_bound
+        n for n in by_array(comparison)[""] if n != key and winner(comparison[n]._asdict()) == "hmc"
     ]
     others = f" ({short} is cheaper for {' and '.join(dearer)})" if dearer else ""
     ratio = format_error(c.ess_per_second_ratio, c.error)
     many = f"times as many independent {what} per second as {rival}"
-    lost = is_lost(c)  # where an upper bound says so too
-    if c.upper_bound and (c.lower_bound or not lost):
-        claim = f"has chains too short to judge its independent {what}"
-    elif lost and not c.lower_bound:  # a small lower bound is no defeat
+    who = winner(c._asdict())
+    if who == "hmc":  # an upper bound may say so, and a lower bound never
         bound = "at most" if c.upper_bound else "only"
         claim = f"makes {bound} {ratio} {many}: here {rival} is the better choice"
+    elif c.upper_bound:
+        claim = f"has chains too short to judge its independent {what}"
     else:
         bound = "at least " if c.lower_bound else ""
-        won = c.lower_bound or c.ess_per_second_ratio - 2 * c.error > 1
-        claim = f"makes {bound}{ratio} {many}{'' if won else ', which decides nothing'}{others}"
+        doubt = "" if who == "sampler" or c.lower_bound else ", which decides nothing"
+        claim = f"makes {bound}{ratio} {many}{doubt}{others}"
     return f"{where} {claim}; {ending}"
-
-
-def is_lost(comparison: Comparison) -> bool:
-    """Whether a sampler is dearer than its rival per second, by two errors."""
-    return comparison.ess_per_second_ratio + 2 * comparison.error < 1
 
 
 def theory_section(settings: Settings, theory: Theory) -> dict[str, Any]:

@@ -1,10 +1,18 @@
 """Which of two samplers is cheaper per independent draw."""
 
-from typing import NamedTuple
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from gaugemc.statistics.autocorrelation import Estimate
+from gaugemc.statistics.notation import number
+
+SIGNIFICANT = 2.0
+"""Errors by which a ratio must differ from 1 to decide."""
+
+Winner = Literal["sampler", "hmc", "open"]
 
 
 class Cost(NamedTuple):
@@ -58,3 +66,20 @@ def compare(
         baseline.lower_bound,
         sampler.lower_bound,
     )
+
+
+def winner(
+    compared: Mapping[str, Any], value: str = "ess_per_second_ratio", error: str = "error"
+) -> Winner:
+    """Who is cheaper by a `Comparison` as a mapping.
+
+    The ratio must differ from 1 by two errors, and no bound may leave open to which side.
+    The logarithm is compared: a ratio and its inverse are as far from 1.
+    """
+    ratio, spread = number(compared.get(value)), SIGNIFICANT * number(compared.get(error))
+    low, high = bool(compared.get("lower_bound")), bool(compared.get("upper_bound"))
+    if not (ratio > 0 and abs(math.log(ratio)) > spread / ratio):
+        return "open"
+    if ratio > 1:
+        return "open" if high else "sampler"
+    return "open" if low else "hmc"
