@@ -15,10 +15,10 @@ def misfit(stored: Settings, settings: Settings) -> str:
     numbers must be the same.
     """
     theirs, ours = stored.theory.group, settings.theory.group
-    if theirs != ours and not (theirs and ours):
-        return f"trained for the {stored.theory.name}, not {settings.theory.name}"
     if theirs != ours:
-        return f"trained for theory.group={theirs}, not {ours}"
+        if theirs and ours:
+            return f"trained for theory.group={theirs}, not {ours}"
+        return f"trained for the {stored.theory.name}, not {settings.theory.name}"
     there, here = (len(made.theory.lattice) for made in (stored, settings))
     if there != here:
         return f"trained in {there}D, not in {here}D"
@@ -31,15 +31,15 @@ def misfit(stored: Settings, settings: Settings) -> str:
             f"holds flow={stored.flow.name}, not {settings.flow.name}: set flow={stored.flow.name}"
         )
     free = [f"{part}.{name}" for name in trained(settings).free]
+    if (stored.precision == "fp64") == (settings.precision == "fp64"):
+        free.append("precision")
     before, now = used(stored), used(settings)
     other = [
         key
         for key in now
-        if key.partition(".")[0] in (part, "network") and key not in free
+        if key.partition(".")[0] in (part, "network", "precision") and key not in free
         if key in before and before[key] != now[key]
     ]
-    if not other and len({made.precision == "fp64" for made in (stored, settings)}) > 1:
-        before, now, other = vars(stored), vars(settings), ["precision"]
     if not other:
         return ""
     said = ", ".join(f"{key}={written(before[key])}, not {written(now[key])}" for key in other)
