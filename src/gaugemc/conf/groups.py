@@ -20,6 +20,12 @@ SPLITS: dict[str, Any] = {
     **EIGHT,
     "flow": {"start": "identity"},
 }
+BY_BOTH: dict[str, Any] = {
+    "objective": "symmetric_kl",
+    "batch": 64,
+    "learning_rate": 0.3,
+    "chunk": 50,
+}
 MODES: dict[str, dict[str, Any]] = {
     "default": {},
     "demo": {
@@ -63,26 +69,12 @@ MODES: dict[str, dict[str, Any]] = {
     },
     "couplings_best": {
         **SPLITS,
-        "training": {
-            "objective": "symmetric_kl",
-            "steps": 10000,
-            "batch": 64,
-            "learning_rate": 0.3,
-            "chunk": 50,
-            "quality_every": 1000,
-        },
+        "training": {**BY_BOTH, "steps": 10000, "quality_every": 1000},
         "evaluate": {"draws": 4000},
     },
     "couplings_best_quick": {
         **SPLITS,
-        "training": {
-            "objective": "symmetric_kl",
-            "steps": 500,
-            "batch": 64,
-            "learning_rate": 0.3,
-            "chunk": 50,
-            "quality_every": 100,
-        },
+        "training": {**BY_BOTH, "steps": 500, "quality_every": 100},
         "evaluate": {"draws": 500, "hmc_draws": 500, "hmc_warmup": 200, **SHORT_TUNING},
     },
     "paper_2112_01586_flow": {

@@ -268,8 +268,8 @@ def load_model(trainee: Trainee) -> tuple[Model, Path]:
             model = load_checkpoint(newest, abstract_model(source, trained.theory))[0]
         elif damaged:
             found = damaged[0].removeprefix("skipped ")
-            cure = "remove it to load the last model of the training"
-            cure = "install gaugemc again" if is_shipped(load) else cure
+            last = "remove it to load the last model of the training"
+            cure = "install gaugemc again" if is_shipped(load) else last
             raise CheckpointError(f"{found}; {cure}")
         else:  # nothing was measured yet
             newest = latest_checkpoint(directory.checkpoints, "train")

@@ -37,9 +37,9 @@ def invert_monotone(
 
     f returns the value and the log of the derivative. Bisection brackets the root to eight
     roundings of pi: where improbable fluxes are made, maps bend within 1e-6. Newton steps, which
-    may not leave the bracket, find the rest. Where a formula is at hand, `near`
-    is its value, and one Newton step takes the rounding of the formula away. The solution is
-    differentiated by the implicit function rule, also with respect to what f closes over.
+    may not leave the bracket, find the rest. Where a formula is at hand, `near` is its value, and
+    one Newton step takes the rounding of the formula away. The solution is differentiated by the
+    implicit function rule, also with respect to what f closes over.
 
     Raises at run time if the residual |f(x) - y| exceeds the tolerance. Where f'(x) > 1 the
     residual may be f'(x) times as large: rounding of x allows no less.

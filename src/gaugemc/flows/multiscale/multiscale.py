@@ -115,10 +115,9 @@ class Multiscale(Flow):
         space = dataclasses.replace(self.space, lattice=lattice)
         identity: AnySplit = jax.tree.map(jnp.zeros_like, next(iter(self.splits.values())))
         kinds, whole = split_kinds(lattice), split_kinds(self.space.lattice)[0]
-        stays = isinstance(identity, SeriesSplit) and whole != kinds[0]
-        known = {
-            kind: split for kind, split in self.splits.items() if not (stays and kind == whole)
-        }
+        known = dict(self.splits)
+        if isinstance(identity, SeriesSplit) and whole != kinds[0]:
+            del known[whole]
         return Multiscale(space, {kind: known.get(kind, identity) for kind in kinds})
 
     def fixed(self) -> FixedMultiscale:
